@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: ISC */
+#include "token_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool
+token_paths_add(struct token_paths *paths, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (!len || len >= TOKEN_SOCKET_PATH_MAX ||
+	    paths->count == TOKEN_SOCKET_PATHS_MAX)
+		return false;
+	memcpy(paths->path[paths->count++], path, len + 1);
+	return true;
+}
+
+bool
+token_paths_add_environment(struct token_paths *paths)
+{
+	const char *path = secure_getenv("MAILTOKEN_SOCKET");
+
+	return path && token_paths_add(paths, path);
+}
+
+void
+token_paths_add_standard(struct token_paths *paths)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/run/user/%lu/mailtoken/socket",
+	    (unsigned long)geteuid());
+	token_paths_add(paths, path);
+	token_paths_add(paths, "/run/mailtoken/socket");
+}
+
+void
+token_client_init(struct token_client *client, uid_t trusted_uid)
+{
+	client->fd = -1;
+	client->trusted_uid = trusted_uid;
+	secret_init(&client->frame, NULL);
+}
+
+static void
+disconnect(struct token_client *client)
+{
+	if (client->fd >= 0)
+		close(client->fd);
+	client->fd = -1;
+}
+
+void
+token_client_done(struct token_client *client)
+{
+	disconnect(client);
+	secret_done(&client->frame);
+}
+
+/* True when `events` came before the deadline; errno ETIMEDOUT otherwise. */
+static bool
+wait_for(int fd, short events, struct deadline deadline)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	for (;;) {
+		int left = deadline_left_ms(deadline);
+		int n = poll(&p, 1, left);
+
+		if (n > 0)
+			return true;
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (left == 0) {
+			errno = ETIMEDOUT;
+			return false;
+		}
+	}
+}
+
+static enum mt_status
+check_peer(
+    const struct token_client *client, const char *path, struct mt_error *err)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		return mt_fail_errno(err, MT_UNREACHABLE, errno,
+		    "cannot tell who listens on %s", path);
+	if (peer.uid == 0 || peer.uid == geteuid() ||
+	    peer.uid == client->trusted_uid)
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "uid %lu listens on %s and is not trusted; if it should be, set "
+	    "trusted_uid in the SASL module's settings",
+	    (unsigned long)peer.uid, path);
+}
+
+/* A Unix socket connects at once or, when the backlog is full, says EAGAIN;
+ * a blocking connect bounded by SO_SNDTIMEO waits in the second case. */
+static int
+connect_until(
+    int fd, const struct sockaddr_un *address, struct deadline deadline)
+{
+	int left = deadline_left_ms(deadline);
+	struct timeval wait = {left / 1000, left % 1000 * 1000L};
+
+	if (left == 0) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)))
+		return -1;
+	return connect(fd, (const struct sockaddr *)address, sizeof(*address));
+}
+
+enum mt_status
+token_client_connect(struct token_client *client, const char *path,
+    struct deadline deadline, struct mt_error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	enum mt_status status;
+
+	disconnect(client);
+	if (strlen(path) >= sizeof(address.sun_path))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "socket path longer than %zu bytes: %s",
+		    sizeof(address.sun_path) - 1, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (client->fd < 0)
+		return mt_fail_errno(
+		    err, MT_RETRY_LATER, errno, "cannot make a socket");
+	if (connect_until(client->fd, &address, deadline)) {
+		int error = errno;
+		disconnect(client);
+		status = error == ENOENT || error == ENOTDIR ? MT_NO_ACCOUNT
+							     : MT_UNREACHABLE;
+		return mt_fail_errno(err, status, error,
+		    "cannot reach the token helper at %s", path);
+	}
+	status = check_peer(client, path, err);
+	if (status != MT_OK)
+		disconnect(client);
+	return status;
+}
+
+void
+token_client_adopt(struct token_client *client, int fd)
+{
+	disconnect(client);
+	client->fd = fd;
+}
+
+/* Sends some bytes, with a descriptor beside the first of them. */
+static ssize_t
+send_some(int fd, const char *data, size_t len, int pass_fd)
+{
+	struct iovec part = {
+	    .iov_base = (char *)(uintptr_t)data, .iov_len = len};
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+	if (pass_fd >= 0) {
+		struct cmsghdr *header;
+		message.msg_control = control.space;
+		message.msg_controllen = sizeof(control.space);
+		header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(header), &pass_fd, sizeof(int));
+	}
+	return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static bool
+send_frame(struct token_client *client, int pass_fd, struct deadline deadline)
+{
+	const char *data = secret_expose(&client->frame);
+	size_t len = client->frame.len;
+
+	while (len) {
+		ssize_t n = send_some(client->fd, data, len, pass_fd);
+		if (n >= 0) {
+			data += n;
+			len -= (size_t)n;
+			pass_fd = -1;
+		} else if (errno == EAGAIN) {
+			if (!wait_for(client->fd, POLLOUT, deadline))
+				return false;
+		} else if (errno != EINTR) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Reads one frame, up to its LF.  The bytes are looked at before they are
+ * taken, so that what follows the LF stays for the next call.
+ */
+static bool
+receive_frame(struct token_client *client, struct deadline deadline)
+{
+	char chunk[4096];
+	bool complete = false;
+
+	secret_reset(&client->frame);
+	while (!complete && wait_for(client->fd, POLLIN, deadline)) {
+		ssize_t n = recv(
+		    client->fd, chunk, sizeof(chunk), MSG_PEEK | MSG_DONTWAIT);
+		char *end;
+
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0) {
+			errno = n ? errno : ECONNRESET;
+			break;
+		}
+		end = memchr(chunk, '\n', (size_t)n);
+		if (end)
+			n = end + 1 - chunk;
+		n = recv(client->fd, chunk, (size_t)n, MSG_DONTWAIT);
+		if (n > 0)
+			secret_add(&client->frame, chunk, (size_t)n);
+		complete = end != NULL;
+		if (!secret_ok(&client->frame)) {
+			errno = EMSGSIZE;
+			complete = false;
+			break;
+		}
+	}
+	explicit_bzero(chunk, sizeof(chunk));
+	return complete;
+}
+
+enum mt_status
+token_client_read(struct token_client *client,
+    struct token_wire_message *ret_message, struct deadline deadline,
+    struct mt_error *err)
+{
+	enum mt_status status;
+	const char *text;
+
+	if (client->fd < 0)
+		return mt_fail(
+		    err, MT_UNREACHABLE, "not connected to the token helper");
+	if (!receive_frame(client, deadline)) {
+		status = mt_fail_errno(err, MT_UNREACHABLE, errno,
+		    "no answer from the token helper");
+		disconnect(client);
+		return status;
+	}
+	if (!token_wire_parse(
+		client->frame.data, client->frame.len, ret_message)) {
+		disconnect(client);
+		return mt_fail(err, MT_UNREACHABLE,
+		    "the token helper sent a frame that is not version 1 of "
+		    "its protocol");
+	}
+	if (strcmp(ret_message->verb, "event") == 0)
+		return MT_OK;
+	status = token_wire_status(ret_message->verb);
+	text = token_wire_get(ret_message, "text");
+	if (status != MT_OK)
+		mt_fail(err, status, "%s", text ? text : ret_message->verb);
+	return status;
+}
+
+enum mt_status
+token_client_call(struct token_client *client, int pass_fd,
+    struct token_wire_message *ret_reply, struct deadline deadline,
+    struct mt_error *err)
+{
+	enum mt_status status;
+
+	if (client->fd >= 0 && !send_frame(client, pass_fd, deadline)) {
+		status = mt_fail_errno(
+		    err, MT_UNREACHABLE, errno, "cannot ask the token helper");
+		disconnect(client);
+		return status;
+	}
+	return token_client_read(client, ret_reply, deadline, err);
+}
+
+static void
+add_query(struct secret *frame, const struct token_query *query)
+{
+	const struct token_wire_field fields[] = {
+	    {"account", query->account},
+	    {"service", query->service},
+	    {"host", query->host},
+	    {"user", query->user},
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		if (fields[i].value)
+			token_wire_add(frame, fields[i].name, fields[i].value);
+}
+
+static enum mt_status
+ask_exists(struct token_client *client, const struct token_query *query,
+    struct deadline deadline, struct mt_error *err)
+{
+	struct token_wire_message reply;
+
+	token_wire_begin(&client->frame, "exists");
+	add_query(&client->frame, query);
+	if (!token_wire_end(&client->frame))
+		return mt_fail(
+		    err, MT_BAD_INPUT, "the login or host name is too long");
+	return token_client_call(client, -1, &reply, deadline, err);
+}
+
+enum mt_status
+token_client_find(struct token_client *client, const struct token_paths *paths,
+    const struct token_query *query, struct deadline deadline,
+    struct mt_error *err)
+{
+	enum mt_status result = mt_fail(
+	    err, MT_NO_ACCOUNT, "no token helper is running for this user");
+
+	for (size_t i = 0; i < paths->count; i++) {
+		struct mt_error why = {0};
+		enum mt_status status = token_client_connect(
+		    client, paths->path[i], deadline, &why);
+
+		if (status == MT_OK)
+			status = ask_exists(client, query, deadline, &why);
+		if (status == MT_OK)
+			return MT_OK;
+		if (status != MT_NO_ACCOUNT && result == MT_NO_ACCOUNT)
+			result = mt_fail(err, status, "%s", why.text);
+		else if (status == MT_NO_ACCOUNT && client->fd >= 0 &&
+			 result == MT_NO_ACCOUNT)
+			mt_fail(err, result, "%s", why.text);
+		disconnect(client);
+	}
+	return result;
+}
+
+static enum mt_status
+read_answer(const struct token_wire_message *reply,
+    struct token_answer *ret_answer, struct mt_error *err)
+{
+	const char *account = token_wire_get(reply, "account");
+	const char *token = token_wire_get(reply, "token");
+
+	if (!account || strlen(account) >= sizeof(ret_answer->account) ||
+	    !token || !*token)
+		return mt_fail(err, MT_UNREACHABLE,
+		    "the token helper's answer lacks a field");
+	memcpy(ret_answer->account, account, strlen(account) + 1);
+	ret_answer->serial =
+	    token_wire_number(reply, "serial", __LONG_MAX__, 0);
+	ret_answer->expires_in_s =
+	    token_wire_number(reply, "expires_in", __LONG_MAX__, 0);
+	secret_reset(&ret_answer->token);
+	secret_add(&ret_answer->token, token, strlen(token));
+	if (!secret_ok(&ret_answer->token))
+		return mt_fail(err, MT_NO_MEMORY, "no memory for a token");
+	return MT_OK;
+}
+
+enum mt_status
+token_client_get(struct token_client *client, const struct token_query *query,
+    long min_ttl_s, struct token_answer *ret_answer, struct deadline deadline,
+    struct mt_error *err)
+{
+	struct token_wire_message reply;
+	enum mt_status status;
+	int left = deadline_left_ms(deadline);
+
+	token_wire_begin(&client->frame, "get");
+	add_query(&client->frame, query);
+	token_wire_add_number(&client->frame, "min_ttl", min_ttl_s);
+	/* a little less, so that "later" arrives before the deadline */
+	token_wire_add_number(&client->frame, "wait_ms", left - left / 10);
+	if (!token_wire_end(&client->frame))
+		return mt_fail(
+		    err, MT_BAD_INPUT, "the login or host name is too long");
+	status = token_client_call(client, -1, &reply, deadline, err);
+	if (status == MT_OK)
+		status = read_answer(&reply, ret_answer, err);
+	secret_reset(&client->frame);
+	return status;
+}
+
+enum mt_status
+token_client_reject(struct token_client *client, const char *account,
+    long serial, struct deadline deadline, struct mt_error *err)
+{
+	struct token_wire_message reply;
+
+	token_wire_begin(&client->frame, "reject");
+	token_wire_add(&client->frame, "account", account);
+	token_wire_add_number(&client->frame, "serial", serial);
+	if (!token_wire_end(&client->frame))
+		return mt_fail(err, MT_BUG, "account name too long");
+	return token_client_call(client, -1, &reply, deadline, err);
+}
