@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One submission connection (RFC 5321, RFC 4954, RFC 6409): connect, TLS, log
+ * in, hand over one message.  The only user of libetpan for SMTP.
+ */
+#ifndef MT_MAIL_SMTP_CONN_H
+#define MT_MAIL_SMTP_CONN_H
+
+#include "base/deadline.h"
+#include "base/status.h"
+#include "mail/mail_server.h"
+
+#include <stddef.h>
+
+struct net_trust;
+struct smtp_conn;
+
+/* As imap_conn_open.  Never goes on without authentication. */
+enum mt_status smtp_conn_open(struct smtp_conn **ret_conn,
+    const struct mail_server *server, const struct net_trust *trust,
+    enum mail_login *ret_login, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Says QUIT if the connection is healthy, and releases it. */
+void smtp_conn_close(struct smtp_conn **conn);
+
+/* Makes a call that blocks in another thread fail soon. */
+void smtp_conn_abort(struct smtp_conn *conn);
+
+const char *smtp_conn_mechanism(const struct smtp_conn *conn);
+
+struct smtp_envelope {
+	const char *mail_from;
+	const char *const *rcpt_to; /* ended by NULL */
+	const void *message;        /* RFC 5322, CRLF line ends */
+	size_t message_len;
+};
+
+enum smtp_result {
+	SMTP_ACCEPTED,  /* 250 after the final dot */
+	SMTP_DEFERRED,  /* not accepted, may be tried again (4xx, connection) */
+	SMTP_REFUSED,   /* a 5xx reply of the server, and only that */
+	SMTP_UNCERTAIN, /* the final dot may have arrived, no answer did */
+};
+
+struct smtp_outcome {
+	enum smtp_result result;
+	int code;        /* of the reply that decided, 0: none */
+	char reply[400]; /* its text, printable */
+};
+
+/*
+ * Sends one message: MAIL, RCPT (one refused recipient refuses the message),
+ * DATA.  *ret_outcome is always filled.  Returns MT_OK for SMTP_ACCEPTED,
+ * MT_REFUSED for SMTP_REFUSED, MT_RETRY_LATER otherwise.  `on_data` (may be
+ * NULL) is called right before the final dot is sent; if it fails, the dot is
+ * not sent.
+ */
+enum mt_status smtp_conn_send(struct smtp_conn *conn,
+    const struct smtp_envelope *envelope,
+    enum mt_status (*on_data)(void *context, struct mt_error *err),
+    void *context, struct smtp_outcome *ret_outcome, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
+#endif
