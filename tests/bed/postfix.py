@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: ISC
+"""Postfix as an SMTP client that authenticates with libsasl2.  Root only."""
+import os
+import re
+import shutil
+import signal
+import smtplib
+from pathlib import Path
+
+from .process import wait_until
+from .template import fill
+
+_HERE = Path(__file__).parent
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_MASTER = "/usr/lib/postfix/sbin/master"
+
+# Directories that Postfix's own user owns.
+_OWNED = {"data": 0o700, "spool/private": 0o700, "spool/public": 0o710,
+          "spool/maildrop": 0o730} | {
+    f"spool/{queue}": 0o700 for queue in
+    ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
+     "incoming", "saved", "trace")}
+
+
+class Postfix:
+    """A running instance that sends all mail to localhost:relay_port.
+
+    relay_port, ca      the server, and the certificate to verify it with
+    user, secret        the entry in its password map
+    chroot              whether smtp(8) runs in the queue directory
+    mechanism_filter    smtp_sasl_mechanism_filter
+    env                 environment of its processes, e.g. SASL_PATH
+    settings            {name: value} for main.cf
+
+    spool               the queue directory: the root of a chrooted smtp(8)
+    """
+
+    def __init__(self, bed, relay_port, ca, user="alice@example.test",
+                 secret="alice-pw", chroot=False, mechanism_filter="",
+                 env=None, settings=None):
+        if os.getuid() != 0:
+            raise RuntimeError("Postfix can be started by root only")
+        self._bed, self.port = bed, bed.port()
+        self.dir = bed.subdir("postfix")
+        self.etc, self.spool = self.dir / "etc", self.dir / "spool"
+        self._make_directories()
+        self._write("sasl_passwd",
+                    f"[localhost]:{relay_port} {user}:{secret}\n")
+        self._write_config({
+            "DIR": self.dir, "PORT": self.port, "RELAY": relay_port,
+            "CA": ca, "FILTER": mechanism_filter,
+            "CHROOT": "y" if chroot else "n",
+            "ENV": " ".join(f"{{ {name}={value} }}"
+                            for name, value in (env or {}).items()),
+            "SETTINGS": "\n".join(f"{name} = {value}" for name, value
+                                  in (settings or {}).items())})
+        if chroot:
+            self._fill_chroot()
+        self.start()
+
+    def start(self):
+        # Not through postfix(1), whose checks take two seconds.
+        # SIGTERM lets the master end its children, in a crash too.
+        self._master = self._bed.spawn(
+            [_MASTER, "-s", "-c", self.etc], env={"PATH": _PATH},
+            death_signal=signal.SIGTERM)
+        wait_until(self._ready, what=f"Postfix's start\n{self.dir}")
+
+    def stop(self):
+        self._master.stop()
+
+    def submit(self, sender, to, message):
+        """Put a message (bytes) into the queue; returns at once."""
+        with smtplib.SMTP("127.0.0.1", self.port) as smtp:
+            smtp.sendmail(sender, [to], message)
+
+    def log_text(self):
+        path = self.dir / "log/mail.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def wait_log(self, pattern, timeout=20):
+        """Wait until the log has `pattern`; return the match."""
+        try:
+            return wait_until(lambda: re.search(pattern, self.log_text()),
+                              timeout, f"{pattern!r} in Postfix's log")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log_text()}") from None
+
+    def _ready(self):
+        if self._master.rc is not None:
+            raise AssertionError(f"{self._master.tail()}\n{self.log_text()}")
+        try:
+            smtplib.SMTP("127.0.0.1", self.port).close()
+            return True
+        except OSError:
+            return False
+
+    def _write_config(self, values):
+        for name in ("main.cf", "master.cf"):
+            self._write(name, fill(_HERE / f"postfix-{name}.in", values))
+
+    def _write(self, name, text):
+        path = self.etc / name
+        path.write_text(text)
+        path.chmod(0o644 if name.endswith(".cf") else 0o600)
+        # Postfix waits until its files are some seconds old.
+        os.utime(path, (0, 0))
+
+    def _make_directories(self):
+        """As postfix-files has them."""
+        for name in ("etc", "spool", "log", "spool/pid"):
+            (self.dir / name).mkdir()
+        for name, mode in _OWNED.items():
+            path = self.dir / name
+            path.mkdir()
+            path.chmod(mode)
+            shutil.chown(path, "postfix")
+        for name in ("public", "maildrop"):
+            shutil.chown(self.spool / name, group="postdrop")
+
+    def _fill_chroot(self):
+        """What name look-ups in smtp(8) need."""
+        etc = self.spool / "etc"
+        etc.mkdir()
+        for name in ("hosts", "services", "nsswitch.conf", "resolv.conf"):
+            if Path("/etc", name).exists():
+                shutil.copy(Path("/etc", name), etc)
