@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "base/log.h"
+#include "base/settings.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const password_mechanisms[] = {
+    "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN", NULL};
+static const char *const token_mechanisms[] = {"OAUTHBEARER", "XOAUTH2", NULL};
+
+#define POLL_INTERVAL_MIN_MS 1000
+#define POLL_INTERVAL_MAX_MS 86400000
+
+/* The raw text of the variables that are more than text. */
+struct raw {
+	char *imap_port;
+	char *imap_ssl;
+	char *smtp_port;
+	char *smtp_ssl;
+	char *auth;
+	char *poll_interval;
+	char *uncertain;
+	char *keep_raw;
+	char *insecure;
+};
+
+#define TEXT(member) offsetof(struct config, member), NULL_RAW
+#define NULL_RAW SIZE_MAX
+#define RAW(member) SIZE_MAX, offsetof(struct raw, member)
+
+static const struct variable {
+	const char *name;
+	size_t config_offset; /* where the text goes, or SIZE_MAX */
+	size_t raw_offset;    /* the same in struct raw */
+	const char *otherwise;
+	const char *help;
+} variables[] = {
+    {"TRI_ONYX_IMAP_HOST", TEXT(imap_host), NULL,
+	"IMAP server; without it mail is off"},
+    {"TRI_ONYX_IMAP_PORT", RAW(imap_port), "993", "its port"},
+    {"TRI_ONYX_IMAP_SSL", RAW(imap_ssl), "true",
+	"true: TLS at once; false: STARTTLS required (not on loopback)"},
+    {"TRI_ONYX_IMAP_USERNAME", TEXT(imap_username), NULL, "login name"},
+    {"TRI_ONYX_IMAP_AUTH", RAW(auth), "login",
+	"login (a password) or oauth2 (a token), for IMAP and SMTP"},
+    {"TRI_ONYX_IMAP_POLL_INTERVAL", RAW(poll_interval), "300000",
+	"milliseconds from the end of a poll to the next"},
+    {"TRI_ONYX_SMTP_HOST", TEXT(smtp_host), NULL,
+	"submission server; the IMAP server if not set"},
+    {"TRI_ONYX_SMTP_PORT", RAW(smtp_port), "587",
+	"its port; 465 means TLS at once, any other STARTTLS"},
+    {"TRI_ONYX_SMTP_SSL", RAW(smtp_ssl), "true",
+	"false: STARTTLS required (not on loopback)"},
+    {"TRI_ONYX_SMTP_USERNAME", TEXT(smtp_username), NULL,
+	"login name; the IMAP one if not set"},
+    {"TRI_ONYX_EMAIL_FROM", TEXT(from), NULL,
+	"sender address; the SMTP login name if not set"},
+    {"TRI_ONYX_SMTP_UNCERTAIN", RAW(uncertain), "retry",
+	"when the answer to a submission is lost: retry or hold"},
+    {"TRI_ONYX_OAUTH2_CLIENT_ID", TEXT(client_id), NULL,
+	"application (client) id; with a refresh token only"},
+    {"TRI_ONYX_OAUTH2_TENANT", TEXT(tenant), "common",
+	"Microsoft tenant: id, domain, common, organizations, consumers"},
+    {"TRI_ONYX_OAUTH2_TOKEN_URL", TEXT(token_url), NULL,
+	"token endpoint of another provider"},
+    {"TRI_ONYX_OAUTH2_SCOPE", TEXT(scope), NULL, "scopes at that provider"},
+    {"TRI_ONYX_EMAIL_AGENT", TEXT(agent), "email",
+	"agent that gets the mail; names its directory"},
+    {"TRI_ONYX_WORKSPACE_DIR", TEXT(workspace), "./workspace",
+	"directory above agents/"},
+    {"TRI_ONYX_EMAIL_STATE_DIR", TEXT(state_dir), NULL,
+	"the connector's own state, outside the workspace"},
+    {"TRI_ONYX_EMAIL_KEEP_RAW", RAW(keep_raw), "false",
+	"true: keep raw.eml of every message, not of defective ones only"},
+    {"TRI_ONYX_EMAIL_INSECURE", RAW(insecure), "false",
+	"true: with *_SSL=false, send credentials in clear to any host"},
+    {"TRI_ONYX_TLS_CA_FILE", TEXT(ca_file), NULL,
+	"PEM file of trusted certificates instead of the system's"},
+};
+
+/* Each is also read from the file that NAME_FILE names. */
+static const struct secret_variable {
+	const char *name;
+	const char *file_name;
+	size_t offset;
+	const char *help;
+} secret_variables[] = {
+    {"TRI_ONYX_IMAP_PASSWORD", "TRI_ONYX_IMAP_PASSWORD_FILE",
+	offsetof(struct config, imap_password), "password for login"},
+    {"TRI_ONYX_SMTP_PASSWORD", "TRI_ONYX_SMTP_PASSWORD_FILE",
+	offsetof(struct config, smtp_password), "the IMAP one if not set"},
+    {"TRI_ONYX_OAUTH2_CLIENT_SECRET", "TRI_ONYX_OAUTH2_CLIENT_SECRET_FILE",
+	offsetof(struct config, client_secret),
+	"of a confidential client; a public one has none"},
+    {"TRI_ONYX_OAUTH2_REFRESH_TOKEN", "TRI_ONYX_OAUTH2_REFRESH_TOKEN_FILE",
+	offsetof(struct config, refresh_token),
+	"seeds a token helper of our own; without it mailtokend is asked"},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+static char **
+text_at(const struct variable *v, struct config *config, struct raw *raw)
+{
+	char *base = v->raw_offset == NULL_RAW ? (char *)config : (char *)raw;
+	size_t offset =
+	    v->raw_offset == NULL_RAW ? v->config_offset : v->raw_offset;
+
+	return (char **)(void *)(base + offset);
+}
+
+static struct secret *
+secret_at(const struct secret_variable *v, struct config *config)
+{
+	return (struct secret *)(void *)((char *)config + v->offset);
+}
+
+void
+config_init(struct config *config, struct secret_arena *arena)
+{
+	*config = (struct config){0};
+	for (size_t i = 0; i < COUNT(secret_variables); i++)
+		secret_init(secret_at(&secret_variables[i], config), arena);
+}
+
+static void
+free_texts(struct config *config, struct raw *raw)
+{
+	for (size_t i = 0; i < COUNT(variables); i++) {
+		bool is_raw = variables[i].raw_offset != NULL_RAW;
+		if (is_raw ? !raw : !config)
+			continue;
+		free(*text_at(&variables[i], config, raw));
+		*text_at(&variables[i], config, raw) = NULL;
+	}
+}
+
+void
+config_done(struct config *config)
+{
+	free_texts(config, NULL);
+	for (size_t i = 0; i < COUNT(secret_variables); i++)
+		secret_done(secret_at(&secret_variables[i], config));
+}
+
+/* An empty variable counts as not set. */
+static const char *
+environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+static bool
+has_control_character(const char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			return true;
+	return false;
+}
+
+static enum mt_status
+read_texts(struct config *config, struct raw *raw, struct mt_error *err)
+{
+	for (size_t i = 0; i < COUNT(variables); i++) {
+		const char *value = environment(variables[i].name);
+		char **text = text_at(&variables[i], config, raw);
+
+		if (!value)
+			value = variables[i].otherwise;
+		if (!value)
+			continue;
+		if (has_control_character(value))
+			return mt_fail(err, MT_BAD_CONFIG,
+			    "%s holds a control character", variables[i].name);
+		*text = strdup(value);
+		if (!*text)
+			return mt_fail(
+			    err, MT_NO_MEMORY, "no memory for the settings");
+	}
+	return MT_OK;
+}
+
+static enum mt_status
+read_secrets(struct config *config, struct mt_error *err)
+{
+	for (size_t i = 0; i < COUNT(secret_variables); i++) {
+		const struct secret_variable *v = &secret_variables[i];
+		struct secret *secret = secret_at(v, config);
+		const char *file = environment(v->file_name);
+		bool given = secret_take_env(secret, v->name);
+
+		if (!secret_ok(secret))
+			return mt_fail(
+			    err, MT_BAD_CONFIG, "%s is too long", v->name);
+		if (!file)
+			continue;
+		if (given)
+			return mt_fail(err, MT_BAD_CONFIG,
+			    "%s and %s are both set; keep one", v->name,
+			    v->file_name);
+		if (secret_read_file(secret, file, err) != MT_OK)
+			return MT_BAD_CONFIG;
+	}
+	return MT_OK;
+}
+
+static enum mt_status
+to_bool(const char *name, const char *text, bool *ret, struct mt_error *err)
+{
+	if (settings_bool(text, ret))
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "%s is '%s'; allowed are true and false", name, text);
+}
+
+static enum mt_status
+to_number(const char *name, const char *text, long min, long max, long *ret,
+    struct mt_error *err)
+{
+	if (settings_number(text, min, max, ret))
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "%s is '%s'; allowed is a number from %ld to %ld", name, text, min,
+	    max);
+}
+
+/* A choice between two words; *ret is the index. */
+static enum mt_status
+to_choice(const char *name, const char *text, const char *const words[2],
+    int *ret, struct mt_error *err)
+{
+	for (int i = 0; i < 2; i++) {
+		if (strcmp(text, words[i]) == 0) {
+			*ret = i;
+			return MT_OK;
+		}
+	}
+	return mt_fail(err, MT_BAD_CONFIG, "%s is '%s'; allowed are %s and %s",
+	    name, text, words[0], words[1]);
+}
+
+static bool
+made_of(const char *text, const char *more, size_t max)
+{
+	size_t len = strlen(text);
+
+	if (!len || len > max || !isalnum((unsigned char)*text))
+		return false;
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text) && !strchr(more, *text))
+			return false;
+	return true;
+}
+
+static enum mt_status
+check_words(const struct config *config, struct mt_error *err)
+{
+	if (!made_of(config->agent, "_-", 64))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "TRI_ONYX_EMAIL_AGENT is '%s'; allowed are letters, "
+		    "digits, '_' and '-', 64 at most",
+		    config->agent);
+	if (!made_of(config->tenant, ".-", 253))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "TRI_ONYX_OAUTH2_TENANT is '%s'; allowed are letters, "
+		    "digits, '.' and '-'",
+		    config->tenant);
+	if (!config->imap_username)
+		return mt_fail(
+		    err, MT_BAD_CONFIG, "TRI_ONYX_IMAP_USERNAME is not set");
+	return MT_OK;
+}
+
+static bool
+is_loopback(const char *host)
+{
+	struct in_addr v4;
+
+	if (strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0)
+		return true;
+	return inet_pton(AF_INET, host, &v4) == 1 &&
+	       ntohl(v4.s_addr) >> 24 == 127;
+}
+
+static enum mail_tls
+tls_without_ssl(const char *host, bool insecure)
+{
+	return insecure || is_loopback(host) ? MAIL_TLS_NONE
+					     : MAIL_TLS_STARTTLS;
+}
+
+static enum mt_status
+read_servers(struct config *config, const struct raw *raw, struct mt_error *err)
+{
+	long imap_port, smtp_port;
+	bool imap_ssl, smtp_ssl;
+	enum mt_status status;
+
+	if ((status = to_number("TRI_ONYX_IMAP_PORT", raw->imap_port, 1, 65535,
+		 &imap_port, err)) != MT_OK ||
+	    (status = to_number("TRI_ONYX_SMTP_PORT", raw->smtp_port, 1, 65535,
+		 &smtp_port, err)) != MT_OK ||
+	    (status = to_bool("TRI_ONYX_IMAP_SSL", raw->imap_ssl, &imap_ssl,
+		 err)) != MT_OK ||
+	    (status = to_bool(
+		 "TRI_ONYX_SMTP_SSL", raw->smtp_ssl, &smtp_ssl, err)) != MT_OK)
+		return status;
+	config->imap = (struct mail_server){
+	    .host = config->imap_host,
+	    .port = (uint16_t)imap_port,
+	    .tls = imap_ssl
+		       ? MAIL_TLS_IMPLICIT
+		       : tls_without_ssl(config->imap_host, config->insecure),
+	    .authentication_id = config->imap_username,
+	};
+	config->smtp = (struct mail_server){
+	    .host = config->smtp_host,
+	    .port = (uint16_t)smtp_port,
+	    .tls = !smtp_ssl
+		       ? tls_without_ssl(config->smtp_host, config->insecure)
+		   : smtp_port == 465 ? MAIL_TLS_IMPLICIT
+				      : MAIL_TLS_STARTTLS,
+	    .authentication_id = config->smtp_username,
+	};
+	return MT_OK;
+}
+
+/* What LOGIN and OAuth2 differ in, all of it. */
+static enum mt_status
+choose_credentials(struct config *config, struct mt_error *err)
+{
+	if (config->auth == CONFIG_AUTH_OAUTH2) {
+		config->imap.mechanisms = token_mechanisms;
+		config->smtp.mechanisms = token_mechanisms;
+		if (config_wants_private_helper(config) && !config->client_id)
+			return mt_fail(err, MT_BAD_CONFIG,
+			    "TRI_ONYX_OAUTH2_CLIENT_ID is not set; the "
+			    "refresh token is useless without it");
+		return MT_OK;
+	}
+	if (!config->imap_password.len)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "TRI_ONYX_IMAP_PASSWORD is not set; set it, or "
+		    "TRI_ONYX_IMAP_AUTH=oauth2");
+	if (!config->smtp_password.len)
+		secret_copy(&config->smtp_password, &config->imap_password);
+	config->imap.mechanisms = password_mechanisms;
+	config->imap.password = &config->imap_password;
+	config->imap.login_command = true;
+	config->smtp.mechanisms = password_mechanisms;
+	config->smtp.password = &config->smtp_password;
+	return MT_OK;
+}
+
+static enum mt_status
+default_to(char **text, const char *other, struct mt_error *err)
+{
+	if (*text)
+		return MT_OK;
+	*text = strdup(other);
+	if (!*text)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for the settings");
+	return MT_OK;
+}
+
+static enum mt_status
+read_choices(struct config *config, const struct raw *raw, struct mt_error *err)
+{
+	static const char *const auths[2] = {"login", "oauth2"};
+	static const char *const policies[2] = {"retry", "hold"};
+	int auth, uncertain;
+	long interval;
+	enum mt_status status;
+
+	if ((status = to_choice("TRI_ONYX_IMAP_AUTH", raw->auth, auths, &auth,
+		 err)) != MT_OK ||
+	    (status = to_choice("TRI_ONYX_SMTP_UNCERTAIN", raw->uncertain,
+		 policies, &uncertain, err)) != MT_OK ||
+	    (status = to_number("TRI_ONYX_IMAP_POLL_INTERVAL",
+		 raw->poll_interval, POLL_INTERVAL_MIN_MS, POLL_INTERVAL_MAX_MS,
+		 &interval, err)) != MT_OK ||
+	    (status = to_bool("TRI_ONYX_EMAIL_KEEP_RAW", raw->keep_raw,
+		 &config->keep_raw, err)) != MT_OK ||
+	    (status = to_bool("TRI_ONYX_EMAIL_INSECURE", raw->insecure,
+		 &config->insecure, err)) != MT_OK)
+		return status;
+	config->auth = auth ? CONFIG_AUTH_OAUTH2 : CONFIG_AUTH_LOGIN;
+	config->uncertain =
+	    uncertain ? CONFIG_UNCERTAIN_HOLD : CONFIG_UNCERTAIN_RETRY;
+	config->poll_interval_ms = interval;
+	return MT_OK;
+}
+
+static enum mt_status
+interpret(struct config *config, const struct raw *raw, struct mt_error *err)
+{
+	enum mt_status status;
+
+	if ((status = check_words(config, err)) != MT_OK ||
+	    (status = default_to(&config->smtp_host, config->imap_host, err)) !=
+		MT_OK ||
+	    (status = default_to(&config->smtp_username, config->imap_username,
+		 err)) != MT_OK ||
+	    (status = default_to(&config->from, config->smtp_username, err)) !=
+		MT_OK ||
+	    (status = read_choices(config, raw, err)) != MT_OK ||
+	    (status = read_servers(config, raw, err)) != MT_OK)
+		return status;
+	return choose_credentials(config, err);
+}
+
+enum mt_status
+config_read(struct config *config, struct mt_error *err)
+{
+	struct raw raw = {0};
+	enum mt_status status;
+
+	/* secrets first: they leave the environment whatever else is wrong */
+	status = read_secrets(config, err);
+	if (status == MT_OK)
+		status = read_texts(config, &raw, err);
+	if (status == MT_OK && config->imap_host)
+		status = interpret(config, &raw, err);
+	free_texts(NULL, &raw);
+	return status;
+}
+
+static void
+warn_if_clear(const char *what, const struct mail_server *server)
+{
+	if (server->tls == MAIL_TLS_NONE)
+		log_warning("%s: credentials and mail go to %s in clear text",
+		    what, server->host);
+}
+
+void
+config_log_warnings(const struct config *config)
+{
+	warn_if_clear("IMAP", &config->imap);
+	warn_if_clear("SMTP", &config->smtp);
+	if (config->auth == CONFIG_AUTH_OAUTH2 &&
+	    (config->imap_password.len || config->smtp_password.len))
+		log_warning("TRI_ONYX_IMAP_AUTH is oauth2: the password that "
+			    "is also set is not used");
+	if (config->auth == CONFIG_AUTH_LOGIN && config->refresh_token.len)
+		log_warning("TRI_ONYX_IMAP_AUTH is login: the refresh token "
+			    "that is also set is not used");
+}
+
+void
+config_print_help(FILE *out)
+{
+	for (size_t i = 0; i < COUNT(variables); i++) {
+		const struct variable *v = &variables[i];
+		fprintf(out, "  %s%s%s\n      %s\n", v->name,
+		    v->otherwise ? "=" : "", v->otherwise ? v->otherwise : "",
+		    v->help);
+	}
+	for (size_t i = 0; i < COUNT(secret_variables); i++)
+		fprintf(out, "  %s (or %s)\n      %s\n",
+		    secret_variables[i].name, secret_variables[i].file_name,
+		    secret_variables[i].help);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The connector's settings, read once from the environment.  Names, defaults
+ * and the meaning of odd values are the contract with the gateway (man page
+ * mailtoken-connector(8)); an empty value counts as not set.
+ */
+#ifndef MT_CONNECTOR_CONFIG_H
+#define MT_CONNECTOR_CONFIG_H
+
+#include "base/secret.h"
+#include "base/status.h"
+#include "mail/mail_server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum config_auth {
+	CONFIG_AUTH_LOGIN,  /* a password */
+	CONFIG_AUTH_OAUTH2, /* an access token of the token helper */
+};
+
+enum config_uncertain {
+	CONFIG_UNCERTAIN_RETRY, /* send again with the same Message-ID */
+	CONFIG_UNCERTAIN_HOLD,  /* keep it and say so */
+};
+
+/* Text members are NULL when not set and owned by the config. */
+struct config {
+	struct mail_server imap;
+	struct mail_server smtp;
+	enum config_auth auth;
+	char *imap_host; /* NULL: mail is not configured at all */
+	char *imap_username;
+	char *smtp_host;
+	char *smtp_username;
+	char *from;
+	struct secret imap_password;
+	struct secret smtp_password;
+
+	/* for the private token helper; used only with a refresh token */
+	char *client_id;
+	char *tenant;
+	char *token_url;
+	char *scope;
+	struct secret client_secret;
+	struct secret refresh_token;
+
+	char *agent;
+	char *workspace;
+	char *state_dir;
+	char *ca_file;
+	int64_t poll_interval_ms;
+	enum config_uncertain uncertain;
+	bool keep_raw;
+	bool insecure; /* the explicit opt-in to clear text */
+};
+
+/* An empty config whose secrets lie in `arena`. */
+void config_init(struct config *config, struct secret_arena *arena);
+void config_done(struct config *config);
+
+/*
+ * Reads the environment.  Secrets are taken out of it, so call it first of
+ * all.  MT_BAD_CONFIG names the variable and what is allowed.  A config
+ * without imap_host is valid and has nothing else set.
+ */
+enum mt_status config_read(
+    struct config *config, struct mt_error *err) MT_MUST_CHECK;
+
+/* Logs what an operator should know of at each start. */
+void config_log_warnings(const struct config *config);
+
+/* Tells whether a refresh token was given: then a private helper serves. */
+static inline bool
+config_wants_private_helper(const struct config *config)
+{
+	return config->auth == CONFIG_AUTH_OAUTH2 &&
+	       config->refresh_token.len > 0;
+}
+
+/* Prints every variable with its default and meaning, from the same table. */
+void config_print_help(FILE *out);
+
+#endif
