@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* A directory of its own for each test, removed with all that is in it. */
+#ifndef MT_TEST_SCRATCH_H
+#define MT_TEST_SCRATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* cmocka's setup and teardown: *state is the path of the directory. */
+int scratch_setup(void **state);
+int scratch_teardown(void **state);
+
+/* The path of `name` in `dir`; the result of each call lives until the eighth
+ * call after it. */
+const char *scratch_path(const char *dir, const char *name);
+
+void scratch_write(const char *dir, const char *name, const char *text);
+void scratch_mkdir(const char *dir, const char *name);
+
+/* The whole file as text, which the caller frees; NULL if there is none. */
+char *scratch_read(const char *dir, const char *name);
+
+bool scratch_exists(const char *dir, const char *name);
+mode_t scratch_mode(const char *dir, const char *name);
+
+/* Number of entries of a directory, without "." and "..". */
+size_t scratch_count(const char *dir, const char *name);
+
+#endif
