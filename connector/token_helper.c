@@ -395,32 +395,41 @@ token_helper_ensure(
 	return status;
 }
 
+/* Starts a request about the account that `server` is entered with. */
+static void
+begin_request(struct token_client *client, const char *verb,
+    const char *service, const struct mail_server *server)
+{
+	token_wire_begin(&client->frame, verb);
+	token_wire_add(&client->frame, "service", service);
+	token_wire_add(&client->frame, "host", server->host);
+	token_wire_add(&client->frame, "user", server->authentication_id);
+}
+
+static enum mt_status
+send_request(struct token_client *client, struct token_wire_message *ret_reply,
+    struct deadline deadline, struct mt_error *err)
+{
+	if (!token_wire_end(&client->frame))
+		return mt_fail(
+		    err, MT_BAD_CONFIG, "host or user name too long");
+	return token_client_call(client, -1, ret_reply, deadline, err);
+}
+
 enum mt_status
 token_helper_reject(struct token_helper *helper, const char *service,
     const struct mail_server *server, struct deadline deadline,
     struct mt_error *err)
 {
-	const struct token_query query = {
-	    .service = service,
-	    .host = server->host,
-	    .user = server->authentication_id,
-	};
 	struct token_client client;
 	struct token_wire_message reply;
 	enum mt_status status;
 
 	token_client_init(&client, (uid_t)-1);
-	status =
-	    token_client_find(&client, &helper->paths, &query, deadline, err);
+	status = connect_any(helper, &client, deadline, err);
 	if (status == MT_OK) {
-		token_wire_begin(&client.frame, "reject");
-		token_wire_add(&client.frame, "service", query.service);
-		token_wire_add(&client.frame, "host", query.host);
-		token_wire_add(&client.frame, "user", query.user);
-		status =
-		    token_wire_end(&client.frame)
-			? token_client_call(&client, -1, &reply, deadline, err)
-			: mt_fail(err, MT_BUG, "frame too long");
+		begin_request(&client, "reject", service, server);
+		status = send_request(&client, &reply, deadline, err);
 	}
 	token_client_done(&client);
 	return status;
@@ -432,14 +441,21 @@ token_helper_subscribe(struct token_helper *helper,
     struct mt_error *err)
 {
 	struct token_wire_message reply;
+	char account[TOKEN_ACCOUNT_MAX] = "";
+	const char *name;
 	enum mt_status status;
 
 	token_client_init(ret_client, (uid_t)-1);
 	status = connect_any(helper, ret_client, deadline, err);
 	if (status != MT_OK)
 		return status;
+	begin_request(ret_client, "exists", "imap", &helper->config->imap);
+	status = send_request(ret_client, &reply, deadline, err);
+	if (status != MT_OK)
+		return status;
+	name = token_wire_get(&reply, "account");
+	snprintf(account, sizeof(account), "%s", name ? name : "");
 	token_wire_begin(&ret_client->frame, "subscribe");
-	if (!token_wire_end(&ret_client->frame))
-		return mt_fail(err, MT_BUG, "frame too long");
-	return token_client_call(ret_client, -1, &reply, deadline, err);
+	token_wire_add(&ret_client->frame, "account", account);
+	return send_request(ret_client, &reply, deadline, err);
 }

@@ -42,8 +42,8 @@ enum mt_status token_helper_reject(struct token_helper *helper,
 
 /*
  * Connects `ret_client` (initialised here, the caller's to release) and asks
- * for events; from then on token_client_read yields one whenever its
- * descriptor is readable.
+ * for the events of the IMAP account; from then on token_client_read yields one
+ * whenever its descriptor is readable.
  */
 enum mt_status token_helper_subscribe(struct token_helper *helper,
     struct token_client *ret_client, struct deadline deadline,

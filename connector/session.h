@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Everything that is needed to enter the mail servers, opened once and shared
+ * by all operations: trusted certificates, libsasl2, the token helper.
+ *
+ * A token that a server rejects is reported to the helper, which refreshes it,
+ * and the login is tried once more; a second refusal is the caller's to log.
+ */
+#ifndef MT_CONNECTOR_SESSION_H
+#define MT_CONNECTOR_SESSION_H
+
+#include "base/deadline.h"
+#include "base/status.h"
+#include "config.h"
+#include "token_helper.h"
+
+struct imap_conn;
+struct net_trust;
+struct sasl_library;
+
+struct session {
+	const struct config *config;
+	struct net_trust *trust;
+	struct sasl_library *sasl;
+	struct token_helper *helper; /* NULL unless auth is oauth2 */
+};
+
+/* Opens all of it, before the first thread.  `config` must outlive it. */
+enum mt_status session_open(struct session *session,
+    const struct config *config, struct mt_error *err) MT_MUST_CHECK;
+void session_close(struct session *session);
+
+/* Before a login: makes sure that there is somebody to ask for a token. */
+enum mt_status session_prepare(struct session *session,
+    struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * After a login that the server refused: MT_OK when it is worth one more try
+ * (a token was reported and can be had anew), else the failure to report,
+ * which is what `err` held unless the helper knows better.
+ */
+enum mt_status session_rejected(struct session *session, const char *service,
+    const struct mail_server *server, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Logs in to the IMAP server. */
+enum mt_status session_open_imap(struct session *session,
+    struct imap_conn **ret_conn, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
+#endif
