@@ -8,7 +8,6 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import smtplib
 from pathlib import Path
 
@@ -78,10 +77,8 @@ class Dovecot:
     def start(self):
         """Start it (again): same ports, same mail."""
         shutil.rmtree(self.dir / "run", ignore_errors=True)
-        # SIGTERM lets the master end its children, in a crash too.
         self._master = self._bed.spawn(
-            ["/usr/sbin/dovecot", "-F", "-c", self.conf], env=_PATH,
-            death_signal=signal.SIGTERM)
+            ["/usr/sbin/dovecot", "-F", "-c", self.conf], env=_PATH)
         wait_until(self._ready, what=f"Dovecot's start\n{self.dir}")
 
     def stop(self):

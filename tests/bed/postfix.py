@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import smtplib
 from pathlib import Path
 
@@ -14,6 +13,10 @@ _HERE = Path(__file__).parent
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _MASTER = "/usr/lib/postfix/sbin/master"
 
+# The kernel forgets to end a process with its parent when that process changes
+# its identity, as the master does.  So a shell waits for the test's end, and
+# the master, as leader of a group, ends its children.
+_GUARD = 'setsid "$@" & read -r _; kill $!; wait $!'
 # Directories that Postfix's own user owns.
 _OWNED = {"data": 0o700, "spool/private": 0o700, "spool/public": 0o710,
           "spool/maildrop": 0o730} | {
@@ -60,14 +63,15 @@ class Postfix:
 
     def start(self):
         # Not through postfix(1), whose checks take two seconds.
-        # SIGTERM lets the master end its children, in a crash too.
-        self._master = self._bed.spawn(
-            [_MASTER, "-s", "-c", self.etc], env={"PATH": _PATH},
-            death_signal=signal.SIGTERM)
+        self._guard = self._bed.spawn(
+            ["/bin/sh", "-c", _GUARD, "guard", _MASTER, "-s", "-c", self.etc],
+            env={"PATH": _PATH}, stdin=True, death_signal=0)
+        self._bed.on_exit(self.stop)
         wait_until(self._ready, what=f"Postfix's start\n{self.dir}")
 
     def stop(self):
-        self._master.stop()
+        self._guard.close_stdin()
+        self._guard.wait()
 
     def submit(self, sender, to, message):
         """Put a message (bytes) into the queue; returns at once."""
@@ -87,8 +91,8 @@ class Postfix:
             raise AssertionError(f"{error}\n{self.log_text()}") from None
 
     def _ready(self):
-        if self._master.rc is not None:
-            raise AssertionError(f"{self._master.tail()}\n{self.log_text()}")
+        if self._guard.rc is not None:
+            raise AssertionError(f"{self._guard.tail()}\n{self.log_text()}")
         try:
             smtplib.SMTP("127.0.0.1", self.port).close()
             return True

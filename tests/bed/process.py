@@ -149,8 +149,9 @@ class Process:
                 self.popen.wait(timeout)
             except subprocess.TimeoutExpired:
                 self.kill()
-        if self.popen.stdin and not self.popen.stdin.closed:
-            self.popen.stdin.close()
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe:
+                pipe.close()
 
     def tail(self, lines=20):
         """The last lines of both streams, for a failure's text."""

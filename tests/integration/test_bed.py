@@ -3,12 +3,13 @@
 import base64
 import http.server
 import imaplib
+import os
 import secrets
+import shutil
 import smtplib
 import socket
 import ssl
 import threading
-import time
 import unittest
 import urllib.parse
 from hashlib import sha256
@@ -475,6 +476,7 @@ class ScriptedServerTest(BedTestCase):
     def test_failed_expectation_fails_the_bed(self):
         with self.assertRaisesRegex(AssertionError, "expected 'EHLO.*HELO"):
             with Bed() as bed:
+                self.addCleanup(shutil.rmtree, bed.dir)
                 server = bed.scripted_server(lambda c: c.expect("EHLO .*"))
                 with socket.create_connection(
                         ("localhost", server.port)) as client:
@@ -508,19 +510,19 @@ class ProcessTest(unittest.TestCase):
         script = ("import sys; from bed import Bed\n"
                   "with Bed() as bed:\n"
                   "    mail = bed.dovecot(oidc=bed.oidc())\n"
-                  "    print(bed.dir, mail.imap_port, flush=True)\n"
+                  "    bed.postfix(relay_port=1, ca=mail.ca)\n"
+                  "    print(bed.dir, flush=True)\n"
                   "    sys.stdin.read()\n")
         with Bed() as bed:
             test = bed.spawn(
                 ["/usr/bin/python3", "-c", script], stdin=True,
                 env={"PATH": "/usr/bin:/bin", "TMPDIR": bed.dir,
                      "HOME": Path.home()})
-            directory, port = test.wait_output(r"(\S+) (\d+)\n", "stdout",
-                                               ).groups()
-            socket.create_connection(("localhost", int(port))).close()
+            directory = test.wait_output(r"(\S+)\n", "stdout")[1]
+            self.assertGreater(len(processes_of(directory)), 8)
             test.kill()
             wait_until(lambda: not processes_of(directory),
-                       what=f"the end of {processes_of(directory)}")
+                       what="the end of what it started")
 
     def test_beds_share_no_port(self):
         with Bed() as one, Bed() as two:
@@ -530,20 +532,23 @@ class ProcessTest(unittest.TestCase):
     def test_sanitizer_report_fails_the_bed(self):
         with self.assertRaisesRegex(AssertionError, "LeakSanitizer"):
             with Bed() as bed:
+                self.addCleanup(shutil.rmtree, bed.dir)
                 bed.run(["/bin/sh", "-c",
                          "echo ==1==ERROR: LeakSanitizer: leaks >&2"])
 
 
 def processes_of(directory):
-    """Command lines that name the directory, as seen in /proc."""
+    """Processes with a file of that directory open, or the name as argument.
+    """
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            text = path.read_bytes().replace(b"\0", b" ").decode()
+            places = [os.readlink(path) for path in (process / "fd").iterdir()]
+            places.append((process / "cmdline").read_text())
         except OSError:
             continue
-        if str(directory) in text:
-            found.append(text)
+        if any(directory in place for place in places):
+            found.append(process)
     return found
 
 
