@@ -2,9 +2,12 @@
 """The bed itself: a directory, ports, and what runs, in order."""
 import contextlib
 import functools
+import itertools
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -41,7 +44,7 @@ class Bed:
     def __init__(self):
         self.keep = bool(os.environ.get("BED_KEEP"))
         self._stack = contextlib.ExitStack()
-        self._count = 0
+        self._numbers = itertools.count(1)
         self._processes = []
 
     def __enter__(self):
@@ -81,8 +84,7 @@ class Bed:
 
     def subdir(self, name):
         """A new directory in the bed, its name made unique."""
-        self._count += 1
-        path = self.dir / f"{name}{self._count}"
+        path = self.dir / f"{name}-{next(self._numbers)}"
         path.mkdir()
         return path
 
@@ -114,6 +116,16 @@ class Bed:
             _existing(path / f"lib{name}.so")
         return path
 
+    def client_env(self, extra=("plain", "login"), module=True, **env):
+        """The environment of a mail client: PATH, a HOME of its own and a
+        SASL_PATH as sasl_path() makes it; with the sanitizers' libraries
+        loaded first if the module was built with them."""
+        sasl = self.sasl_path(extra, module)
+        base = {"PATH": PATH, "HOME": self.subdir("home"), "SASL_PATH": sasl}
+        if module:
+            base |= _sanitizer_env(sasl / "libmailtoken.so")
+        return base | env
+
     # -- programs ----------------------------------------------------------
 
     def spawn(self, argv, env=None, cwd=None, stdin=False, stdout=None,
@@ -122,8 +134,8 @@ class Bed:
 
         stdin=True opens a pipe for .send().  Stopped when the bed ends.
         """
-        self._count += 1
-        stem = self.dir / f"{Path(argv[0]).name}-{self._count}"
+        name = Path(argv[0]).name
+        stem = self.dir / f"{name}-{next(self._numbers)}"
         process = Process(argv, env, f"{stem}.out", f"{stem}.err", cwd,
                           stdin, stdout, pass_fds, death_signal)
         self._processes.append(process)
@@ -202,6 +214,18 @@ def _existing(path):
     if not path.exists():
         raise RuntimeError(f"{path}: not there")
     return path
+
+
+def _sanitizer_env(module):
+    """What a program built without sanitizers needs to load the module."""
+    text = subprocess.run(["ldd", module], capture_output=True, text=True,
+                          check=True).stdout
+    libraries = re.findall(r"lib[a-z]+san\.so\S* => (\S+)", text)
+    if not libraries:
+        return {}
+    # Leaks of somebody else's program are not our matter.
+    return {"LD_PRELOAD": ":".join(libraries),
+            "ASAN_OPTIONS": "detect_leaks=0"}
 
 
 def _debian_sasl_dir():

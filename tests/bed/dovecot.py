@@ -12,7 +12,7 @@ import smtplib
 from pathlib import Path
 
 from .oidc import USERS
-from .process import wait_until
+from .process import wait_match, wait_until
 from .template import fill
 
 _HERE = Path(__file__).parent
@@ -86,14 +86,15 @@ class Dovecot:
         # On SIGTERM it sleeps for a second.
         self._master.kill_session()
 
-    def deliver(self, user, message, sender="sender@example.test"):
-        """Deliver a message (bytes) to INBOX by LMTP.
+    def deliver(self, user, *messages, sender="sender@example.test"):
+        """Deliver messages (bytes) to INBOX by LMTP.
 
         A bare LF becomes CRLF; nothing else changes, but Dovecot adds
         Return-Path, Delivered-To and Received.
         """
         with smtplib.LMTP(self._address, self.lmtp_port) as lmtp:
-            lmtp.sendmail(sender, [user], _CRLF.sub(b"\r\n", message))
+            for message in messages:
+                lmtp.sendmail(sender, [user], _CRLF.sub(b"\r\n", message))
 
     def messages(self, user="alice@example.test", mailbox="INBOX"):
         """The messages of a mailbox as the server keeps them, by age."""
@@ -122,6 +123,10 @@ class Dovecot:
     def log_text(self):
         """Its log; at debug level, so with tokens in it."""
         return (self.dir / "dovecot.log").read_text(errors="replace")
+
+    def wait_log(self, pattern, timeout=20):
+        """Wait until the log has `pattern`; return the match."""
+        return wait_match(pattern, self.log_text, timeout, self.log_text)
 
     def _ready(self):
         if self._master.rc is not None:

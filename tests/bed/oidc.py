@@ -38,10 +38,9 @@ _MS_SCOPE = ("https://outlook.office365.com/IMAP.AccessAsUser.All "
 
 def _cache():
     """Where tests/setup keeps what npm made; the same rule as there."""
-    if "MAILTOKEN_TEST_CACHE" in os.environ:
-        return Path(os.environ["MAILTOKEN_TEST_CACHE"])
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base, "mailtoken-tests")
+    return Path(os.environ.get("MAILTOKEN_TEST_CACHE")
+                or Path(base, "mailtoken-tests"))
 
 
 def _installed():
@@ -50,8 +49,10 @@ def _installed():
     modules = (_cache() / f"oidc-{hashlib.sha256(lock).hexdigest()[:16]}"
                / "node_modules")
     node = _cache() / "node-path"
-    if not modules.is_dir() or not node.is_file():
-        raise RuntimeError(f"{modules}: not there; run tests/setup")
+    for path in modules, node, Path(node.read_text().strip()
+                                    if node.exists() else node):
+        if not path.exists():
+            raise RuntimeError(f"{path} is missing: run tests/setup")
     return node.read_text().strip(), modules
 
 
@@ -146,6 +147,10 @@ class Oidc:
     def revoke(self, sub="alice@example.test"):
         """End all grants of a user: refresh answers invalid_grant."""
         self._command("revoke", sub=sub)
+
+    def expire(self, sub="alice@example.test"):
+        """End the access tokens of a user; refresh tokens stay good."""
+        self._command("expire", sub=sub)
 
     def walk(self, authorize_url, user="alice@example.test", password=None,
              deny=False):

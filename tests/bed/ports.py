@@ -12,6 +12,7 @@ import os
 import random
 import socket
 import tempfile
+import threading
 from pathlib import Path
 
 FIRST, LAST, BLOCK = 20000, 29999, 20
@@ -24,15 +25,17 @@ class Ports:
     def __init__(self):
         self._blocks = []
         self._left = []
+        self._mutex = threading.Lock()
 
     def take(self):
         """A port on which nothing listens, on 127.0.0.1 and on ::1."""
-        while True:
-            while self._left:
-                port = self._left.pop(0)
-                if _is_free(port):
-                    return port
-            self._left = self._lock_block()
+        with self._mutex:
+            while True:
+                while self._left:
+                    port = self._left.pop(0)
+                    if _is_free(port):
+                        return port
+                self._left = self._lock_block()
 
     def close(self):
         for lock in self._blocks:

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Postfix as an SMTP client that authenticates with libsasl2.  Root only."""
 import os
-import re
 import shutil
 import smtplib
 from pathlib import Path
 
-from .process import wait_until
+from .process import wait_match, wait_until
 from .template import fill
 
 _HERE = Path(__file__).parent
@@ -84,11 +83,7 @@ class Postfix:
 
     def wait_log(self, pattern, timeout=20):
         """Wait until the log has `pattern`; return the match."""
-        try:
-            return wait_until(lambda: re.search(pattern, self.log_text()),
-                              timeout, f"{pattern!r} in Postfix's log")
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.log_text()}") from None
+        return wait_match(pattern, self.log_text, timeout, self.log_text)
 
     def _ready(self):
         if self._guard.rc is not None:

@@ -40,6 +40,24 @@ def wait_until(condition, timeout=20, what="condition"):
         time.sleep(0.005)
 
 
+def wait_match(pattern, text, timeout, explain, is_over=lambda: False):
+    """Poll text() until `pattern` is in it; return the match.
+
+    AssertionError with explain() after `timeout`, or when is_over().
+    """
+    end = time.monotonic() + timeout
+    while True:
+        # In this order: what was written before the end is seen.
+        over = is_over() or time.monotonic() > end
+        match = re.search(pattern, text(), re.M)
+        if match:
+            return match
+        if over:
+            lines = explain().splitlines()[-40:]
+            raise AssertionError("\n".join([f"no {pattern!r} in", *lines]))
+        time.sleep(0.005)
+
+
 def alive(pid):
     """Whether `pid` runs; a zombie does not."""
     try:
@@ -105,19 +123,8 @@ class Process:
     def wait_output(self, pattern, stream="stderr", timeout=20):
         """Wait until `pattern` is in the output; return the match."""
         text = self.stderr_text if stream == "stderr" else self.stdout_text
-
-        def found():
-            # In this order: what it wrote before it ended is seen.
-            ended = self.rc is not None
-            match = re.search(pattern, text(), re.M)
-            if ended and not match:
-                raise AssertionError(f"{self.name} ended with {self.rc}, "
-                                     f"no {pattern!r}\n{self.tail()}")
-            return match
-        try:
-            return wait_until(found, timeout, f"{pattern!r} from {self.name}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.tail()}") from None
+        return wait_match(pattern, text, timeout, self.tail,
+                          lambda: self.rc is not None)
 
     def send(self, text):
         """Write to its standard input (needs stdin=True)."""
@@ -155,7 +162,7 @@ class Process:
 
     def tail(self, lines=20):
         """The last lines of both streams, for a failure's text."""
-        parts = [f"$ {' '.join(self.argv)}"]
+        parts = [f"$ {' '.join(self.argv)}", f"exit status {self.rc}"]
         for title, text in (("stdout", self.stdout_text()),
                             ("stderr", self.stderr_text())):
             if text.strip():

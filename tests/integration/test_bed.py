@@ -14,6 +14,7 @@ import unittest
 import urllib.parse
 from hashlib import sha256
 from pathlib import Path
+from unittest.mock import patch
 
 from bed import Bed, BedTestCase, alive, wait_until
 
@@ -167,6 +168,14 @@ class OidcTest(BedTestCase):
         self.assertFalse(self.active(tokens["access_token"]))
         status, reply = self.oidc.refresh(tokens["refresh_token"])
         self.assertEqual((status, reply["error"]), (400, "invalid_grant"))
+
+    def test_expired_access_token_leaves_the_login(self):
+        tokens = self.login()
+        self.oidc.expire()
+        self.assertFalse(self.active(tokens["access_token"]))
+        status, new = self.oidc.refresh(tokens["refresh_token"])
+        self.assertEqual(status, 200)
+        self.assertTrue(self.active(new["access_token"]))
 
     def test_token_sizes(self):
         self.oidc.config(at_size=4096, rt_size=2000, code_size=900)
@@ -416,6 +425,16 @@ class DovecotOptionsTest(BedTestCase):
         imap.authenticate("XOAUTH2", lambda _: xoauth2(ALICE, token))
         self.assertEqual(oidc.log("introspection"), [])
 
+    def test_tokens_of_a_server_with_tls(self):
+        oidc = self.bed.oidc(tls=True)
+        mail = self.bed.dovecot(oidc=oidc)
+        token = oidc.mint()["access_token"]
+        imap = imaplib.IMAP4("localhost", mail.imap_port)
+        self.addCleanup(imap.shutdown)
+        imap.authenticate("OAUTHBEARER", lambda _:
+                          f"n,a={ALICE},\1auth=Bearer {token}\1\1".encode())
+        mail.wait_log(r"imap-login: Info: Login: user=<alice@example\.test>")
+
     def test_capabilities_before_login(self):
         for options, there, absent in (
                 ({"mechanisms": "xoauth2"}, "AUTH=XOAUTH2", "AUTH=PLAIN"),
@@ -485,6 +504,26 @@ class ScriptedServerTest(BedTestCase):
 
 
 class ProcessTest(unittest.TestCase):
+    def test_clients_get_the_module_and_its_sanitizers(self):
+        with Bed() as bed, patch.dict(
+                os.environ, MAILTOKEN_BUILD=str(bed.dir)):
+            with self.assertRaisesRegex(RuntimeError, "bin/x: not there"):
+                bed.program("x")
+            module = bed.dir / "sasl2/libmailtoken.so"
+            module.parent.mkdir()
+            for flags, loaded in (([], False), (["-fsanitize=address"], True)):
+                bed.run(["/usr/bin/gcc", *flags, "-shared", "-o", module,
+                         "-x", "c", "/dev/null"],
+                        env={"PATH": "/usr/bin:/bin"}).check()
+                env = bed.client_env(extra=["plain"], ONE="1")
+                self.assertEqual("LD_PRELOAD" in env, loaded)
+                self.assertEqual(
+                    {path.name.split(".")[0]
+                     for path in env["SASL_PATH"].iterdir()},
+                    {"libmailtoken", "libplain"})
+                out = bed.run(["/usr/bin/env"], env=env).check().out
+                self.assertIn("ONE=1\n", out)
+
     def test_environment_is_what_was_given(self):
         with Bed() as bed:
             done = bed.run(["/usr/bin/env"], env={"ONE": 1})

@@ -9,11 +9,12 @@
 // on standard output:
 //
 //     {"op": "config", ...}   change settings (the table `conf`)
-//     {"op": "fault", ...}    order a fault (see `disturb`)
+//     {"op": "fault", ...}    order a fault (see faults.mjs)
 //     {"op": "release"}       forget all faults, let waiting requests go on
 //     {"op": "log"}           the requests so far; {"clear": true} forgets
 //     {"op": "mint", ...}     tokens without a login
 //     {"op": "revoke", ...}   end all grants of a user
+//     {"op": "expire", ...}   end the user's access tokens alone
 //     {"op": "close"}, {"op": "listen"}   server down, server up; keeps state
 //
 // It ends when standard input does.
@@ -23,6 +24,10 @@ import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+
+import { disturb, disturbAnswer, orderFault, releaseFaults, takeFault }
+    from './faults.mjs';
+import { interact } from './pages.mjs';
 
 // Standard output belongs to the answers.
 console.log = console.info = console.error;
@@ -174,13 +179,19 @@ provider.RefreshToken.prototype.consume = async function consumeUnlessKept() {
     return conf.rotate === 'keep' ? undefined : consume.call(this);
 };
 
-// Which grants a user has, for `revoke`.
+// What each user has, for `revoke` and `expire`.
 const grants = new Map();
+const accessTokens = new Map();
+
+function remember(map, user, value) {
+    if (!map.has(user)) map.set(user, new Set());
+    map.get(user).add(value);
+}
 for (const kind of ['access_token', 'refresh_token', 'authorization_code']) {
     provider.on(`${kind}.saved`, (token) => {
-        const { accountId, grantId } = token;
-        if (!grants.has(accountId)) grants.set(accountId, new Set());
-        grants.get(accountId).add(grantId);
+        remember(grants, token.accountId, token.grantId);
+        if (kind === 'access_token')
+            remember(accessTokens, token.accountId, token.jti);
     });
 }
 
@@ -234,144 +245,6 @@ provider.use(async (ctx, next) => {
         error: ctx.body?.error, description: ctx.body?.error_description });
 });
 
-// ---- login and consent pages ----------------------------------------------
-
-const escape = (text) => String(text).replace(/[&<>"']/g,
-    (c) => `&#${c.charCodeAt(0)};`);
-
-const page = (title, body) => `<!doctype html><meta charset="utf-8">
-<title>${escape(title)}</title><h1>${escape(title)}</h1>${body}`;
-
-const button = (uid, action, label) =>
-    `<form method="post" action="/interaction/${uid}/${action}">
-<button name="press" value="${action}">${label}</button></form>`;
-
-const loginPage = (uid, hint) => page('Sign in',
-    `<form method="post" action="/interaction/${uid}/login">
-<input name="login" value="${escape(hint ?? '')}">
-<input name="password" type="password"><button>Sign in</button></form>`);
-
-async function saveConsent(details) {
-    const { prompt, params, session, grantId } = details;
-    const grant = grantId ? await provider.Grant.find(grantId)
-        : new provider.Grant({ accountId: session.accountId,
-            clientId: params.client_id });
-    const missing = prompt.details;
-    if (missing.missingOIDCScope)
-        grant.addOIDCScope(missing.missingOIDCScope.join(' '));
-    if (missing.missingOIDCClaims)
-        grant.addOIDCClaims(missing.missingOIDCClaims);
-    for (const [resource, scopes]
-        of Object.entries(missing.missingResourceScopes ?? {}))
-        grant.addResourceScope(resource, scopes.join(' '));
-    return grant.save();
-}
-
-async function interact(req, res, uid, action) {
-    const html = (text, status = 200) => {
-        res.writeHead(status, { 'content-type': 'text/html; charset=utf-8',
-            'cache-control': 'no-store' });
-        res.end(text);
-    };
-    const finish = (result, merge) => provider.interactionFinished(req, res,
-        result, { mergeWithLastSubmission: merge });
-    const details = await provider.interactionDetails(req, res);
-    const { prompt, params } = details;
-
-    if (req.method === 'GET' && prompt.name === 'login')
-        return html(loginPage(uid, params.login_hint));
-    if (req.method === 'GET') {
-        return html(page('Consent', `<p>${escape(params.client_id)}: `
-            + `${escape(params.scope ?? '')}</p>`
-            + button(uid, 'allow', 'Allow') + button(uid, 'deny', 'Deny')));
-    }
-    const form = new URLSearchParams(await readBody(req));
-    switch (action) {
-    case 'login': {
-        const login = form.get('login');
-        if ((options.users[login] ?? null) !== form.get('password'))
-            return html(page('Wrong user name or password', ''), 403);
-        return finish({ login: { accountId: login } }, false);
-    }
-    case 'allow': {
-        const grantId = await saveConsent(details);
-        return finish({ consent: details.grantId ? {} : { grantId } }, true);
-    }
-    case 'deny':
-        return finish({ error: 'access_denied',
-            error_description: 'End-User aborted interaction' }, false);
-    default:
-        return html(page('No such page', ''), 404);
-    }
-}
-
-// ---- faults ---------------------------------------------------------------
-// A fault: {endpoint, grant_type, times, after,      which requests, how often
-//           delay_ms, hang, reset, status, headers, body, truncate, drip_ms}
-// With `after` the real request is carried out first and only the answer is
-// disturbed: what the server committed, the client does not learn.
-
-let faults = [];
-let waiting = [];
-
-function takeFault(entry) {
-    const index = faults.findIndex((fault) => fault.endpoint === entry.endpoint
-        && (!fault.grant_type || fault.grant_type === entry.form?.grant_type));
-    if (index < 0) return null;
-    const fault = faults[index];
-    fault.times -= 1;
-    if (fault.times <= 0) faults.splice(index, 1);
-    return fault;
-}
-
-const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-
-// Returns true when the request goes on as if nothing had been.
-async function disturb(fault, res, send) {
-    if (fault.delay_ms) await sleep(fault.delay_ms);
-    if (fault.hang) await new Promise((resolve) => { waiting.push(resolve); });
-    if (fault.reset) {
-        res.socket.resetAndDestroy();
-        return false;
-    }
-    if (fault.status) {
-        for (const name of res.getHeaderNames()) res.removeHeader(name);
-        res.statusCode = fault.status;
-        for (const [name, value] of Object.entries({
-            'content-type': 'application/json', ...fault.headers }))
-            res.setHeader(name, value);
-    }
-    const replaced = fault.status ? fault.body ?? '' : send.body;
-    if (replaced === undefined) return true;
-    const body = Buffer.from(replaced);
-    res.setHeader('content-length', body.length);
-    if (fault.truncate !== undefined) {
-        res.flushHeaders();
-        res.write(body.subarray(0, fault.truncate),
-            () => res.socket.destroySoon());
-    } else if (fault.drip_ms) {
-        for (const byte of body) {
-            if (!res.writable) break;
-            res.write(Buffer.of(byte));
-            await sleep(fault.drip_ms);
-        }
-        send.end();
-    } else {
-        send.end(body);
-    }
-    return false;
-}
-
-// Let the real handler write its answer, and disturb that.
-function disturbAnswer(fault, res) {
-    const end = res.end.bind(res);
-    res.end = (body = '') => {
-        res.end = end;
-        disturb(fault, res, { body, end }).catch(console.error);
-        return res;
-    };
-}
-
 // ---- requests -------------------------------------------------------------
 
 let log = [];
@@ -410,15 +283,16 @@ async function handle(req, res) {
         entry.form = parseForm(req.url.split('?')[1] ?? '');
     log.push(entry);
 
-    const interaction = /^\/interaction\/([^/]+)(?:\/(\w+))?$/.exec(path);
-    if (interaction) {
-        await interact(req, res, interaction[1], interaction[2]);
-        return;
-    }
     if (req.method === 'POST') {
         req.body = await readBody(req);
         entry.form = parseForm(req.body);
         entry.authorization = req.headers.authorization;
+    }
+    const interaction = /^\/interaction\/([^/]+)(?:\/(\w+))?$/.exec(path);
+    if (interaction) {
+        await interact(provider, options.users, req, res, interaction[1],
+            interaction[2], entry.form);
+        return;
     }
     const fault = takeFault(entry);
     if (fault) {
@@ -474,6 +348,12 @@ async function revoke(sub) {
     grants.delete(sub);
 }
 
+async function expire(sub) {
+    for (const id of accessTokens.get(sub) ?? [])
+        await (await provider.AccessToken.find(id))?.destroy();
+    accessTokens.delete(sub);
+}
+
 const listen = () => new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, '127.0.0.1', () => {
@@ -489,16 +369,12 @@ const close = () => new Promise((resolve) => {
 
 const commands = {
     config: async (change) => Object.assign(conf, change),
-    fault: async (fault) => {
-        faults.push({ endpoint: 'token', times: 1, ...fault });
-    },
-    release: async () => {
-        faults = [];
-        for (const go of waiting.splice(0)) go();
-    },
+    fault: async (fault) => orderFault(fault),
+    release: async () => releaseFaults(),
     log: async ({ clear }) => (clear ? log.splice(0) : log),
     mint,
     revoke: async ({ sub }) => revoke(sub),
+    expire: async ({ sub }) => expire(sub),
     listen,
     close,
 };
