@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "inbound_state.h"
 
+#include "state_db.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "state_db.h"
 
 /*
  * message.staged is the name of the directory before publication; NULL: done.

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "state.h"
 
+#include "base/deadline.h"
+#include "base/fs.h"
+#include "base/settings.h"
+#include "state_db.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,11 +15,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/deadline.h"
-#include "base/fs.h"
-#include "base/settings.h"
-#include "state_db.h"
 
 #define BUSY_TIMEOUT_MS 10000
 #define ID_LENGTH 16

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 #include "scratch.h"
 
+#include "unit/cmocka_headers.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 int
 scratch_setup(void **state)
@@ -109,6 +106,14 @@ scratch_mode(const char *dir, const char *name)
 
 	assert_int_equal(lstat(scratch_path(dir, name), &info), 0);
 	return info.st_mode & 07777;
+}
+
+void
+scratch_remove(const char *dir, const char *name)
+{
+	assert_int_equal(nftw(scratch_path(dir, name), remove_entry, 16,
+			     FTW_DEPTH | FTW_PHYS),
+	    0);
 }
 
 size_t

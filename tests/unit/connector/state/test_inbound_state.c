@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/inbound_state.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "state/state.h"
+#include "unit/cmocka_headers.h"
+#include "unit/connector/scratch.h"
+
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "scratch.h"
-#include "state/state.h"
-
 #define INBOX "agents/email/inbox"
-
-#define OK(call)                                                               \
-	do {                                                                   \
-		struct mt_error err = {0};                                     \
-		if ((call) != MT_OK)                                           \
-			fail_msg("%s: %s", #call, err.text);                   \
-	} while (0)
 
 static struct state *
 open_state(const char *dir)

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/state.h"
 
-#include <setjmp.h>
+#include "state/state_db.h"
+#include "unit/cmocka_headers.h"
+#include "unit/connector/scratch.h"
+
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
-
-#include "scratch.h"
-#include "state/state_db.h"
 
 static struct state *
 open_state(const char *dir)
