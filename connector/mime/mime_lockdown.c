@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+#include "mime_lockdown.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "base/secret.h"
+
+#define MIB ((rlim_t)1024 * 1024)
+
+/* AddressSanitizer maps terabytes of address space. */
+#ifdef __SANITIZE_ADDRESS__
+#define MEMORY_MAX RLIM_INFINITY
+#else
+#define MEMORY_MAX (1024 * MIB)
+#endif
+
+static const struct {
+	__rlimit_resource_t resource;
+	rlim_t max;
+} limits[] = {
+    {RLIMIT_AS, MEMORY_MAX}, {RLIMIT_STACK, 8 * MIB},
+    {RLIMIT_CPU, 600}, /* seconds, over all messages of a worker */
+    {RLIMIT_CORE, 0},
+    {RLIMIT_FSIZE, 0},   /* a message's descriptor may be writable */
+    {RLIMIT_NOFILE, 16}, /* the socket, a message, and few more */
+};
+
+static bool
+set_limits(void)
+{
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		struct rlimit limit = {limits[i].max, limits[i].max};
+
+		if (setrlimit(limits[i].resource, &limit))
+			return false;
+	}
+	return true;
+}
+
+/* Memory, time, and the end of the process. */
+static const int allowed[] = {
+    SCMP_SYS(brk),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(close),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(futex),
+    SCMP_SYS(getpid),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(gettid),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(lseek),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mremap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(pread64),
+    SCMP_SYS(read),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sigaltstack),
+};
+
+/* Libraries look for files; they learn that there are none. */
+static const int refused[] = {
+    SCMP_SYS(access),
+    SCMP_SYS(faccessat),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(open),
+    SCMP_SYS(openat),
+    SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat),
+    SCMP_SYS(stat),
+    SCMP_SYS(lstat),
+    SCMP_SYS(statx),
+};
+
+static int
+add_rules(scmp_filter_ctx filter, int socket_fd)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed) && !error;
+	     i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused) && !error;
+	     i++)
+		error = seccomp_rule_add(
+		    filter, SCMP_ACT_ERRNO(EACCES), refused[i], 0);
+	if (!error)
+		error =
+		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg),
+			1, SCMP_A0_32(SCMP_CMP_EQ, (unsigned)socket_fd));
+	if (!error)
+		error =
+		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(recvmsg),
+			1, SCMP_A0_32(SCMP_CMP_EQ, (unsigned)socket_fd));
+	/* memory that can be executed is there already */
+	if (!error)
+		error =
+		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect),
+			1, SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (!error)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
+		    2, SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+		    SCMP_A3_32(
+			SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
+	return error;
+}
+
+/* Calls by another architecture's numbers kill, too. */
+static bool
+load_filter(int socket_fd)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	bool ok;
+
+	if (!filter)
+		return false;
+	ok = !seccomp_attr_set(
+		 filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) &&
+	     !add_rules(filter, socket_fd) && !seccomp_load(filter);
+	seccomp_release(filter);
+	return ok;
+}
+
+bool
+mime_lockdown(int socket_fd)
+{
+	secret_protect_process();
+	return set_limits() && load_filter(socket_fd);
+}

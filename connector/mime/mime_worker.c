@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mailtoken-mime-worker: where received bytes meet GMime.  Started by
+ * mime_process with a socket as descriptor 3; locks itself down, says that it
+ * is ready, then takes one message after the other until the socket closes.
+ * Takes no arguments, has no settings, says nothing to anybody else.
+ */
+#include <unistd.h>
+
+#include "mime_extract.h"
+#include "mime_lockdown.h"
+#include "mime_process.h"
+#include "mime_wire.h"
+
+static bool
+emit_frame(
+    void *context, enum mime_frame_kind kind, const void *data, size_t len)
+{
+	(void)context;
+	return mime_wire_send(MIME_PROCESS_FD, kind, data, len);
+}
+
+int
+main(void)
+{
+	struct mime_limits limits;
+	int message_fd;
+
+	mime_extract_init();
+	if (!mime_lockdown(MIME_PROCESS_FD) ||
+	    !mime_wire_send(MIME_PROCESS_FD, MIME_FRAME_READY, NULL, 0))
+		_exit(1);
+	while (
+	    mime_wire_receive_request(MIME_PROCESS_FD, &message_fd, &limits)) {
+		mime_extract(message_fd, &limits, emit_frame, NULL);
+		close(message_fd);
+	}
+	/* no exit handlers: what they do may be forbidden by now */
+	_exit(0);
+}
