@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/* Logs a person in with a browser, here or on another machine. */
+#include "command.h"
+
+#include "browser.h"
+#include "emit_file.h"
+#include "login.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOGIN_MS (10 * 60 * 1000)
+
+struct login_options {
+	const char *emit;
+	const char *redirect_host; /* NULL: as the account says */
+	long port;                 /* 0: any */
+	bool no_browser;
+};
+
+static enum mt_status
+check_redirect_host(const char *host, struct mt_error *err)
+{
+	if (strcmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0)
+		return MT_OK;
+	return mt_fail(
+	    err, MT_USAGE, "--redirect-host takes localhost or 127.0.0.1");
+}
+
+static enum mt_status
+read_options(
+    struct invocation *in, struct login_options *options, struct mt_error *err)
+{
+	static const struct option known[] = {
+	    {"emit", required_argument, NULL, 'e'},
+	    {"no-browser", no_argument, NULL, 'n'},
+	    {"port", required_argument, NULL, 'p'},
+	    {"redirect-host", required_argument, NULL, 'r'},
+	    {NULL, 0, NULL, 0},
+	};
+	enum mt_status status = MT_OK;
+	int c;
+
+	while (status == MT_OK &&
+	       (c = getopt_long(in->argc, in->argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 'e':
+			options->emit = optarg;
+			break;
+		case 'n':
+			options->no_browser = true;
+			break;
+		case 'p':
+			status = command_number(
+			    "--port", optarg, 1, 65535, &options->port, err);
+			break;
+		case 'r':
+			options->redirect_host = optarg;
+			status = check_redirect_host(optarg, err);
+			break;
+		default:
+			return command_bad_option(in, err);
+		}
+	}
+	return status == MT_OK ? command_take_account(in, err) : status;
+}
+
+/* The spelling of the redirect host that the account was registered with. */
+static enum mt_status
+find_redirect_host(struct invocation *in, const struct login_options *options,
+    char *ret_host, size_t size, struct mt_error *err)
+{
+	struct token_wire_message reply;
+	const char *host = options->redirect_host;
+	enum mt_status status = MT_OK;
+
+	if (!host) {
+		status =
+		    command_ask_status(in, in->account, false, &reply, err);
+		if (status != MT_OK)
+			return status;
+		host = token_wire_get(&reply, "redirect_host");
+	}
+	snprintf(ret_host, size, "%s", host && *host ? host : "localhost");
+	return status;
+}
+
+/* The address goes to standard output, alone on its line, for scripts as well;
+ * the words for the person go to standard error. */
+static void
+announce(const struct login *login, const struct login_options *options)
+{
+	char machine[256] = "";
+	long port = listener_port(login->listener);
+
+	fprintf(stderr,
+	    !options->no_browser && browser_open(login->url)
+		? "Log in to %s in the browser that has been opened, or at "
+		  "this address:\n\n"
+		: "To log in to %s, open this address in a browser:\n\n",
+	    login->account);
+	printf("%s\n", login->url);
+	fflush(stdout);
+	gethostname(machine, sizeof(machine) - 1);
+	fprintf(stderr,
+	    "\nIf the browser is on another machine, either run this there "
+	    "first,\n\n"
+	    "  ssh -N -L %ld:localhost:%ld %s\n\n"
+	    "or log in, and paste here the address at which the browser ends "
+	    "with an error\n(it begins with http:// and has code= in it).\n\n",
+	    port, port, machine);
+}
+
+static enum mt_status
+log_in(struct invocation *in, struct login *login,
+    const struct login_options *options, struct mt_error *err)
+{
+	struct deadline deadline = deadline_in_ms(LOGIN_MS);
+	char host[64];
+	enum mt_status status = helper_find(
+	    &in->helper, in->account, deadline_in_ms(HELPER_CALL_MS), err);
+
+	if (status == MT_OK)
+		status =
+		    find_redirect_host(in, options, host, sizeof(host), err);
+	if (status == MT_OK)
+		status = login_begin(login, host, options->port, err);
+	if (status != MT_OK)
+		return status;
+	announce(login, options);
+	return login_wait(login, deadline, err);
+}
+
+static enum mt_status
+run(struct invocation *in, struct mt_error *err)
+{
+	struct login_options options = {0};
+	struct emit_file emit = EMIT_FILE_NONE;
+	struct login login;
+	enum mt_status status = read_options(in, &options, err);
+
+	if (status != MT_OK)
+		return status;
+	status = login_init(&login, &in->helper, in->account, err);
+	if (status == MT_OK && options.emit)
+		status = emit_file_create(&emit, options.emit, err);
+	login.emit_fd = emit.fd;
+	if (status == MT_OK)
+		status = log_in(in, &login, &options, err);
+	login_done(&login);
+	if (status == MT_OK && options.emit)
+		status = emit_file_keep(&emit, err);
+	emit_file_remove(&emit);
+	return status;
+}
+
+const struct command cmd_login = {
+    .name = "login",
+    .arguments = "ACCOUNT [--emit FILE] [--no-browser] "
+		 "[--redirect-host HOST] [--port PORT]",
+    .help = "log in with a browser",
+    .run = run,
+};

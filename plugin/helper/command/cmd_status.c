@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+/* Shows accounts: all that the helpers know, or one in detail. */
+#include "command.h"
+
+#include "base/log.h"
+#include "status_view.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OUTPUT_MAX (1024 * 1024)
+
+struct report {
+	bool json;
+	struct status_row *rows; /* without json */
+	size_t count;
+	struct buf text; /* with json: the members of the array */
+	struct buf seen; /* names, each between two spaces */
+};
+
+static void
+report_done(struct report *report)
+{
+	for (size_t i = 0; i < report->count; i++)
+		status_row_done(&report->rows[i]);
+	free(report->rows);
+	buf_done(&report->text);
+	buf_done(&report->seen);
+}
+
+static enum mt_status
+add_json(struct report *report, const struct token_wire_message *reply,
+    struct mt_error *err)
+{
+	const char *json = token_wire_get(reply, "json");
+
+	if (!json)
+		return mt_fail(err, MT_UNREACHABLE,
+		    "the token helper's answer lacks a field");
+	buf_add_text(&report->text, report->text.len ? ",\n" : "");
+	buf_add_text(&report->text, json);
+	return MT_OK;
+}
+
+static enum mt_status
+add_row(struct report *report, const char *account,
+    const struct token_wire_message *reply, struct mt_error *err)
+{
+	struct status_row *rows =
+	    reallocarray(report->rows, report->count + 1, sizeof(*rows));
+
+	if (!rows)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for a status");
+	report->rows = rows;
+	return status_row_read(&rows[report->count], account, reply, err) ==
+		       MT_OK
+		   ? (report->count++, MT_OK)
+		   : MT_NO_MEMORY;
+}
+
+static enum mt_status
+add_account(struct invocation *in, struct report *report, const char *account,
+    struct mt_error *err)
+{
+	struct token_wire_message reply;
+	enum mt_status status =
+	    command_ask_status(in, account, report->json, &reply, err);
+
+	if (status != MT_OK)
+		return status;
+	return report->json ? add_json(report, &reply, err)
+			    : add_row(report, account, &reply, err);
+}
+
+/* An account that an earlier helper has hides one of the same name, as it does
+ * for every request.  True the first time. */
+static bool
+is_new(struct report *report, const char *account)
+{
+	char word[TOKEN_ACCOUNT_MAX + 2];
+
+	snprintf(word, sizeof(word), " %s ", account);
+	if (strstr(buf_text(&report->seen), word))
+		return false;
+	buf_add_text(&report->seen, word);
+	return true;
+}
+
+static enum mt_status
+add_accounts(struct invocation *in, struct report *report, char *names,
+    struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+	char *name;
+
+	while (status == MT_OK && (name = strsep(&names, " ")))
+		if (*name && is_new(report, name))
+			status = add_account(in, report, name, err);
+	return status;
+}
+
+/* All accounts of the helper that is connected now. */
+static enum mt_status
+add_helper(struct invocation *in, struct report *report, struct mt_error *err)
+{
+	struct token_wire_message reply;
+	enum mt_status status =
+	    command_ask_status(in, NULL, false, &reply, err);
+	const char *accounts;
+	char *names;
+
+	if (status == MT_NO_ACCOUNT)
+		return MT_OK;
+	if (status != MT_OK)
+		return status;
+	accounts = token_wire_get(&reply, "accounts");
+	/* the reply's memory is needed for the next */
+	names = strdup(accounts ? accounts : "");
+	if (!names)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for names");
+	status = add_accounts(in, report, names, err);
+	free(names);
+	return status;
+}
+
+static enum mt_status
+add_all(struct invocation *in, struct report *report, struct mt_error *err)
+{
+	enum mt_status status;
+
+	for (;;) {
+		status = helper_next(
+		    &in->helper, deadline_in_ms(HELPER_CALL_MS), err);
+		if (status != MT_OK)
+			break;
+		status = add_helper(in, report, err);
+		if (status != MT_OK)
+			return status;
+	}
+	/* what one helper says is worth showing when another is down */
+	if (status == MT_NO_ACCOUNT || report->seen.len)
+		return MT_OK;
+	return status;
+}
+
+static enum mt_status
+add_one(struct invocation *in, struct report *report, struct mt_error *err)
+{
+	enum mt_status status = helper_find(
+	    &in->helper, in->account, deadline_in_ms(HELPER_CALL_MS), err);
+
+	return status == MT_OK ? add_account(in, report, in->account, err)
+			       : status;
+}
+
+static enum mt_status
+print(const struct invocation *in, struct report *report, struct mt_error *err)
+{
+	struct buf *text = &report->text;
+
+	if (report->json) {
+		if (buf_ok(text))
+			printf("[%s]\n", buf_text(text));
+	} else if (in->account) {
+		status_view_detail(text, report->rows);
+	} else if (report->count) {
+		status_view_table(text, report->rows, report->count);
+	} else {
+		log_info("no account is configured for this user");
+	}
+	if (!buf_ok(text))
+		return mt_fail(err, MT_NO_MEMORY, "too many accounts");
+	if (!report->json)
+		fputs(buf_text(text), stdout);
+	return MT_OK;
+}
+
+static enum mt_status
+read_options(struct invocation *in, bool *ret_json, struct mt_error *err)
+{
+	static const struct option known[] = {
+	    {"json", no_argument, NULL, 'j'},
+	    {NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(in->argc, in->argv, "", known, NULL)) != -1) {
+		if (c != 'j')
+			return command_bad_option(in, err);
+		*ret_json = true;
+	}
+	return optind == in->argc ? MT_OK : command_take_account(in, err);
+}
+
+static enum mt_status
+run(struct invocation *in, struct mt_error *err)
+{
+	struct report report = {
+	    .text = BUF_INIT(OUTPUT_MAX), .seen = BUF_INIT(OUTPUT_MAX)};
+	enum mt_status status = read_options(in, &report.json, err);
+
+	if (status == MT_OK)
+		status = in->account ? add_one(in, &report, err)
+				     : add_all(in, &report, err);
+	if (status == MT_OK)
+		status = print(in, &report, err);
+	report_done(&report);
+	return status;
+}
+
+const struct command cmd_status = {
+    .name = "status",
+    .arguments = "[ACCOUNT] [--json]",
+    .help = "show accounts and what ails them",
+    .run = run,
+};

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+#include "command.h"
+
+#include "base/settings.h"
+
+#include <getopt.h>
+#include <string.h>
+
+enum mt_status
+command_bad_option(const struct invocation *in, struct mt_error *err)
+{
+	return mt_fail(err, MT_USAGE,
+	    "%s: unknown option, or one that lacks its value: %s", in->argv[0],
+	    in->argv[optind - 1]);
+}
+
+enum mt_status
+command_take_account(struct invocation *in, struct mt_error *err)
+{
+	const char *account = in->argv[optind];
+
+	if (in->argc != optind + 1 || !*account)
+		return mt_fail(err, MT_USAGE,
+		    "%s needs the name of one account", in->argv[0]);
+	if (strlen(account) >= TOKEN_ACCOUNT_MAX)
+		return mt_fail(err, MT_USAGE,
+		    "an account's name has at most %d bytes",
+		    TOKEN_ACCOUNT_MAX - 1);
+	in->account = account;
+	return MT_OK;
+}
+
+enum mt_status
+command_number(const char *option, const char *text, long min, long max,
+    long *ret_number, struct mt_error *err)
+{
+	if (settings_number(text, min, max, ret_number))
+		return MT_OK;
+	return mt_fail(err, MT_USAGE, "%s takes a number from %ld to %ld",
+	    option, min, max);
+}
+
+enum mt_status
+command_ask_status(struct invocation *in, const char *account, bool json,
+    struct token_wire_message *ret_reply, struct mt_error *err)
+{
+	struct token_client *client = &in->helper.client;
+
+	token_wire_begin(&client->frame, "status");
+	if (account)
+		token_wire_add(&client->frame, "account", account);
+	if (json)
+		token_wire_add(&client->frame, "format", "json");
+	if (!token_wire_end(&client->frame))
+		return mt_fail(err, MT_BUG, "the request does not fit");
+	return token_client_call(
+	    client, -1, ret_reply, deadline_in_ms(HELPER_CALL_MS), err);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A sub-command of mailtoken: its table entry, what it is given, and the few
+ * lines that all of them need for their arguments.  Each lives in a file of
+ * its own, cmd_<name>.c; main.c has the table.
+ */
+#ifndef MT_COMMAND_COMMAND_H
+#define MT_COMMAND_COMMAND_H
+
+#include "base/status.h"
+#include "helper.h"
+
+struct invocation {
+	struct helper helper; /* not yet connected */
+	int argc;
+	char **argv;         /* the command's own, argv[0] is its name */
+	const char *account; /* set by the command, for the error text */
+};
+
+struct command {
+	const char *name;
+	const char *arguments;
+	const char *help;
+	/* Prints its result on standard output, and nothing there when it
+	 * fails.  The error is main's to report. */
+	enum mt_status (*run)(struct invocation *in, struct mt_error *err);
+};
+
+extern const struct command cmd_get;
+extern const struct command cmd_login;
+extern const struct command cmd_refresh;
+extern const struct command cmd_reject;
+extern const struct command cmd_status;
+
+/* MT_USAGE for what getopt_long(3) did not take. */
+enum mt_status command_bad_option(
+    const struct invocation *in, struct mt_error *err);
+
+/* Takes the one argument that is left as the account. */
+enum mt_status command_take_account(
+    struct invocation *in, struct mt_error *err) MT_MUST_CHECK;
+
+/* Reads an option's value, a whole number within [min, max]. */
+enum mt_status command_number(const char *option, const char *text, long min,
+    long max, long *ret_number, struct mt_error *err) MT_MUST_CHECK;
+
+/* Asks the connected helper for the status of `account`. */
+enum mt_status command_ask_status(struct invocation *in, const char *account,
+    bool json, struct token_wire_message *ret_reply,
+    struct mt_error *err) MT_MUST_CHECK;
+
+#endif

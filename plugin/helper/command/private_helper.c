@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+#include "private_helper.h"
+
+#include "base/deadline.h"
+#include "child.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define PROGRAM "mailtokend"
+#define END_MS 60000
+
+/* No secret travels in these, and nothing that changes how a program loads. */
+static const char *const variables[] = {
+    "HOME", "XDG_*", "PATH", "LANG", "TZ", "STATE_DIRECTORY", NULL};
+
+/* The helper beside our own executable, as in a build directory, or else where
+ * it is installed. */
+static const char *
+find_program(char *path, size_t size)
+{
+	ssize_t len = readlink("/proc/self/exe", path, size - sizeof(PROGRAM));
+	char *name;
+
+	if (len < 0)
+		return MT_DAEMON_PATH;
+	path[len] = '\0';
+	name = strrchr(path, '/') + 1;
+	memcpy(name, PROGRAM, sizeof(PROGRAM));
+	return access(path, X_OK) == 0 ? path : MT_DAEMON_PATH;
+}
+
+static enum mt_status
+start_on(int fd, const char *config, pid_t *ret_pid, struct mt_error *err)
+{
+	char path[PATH_MAX];
+	const char *argv[] = {find_program(path, sizeof(path)), "--once",
+	    config ? "--config" : NULL, config, NULL};
+	const struct child helper = {
+	    .argv = (char *const *)(uintptr_t)argv,
+	    .variables = variables,
+	    .give_fd = fd,
+	};
+
+	return child_start(&helper, ret_pid, err);
+}
+
+enum mt_status
+private_helper_start(
+    const char *config, pid_t *ret_pid, int *ret_fd, struct mt_error *err)
+{
+	enum mt_status status;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return mt_fail_errno(
+		    err, MT_RETRY_LATER, errno, "cannot make a socket pair");
+	status = start_on(ends[1], config, ret_pid, err);
+	close(ends[1]);
+	if (status == MT_OK)
+		*ret_fd = ends[0];
+	else
+		close(ends[0]);
+	return status;
+}
+
+/* Waits until `pid`, a child of ours, has ended. */
+static bool
+ends_before(pid_t pid, struct deadline deadline)
+{
+	struct pollfd p = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+	int n;
+
+	if (p.fd < 0)
+		return false;
+	do
+		n = poll(&p, 1, deadline_left_ms(deadline));
+	while (n < 0 && errno == EINTR);
+	close(p.fd);
+	return n == 1;
+}
+
+static enum mt_status
+explain(int exit_code, struct mt_error *err)
+{
+	switch (exit_code) {
+	case EX_OK:
+		return MT_OK;
+	case EX_TEMPFAIL:
+		return mt_fail(err, MT_RETRY_LATER,
+		    "another token helper holds the store, but does not "
+		    "listen where it is looked for; name its socket with "
+		    "--socket or MAILTOKEN_SOCKET, or end it");
+	case EX_CONFIG:
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "the token helper's configuration is wrong, see above");
+	default:
+		return mt_fail(err, MT_UNREACHABLE,
+		    "the token helper ended with code %d, see above",
+		    exit_code);
+	}
+}
+
+enum mt_status
+private_helper_end(pid_t pid, struct mt_error *err)
+{
+	int state;
+
+	if (!ends_before(pid, deadline_in_ms(END_MS)))
+		return mt_fail(err, MT_RETRY_LATER,
+		    "the token helper (process %ld) is still at work",
+		    (long)pid);
+	if (waitpid(pid, &state, 0) != pid || !WIFEXITED(state))
+		return mt_fail(
+		    err, MT_UNREACHABLE, "the token helper was killed");
+	return explain(WEXITSTATUS(state), err);
+}
