@@ -9,6 +9,7 @@ import pwd
 import re
 import shutil
 import smtplib
+from base64 import b64encode
 from pathlib import Path
 
 from .oidc import USERS
@@ -142,31 +143,22 @@ class Dovecot:
 
     def _write_users(self, users):
         (self.dir / "users").write_text("".join(
-            f"{name}:{{PLAIN}}{password}\n"
+            f"{name}:{{PLAIN.b64}}{b64encode(password.encode()).decode()}\n"
             for name, password in users.items()))
 
     def _write_oauth2(self, oidc, validation, scope):
-        issuer = oidc.issuer if oidc else "http://localhost:1"
+        issuer = oidc.issuer if oidc else "http://localhost"
         lines = ["username_attribute = username",
                  "openid_configuration_url = "
                  f"{issuer}/.well-known/openid-configuration"]
         if scope:
             lines += [f"scope = {scope}"]
-        if validation == "jwt":
-            lines += ["introspection_mode = local", f"issuers = {issuer}",
-                      "local_validation_key_dict = "
-                      f"fs:posix:prefix={oidc.keys}/"]
+        if oidc and validation == "introspect":
+            lines += _introspection(oidc)
         else:
-            place = (oidc.url("introspection") if oidc else issuer)
-            place = place.replace("//", "//mailserver:introspect-secret@", 1)
-            lines += ["introspection_mode = post",
-                      f"introspection_url = {place}",
-                      "active_attribute = active", "active_value = true",
-                      "timeout_msecs = 3000", "max_idle_time_msecs = 1",
-                      "max_pipelined_requests = 1",
-                      "max_parallel_connections = 10"]
-            if oidc and oidc.ca:
-                lines += [f"tls_ca_cert_file = {oidc.ca}"]
+            keys = oidc.keys if oidc else self.dir / "no-keys"
+            lines += ["introspection_mode = local", f"issuers = {issuer}",
+                      f"local_validation_key_dict = fs:posix:prefix={keys}/"]
         (self.dir / "oauth2.conf").write_text("\n".join(lines) + "\n")
 
     def _files(self, user, mailbox):
@@ -175,6 +167,18 @@ class Dovecot:
             home = home / f".{mailbox}"
         files = [*home.glob("new/*"), *home.glob("cur/*")]
         return sorted(files, key=lambda path: _arrival(path.name))
+
+
+def _introspection(oidc):
+    url = oidc.url("introspection").replace(
+        "//", "//mailserver:introspect-secret@", 1)
+    lines = ["introspection_mode = post", f"introspection_url = {url}",
+             "active_attribute = active", "active_value = true",
+             "timeout_msecs = 3000", "max_idle_time_msecs = 1",
+             "max_pipelined_requests = 1", "max_parallel_connections = 10"]
+    if oidc.ca:
+        lines += [f"tls_ca_cert_file = {oidc.ca}"]
+    return lines
 
 
 def _arrival(name):

@@ -5,6 +5,7 @@ The program is oidc/server.mjs; node and the packages come from the cache
 that tests/setup fills.
 """
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -35,7 +36,6 @@ _MS_SCOPE = ("https://outlook.office365.com/IMAP.AccessAsUser.All "
              "https://outlook.office365.com/SMTP.Send offline_access")
 
 
-
 def _cache():
     """Where tests/setup keeps what npm made; the same rule as there."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -48,12 +48,12 @@ def _installed():
     lock = (_HERE / "package-lock.json").read_bytes()
     modules = (_cache() / f"oidc-{hashlib.sha256(lock).hexdigest()[:16]}"
                / "node_modules")
-    node = _cache() / "node-path"
-    for path in modules, node, Path(node.read_text().strip()
-                                    if node.exists() else node):
+    pointer = _cache() / "node-path"
+    node = Path(pointer.read_text().strip() if pointer.exists() else pointer)
+    for path in modules, node:
         if not path.exists():
             raise RuntimeError(f"{path} is missing: run tests/setup")
-    return node.read_text().strip(), modules
+    return node, modules
 
 
 class Oidc:
@@ -62,7 +62,8 @@ class Oidc:
     issuer, port    http(s)://localhost:port
     ca              CA certificate when tls=True, else None
     url(name)       an endpoint: "authorization", "token", "introspection",
-                    "revocation", "jwks", "discovery"; or any path
+                    "revocation", "jwks", "discovery"
+    keys            directory with the public key of JWT tokens
     Settings for config() and for the constructor: at_ttl, rt_ttl, code_ttl
     (s); rotate "1" (reuse kills the family), "keep" (Microsoft), "0"
     (Google); at_format "opaque" or "jwt"; at_size, rt_size, code_size
@@ -76,12 +77,12 @@ class Oidc:
     def __init__(self, bed, flavor="generic", tls=False, users=USERS, **conf):
         node, modules = _installed()
         self.flavor, self.port = flavor, bed.port()
+        self._users = users
         self.issuer = f"{'https' if tls else 'http'}://localhost:{self.port}"
         self.dir = bed.subdir("oidc")
         self.keys = self.dir / "keys"
         options = {"modules": str(modules), "port": self.port,
-                   "flavor": flavor, "users": users, "keys": str(self.keys),
-                   "conf": conf}
+                   "flavor": flavor, "users": users, "keys": str(self.keys)}
         self.ca, self._context = None, None
         if tls:
             cert, key = bed.tls.cert()
@@ -92,6 +93,7 @@ class Oidc:
         self._process = bed.spawn(
             [node, _HERE / "server.mjs", json.dumps(options)],
             stdin=True, stdout=subprocess.PIPE)
+        self.config(**conf)
         self.start()
 
     def start(self):
@@ -103,22 +105,33 @@ class Oidc:
         self._command("close")
 
     def url(self, name, tenant="common"):
-        path = _PATHS[self.flavor].get(name, name)
+        """The URL of an endpoint; flavor "ms" has them for any tenant."""
+        path = _PATHS[self.flavor][name]
         return self.issuer + path.replace("/common/", f"/{tenant}/")
 
     def config(self, **settings):
         """Change settings; returns all of them."""
         return self._command("config", **settings)
 
-    def fault(self, **fault):
-        """Disturb the next matching requests.
+    def fault(self, endpoint="token", grant_type=None, times=1, after=False,
+              status=None, body="", headers=None, reset=False, truncate=None,
+              drip_ms=0, delay_ms=0, hang=False):
+        """Disturb the next requests to an endpoint (a name of url()).
 
-        Which: endpoint="token" (or another name of url()), grant_type=...,
-        times=1.  How: status, body (text), headers; reset=True; truncate=n
-        (n bytes of the body, then the end); drip_ms (byte by byte);
-        delay_ms first; hang=True (until release()).  With after=True the
-        server carries the request out first: only the answer suffers.
+        Which: the first `times`, of that grant_type only if it is given.
+        How: status with body and headers instead of the real answer; reset;
+        truncate (so many bytes of the body, then the end); drip_ms (that
+        long after each byte); delay_ms first; hang (until release()).
+        With after=True the server carries the request out first, and only
+        its answer suffers: the client does not learn what was committed.
         """
+        if endpoint not in _PATHS[self.flavor]:
+            raise ValueError(f"no endpoint {endpoint!r}")
+        fault = {"endpoint": endpoint, "grant_type": grant_type,
+                 "times": times, "after": after, "status": status,
+                 "body": body, "headers": headers or {}, "reset": reset,
+                 "truncate": truncate, "drip_ms": drip_ms,
+                 "delay_ms": delay_ms, "hang": hang}
         self._command("fault", **fault)
 
     def release(self):
@@ -127,7 +140,7 @@ class Oidc:
 
     def log(self, endpoint="token"):
         """Requests so far, as dicts: time, method, path, endpoint, form,
-        authorization, status and error (of the real answer), fault.
+        authorization, status and error (of the real answer), fault (bool).
 
         endpoint=None gives all of them.
         """
@@ -157,7 +170,7 @@ class Oidc:
         """Log in and consent as a person would; stop before the redirect
         to the program and return its URL."""
         if password is None:
-            password = USERS.get(user, "")
+            password = self._users.get(user, "")
         return Browser(self._context).login(authorize_url, user, password,
                                             deny)
 
@@ -170,8 +183,8 @@ class Oidc:
         final = self.walk(authorize_url, user, password, deny)
         return final, Browser().get(final)[2]
 
-    def request(self, endpoint, form, auth=None):
-        """POST a form as a client would; returns (status, parsed JSON).
+    def request(self, endpoint, form=None, auth=None, tenant="common"):
+        """POST a form, or GET; returns (status, parsed JSON).
 
         auth=(user, password) makes it Basic, encoded by RFC 6749 s2.3.1.
         """
@@ -180,8 +193,8 @@ class Oidc:
             pair = ":".join(urllib.parse.quote_plus(part) for part in auth)
             basic = base64.b64encode(pair.encode()).decode()
             headers = {"Authorization": f"Basic {basic}"}
-        status, _, body = Browser(self._context).get(self.url(endpoint), form,
-                                                     headers)
+        status, _, body = Browser(self._context).get(
+            self.url(endpoint, tenant), form, headers)
         return status, json.loads(body) if body else None
 
     def refresh(self, refresh_token, client_id="native"):
@@ -192,7 +205,8 @@ class Oidc:
 
     def _command(self, op, **args):
         with self._lock:
-            self._process.send(json.dumps({"op": op} | args) + "\n")
+            with contextlib.suppress(BrokenPipeError):
+                self._process.send(json.dumps({"op": op} | args) + "\n")
             line = self._process.popen.stdout.readline()
         if not line:
             raise AssertionError(f"server.mjs ended\n{self._process.tail()}")

@@ -11,7 +11,6 @@ import fcntl
 import os
 import random
 import socket
-import tempfile
 import threading
 from pathlib import Path
 
@@ -58,7 +57,8 @@ class Ports:
 
 
 def _lock_dir():
-    path = Path(tempfile.gettempdir(), f"mailtoken-ports-{os.getuid()}")
+    # The same for all tests, whatever TMPDIR says.
+    path = Path(f"/tmp/mailtoken-ports-{os.getuid()}")
     path.mkdir(mode=0o700, exist_ok=True)
     if path.stat().st_uid != os.getuid():
         raise RuntimeError(f"{path} belongs to somebody else")

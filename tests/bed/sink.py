@@ -41,6 +41,8 @@ class Sink:
 
         For ever, or `times` times; code None accepts again.
         """
+        if at not in ("mail", "rcpt", "data", "dot"):
+            raise ValueError(f"no place {at!r}")
         with self._lock:
             self._faults[at] = code and [f"{code} {text}\r\n", times]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from bed import Bed, BedTestCase, alive, wait_until
+from bed.oidc import CLIENTS
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
 
@@ -50,7 +51,7 @@ class Authorization:
         return self.oidc.request("token", {
             "grant_type": "authorization_code", "code": query["code"],
             "redirect_uri": self.redirect, "client_id": self.client,
-            "code_verifier": self.verifier} | form, auth)
+            "code_verifier": self.verifier} | form, auth, self.tenant)
 
 
 def parameters(url):
@@ -131,12 +132,12 @@ class OidcTest(BedTestCase):
         request = Authorization(self.oidc, client="desktop-secret")
         final = self.oidc.walk(request.url)
         status, reply = request.exchange(
-            final, client_secret="desktop-secret-value")
+            final, client_secret=CLIENTS["desktop-secret"])
         self.assertEqual(status, 200, reply)
         request = Authorization(self.oidc, client="desktop-basic")
         final = self.oidc.walk(request.url)
         status, reply = request.exchange(
-            final, auth=("desktop-basic", "s:cr%t +/="))
+            final, auth=("desktop-basic", CLIENTS["desktop-basic"]))
         self.assertEqual(status, 200, reply)
 
     def test_reuse_of_a_rotated_token_kills_the_family(self):
@@ -228,6 +229,15 @@ class OidcTest(BedTestCase):
         self.assertEqual(self.oidc.refresh(token), (400, {"error": "slow"}))
         self.assertEqual(self.oidc.refresh(token)[0], 200)
 
+    def test_misspelt_orders_are_refused(self):
+        for order in (lambda: self.oidc.fault(endpoint="tokn", reset=True),
+                      lambda: self.oidc.fault(rest=True),
+                      lambda: self.oidc.config(at_tll=1),
+                      lambda: self.oidc.url("tokn")):
+            with self.assertRaises((AssertionError, KeyError, TypeError,
+                                    ValueError)):
+                order()
+
     def test_hanging_requests_go_on_when_released(self):
         token = self.oidc.mint()["refresh_token"]
         self.oidc.fault(hang=True)
@@ -264,17 +274,25 @@ class MicrosoftTest(BedTestCase):
             request = Authorization(oidc, scope=scope, tenant=tenant)
             final = oidc.walk(request.url)
             self.assertNotIn("iss", parameters(final))
-            status, tokens = oidc.request(
-                oidc.url("token", tenant).removeprefix(oidc.issuer),
-                {"grant_type": "authorization_code",
-                 "code": parameters(final)["code"], "client_id": "native",
-                 "redirect_uri": request.redirect,
-                 "code_verifier": request.verifier})
+            status, tokens = request.exchange(final)
             self.assertEqual(status, 200, tokens)
             self.assertEqual(set(tokens["scope"].split()),
                              set(scope.split()))
             self.assertEqual(tokens["ext_expires_in"], tokens["expires_in"])
-            self.assertEqual(oidc.refresh(tokens["refresh_token"])[0], 200)
+            status, tokens = oidc.refresh(tokens["refresh_token"])
+            self.assertEqual(status, 200)
+        mail = self.bed.dovecot(oidc=oidc)
+        imap = imaplib.IMAP4("localhost", mail.imap_port)
+        self.addCleanup(imap.shutdown)
+        imap.authenticate(
+            "XOAUTH2", lambda _: xoauth2(ALICE, tokens["access_token"]))
+
+    def test_discovery_names_the_tenant(self):
+        oidc = self.bed.oidc(flavor="ms")
+        status, reply = oidc.request("discovery", tenant="contoso.example")
+        self.assertEqual(status, 200)
+        self.assertEqual(reply["token_endpoint"],
+                         oidc.url("token", "contoso.example"))
 
     def test_without_offline_access_no_refresh_token(self):
         oidc = self.bed.oidc(flavor="ms")
@@ -434,6 +452,16 @@ class DovecotOptionsTest(BedTestCase):
         imap.authenticate("OAUTHBEARER", lambda _:
                           f"n,a={ALICE},\1auth=Bearer {token}\1\1".encode())
         mail.wait_log(r"imap-login: Info: Login: user=<alice@example\.test>")
+
+    def test_without_a_token_server_every_token_is_refused(self):
+        mail = self.bed.dovecot(users={ALICE: "pass:word {x}"})
+        imap = imaplib.IMAP4("localhost", mail.imap_port)
+        self.addCleanup(imap.shutdown)
+        answers = [xoauth2(ALICE, "any"), b""]
+        with self.assertRaisesRegex(imaplib.IMAP4.error,
+                                    "AUTHENTICATIONFAILED"):
+            imap.authenticate("XOAUTH2", lambda _: answers.pop(0))
+        imap.login(ALICE, "pass:word {x}")
 
     def test_capabilities_before_login(self):
         for options, there, absent in (

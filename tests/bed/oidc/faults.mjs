@@ -27,13 +27,13 @@ function replaceHead(fault, res) {
     for (const name of res.getHeaderNames()) res.removeHeader(name);
     res.statusCode = fault.status;
     res.setHeader('content-type', 'application/json');
-    for (const [name, value] of Object.entries(fault.headers ?? {}))
+    for (const [name, value] of Object.entries(fault.headers))
         res.setHeader(name, value);
 }
 
 async function sendBody(fault, res, end, body) {
     res.setHeader('content-length', body.length);
-    if (fault.truncate !== undefined) {
+    if (fault.truncate !== null) {
         res.write(body.subarray(0, fault.truncate),
             () => res.socket.destroySoon());
         return;
@@ -60,7 +60,7 @@ export async function disturb(fault, res, send) {
         return false;
     }
     if (fault.status) replaceHead(fault, res);
-    const body = fault.status ? fault.body ?? '' : send.body;
+    const body = fault.status ? fault.body : send.body;
     if (body === undefined) return true;
     await sendBody(fault, res, send.end, Buffer.from(body));
     return false;
@@ -77,7 +77,7 @@ export function disturbAnswer(fault, res) {
 }
 
 export function orderFault(fault) {
-    faults.push({ endpoint: 'token', times: 1, ...fault });
+    faults.push(fault);
 }
 
 export function releaseFaults() {
