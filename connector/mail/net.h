@@ -3,12 +3,21 @@
  * The transport beneath libetpan: TCP and verified TLS (>= 1.2, chain, host
  * name, SNI) with one deadline and one byte budget per command, instead of the
  * library's own sockets, which verify nothing and time out per read only.
+ *
+ * The first failure sticks: everything after it fails at once, and
+ * net_error() says what it was.  libetpan itself reports no more than "stream
+ * error".
  */
 #ifndef MT_MAIL_NET_H
 #define MT_MAIL_NET_H
 
 #include "base/deadline.h"
 #include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /* The certificates that are trusted; shared by all connections and threads. */
 struct net_trust;
@@ -20,5 +29,56 @@ struct net_trust;
 enum mt_status net_trust_new(struct net_trust **ret_trust, const char *ca_file,
     struct mt_error *err) MT_MUST_CHECK;
 void net_trust_free(struct net_trust **trust);
+
+/* One connection; one thread at a time, except net_abort. */
+struct net;
+
+/*
+ * Connects to the first address of `host` that answers.  Fails with
+ * MT_RETRY_LATER, or MT_BAD_CONFIG for a host that cannot be a name.
+ */
+enum mt_status net_connect(struct net **ret_net, const char *host,
+    uint16_t port, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Closes without a word and releases it. */
+void net_free(struct net **net);
+
+/*
+ * TLS from here on, within the current deadline.  Bytes that the peer sent
+ * ahead in clear are a failure: they were injected.  MT_BAD_CONFIG: the
+ * certificate or the protocol version will not do.
+ */
+enum mt_status net_start_tls(struct net *net, const struct net_trust *trust,
+    struct mt_error *err) MT_MUST_CHECK;
+
+bool net_is_tls(const struct net *net);
+
+/* Opens the next command: until when, and how much the peer may send. */
+void net_begin(struct net *net, struct deadline deadline, size_t max_bytes);
+
+/*
+ * As read(2) and send(2), but wait until the deadline, and never return 0: -1
+ * also when the peer has closed, which libetpan needs (it takes 0 for the end
+ * of a line).
+ */
+ssize_t net_read(struct net *net, void *data, size_t len);
+ssize_t net_write(struct net *net, const void *data, size_t len);
+
+/* The first failure; its status is MT_OK as long as there was none. */
+const struct mt_error *net_error(const struct net *net);
+
+/* Makes the connection fail, for a reason that the caller has seen. */
+enum mt_status net_fail(struct net *net, enum mt_status status,
+    const char *format, ...) MT_PRINTF(3, 4);
+
+/* "host:port", for error texts. */
+const char *net_name(const struct net *net);
+
+/* Makes a call that blocks in another thread fail soon. */
+void net_abort(struct net *net);
+
+/* Our address as an SMTP address literal (RFC 5321 section 4.1.3). */
+void net_local_literal(const struct net *net, char *ret_text, size_t size);
 
 #endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * libetpan's buffered stream on our transport, and the lines that IMAP and
+ * SMTP exchange before libetpan may take over: it drives SASL in ways that no
+ * real token survives, so the log-in dialogue is ours.
+ */
+#ifndef MT_MAIL_STREAM_H
+#define MT_MAIL_STREAM_H
+
+#include "base/secret.h"
+#include "base/status.h"
+#include "mail/net.h"
+
+#include <libetpan/mailstream.h>
+#include <libetpan/mmapstring.h>
+
+/* A stream on `net`, which must outlive it and is not released with it.  NULL:
+ * no memory. */
+mailstream *stream_new(struct net *net);
+void stream_free(mailstream **stream);
+
+/* Sends text, or secret bytes of which no copy stays in the buffer. */
+enum mt_status stream_send(mailstream *stream, struct net *net,
+    const char *text, struct mt_error *err) MT_MUST_CHECK;
+enum mt_status stream_send_secret(mailstream *stream, struct net *net,
+    const struct secret *bytes, struct mt_error *err) MT_MUST_CHECK;
+
+/* Reads one line into `line` and drops its end.  How long it may be is for
+ * net_begin. */
+enum mt_status stream_read_line(mailstream *stream, struct net *net,
+    MMAPString *line, struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * TLS from here on (net_start_tls), for a peer that has just agreed to
+ * STARTTLS.  What it sent beyond its answer is refused.
+ */
+enum mt_status stream_start_tls(mailstream *stream, struct net *net,
+    const struct net_trust *trust, struct mt_error *err) MT_MUST_CHECK;
+
+#endif
