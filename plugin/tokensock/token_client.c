@@ -9,16 +9,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool
-token_paths_add(struct token_paths *paths, const char *path)
+static bool
+add_path(struct token_paths *paths, const char *path, bool named)
 {
 	size_t len = strlen(path);
 
 	if (!len || len >= TOKEN_SOCKET_PATH_MAX ||
 	    paths->count == TOKEN_SOCKET_PATHS_MAX)
 		return false;
-	memcpy(paths->path[paths->count++], path, len + 1);
+	memcpy(paths->path[paths->count], path, len + 1);
+	paths->named[paths->count++] = named;
 	return true;
+}
+
+bool
+token_paths_add(struct token_paths *paths, const char *path)
+{
+	return add_path(paths, path, true);
 }
 
 bool
@@ -36,8 +43,8 @@ token_paths_add_standard(struct token_paths *paths)
 
 	snprintf(path, sizeof(path), "/run/user/%lu/mailtoken/socket",
 	    (unsigned long)geteuid());
-	token_paths_add(paths, path);
-	token_paths_add(paths, "/run/mailtoken/socket");
+	add_path(paths, path, false);
+	add_path(paths, "/run/mailtoken/socket", false);
 }
 
 void
@@ -95,7 +102,7 @@ check_peer(
 		return mt_fail_errno(err, MT_UNREACHABLE, errno,
 		    "cannot tell who listens on %s", path);
 	if (peer.uid == 0 || peer.uid == geteuid() ||
-	    peer.uid == client->trusted_uid)
+	    (peer.uid == client->trusted_uid && peer.uid != (uid_t)-1))
 		return MT_OK;
 	return mt_fail(err, MT_BAD_CONFIG,
 	    "uid %lu listens on %s and is not trusted; if it should be, set "
@@ -104,30 +111,40 @@ check_peer(
 }
 
 /* A Unix socket connects at once or, when the backlog is full, says EAGAIN;
- * a blocking connect bounded by SO_SNDTIMEO waits in the second case. */
+ * a blocking connect bounded by SO_SNDTIMEO waits in the second case.  A signal
+ * of the program ends that wait, but not ours. */
 static int
 connect_until(
     int fd, const struct sockaddr_un *address, struct deadline deadline)
 {
-	int left = deadline_left_ms(deadline);
-	struct timeval wait = {left / 1000, left % 1000 * 1000L};
+	for (;;) {
+		int left = deadline_left_ms(deadline);
+		struct timeval wait = {left / 1000, left % 1000 * 1000L};
 
-	if (left == 0) {
-		errno = ETIMEDOUT;
-		return -1;
+		if (left == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		if (setsockopt(
+			fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)))
+			return -1;
+		if (connect(fd, (const struct sockaddr *)address,
+			sizeof(*address)) == 0)
+			return 0;
+		if (errno != EINTR)
+			return -1;
 	}
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)))
-		return -1;
-	return connect(fd, (const struct sockaddr *)address, sizeof(*address));
 }
 
-enum mt_status
-token_client_connect(struct token_client *client, const char *path,
-    struct deadline deadline, struct mt_error *err)
+/* As token_client_connect; *ret_error is the errno of connect(2), or 0. */
+static enum mt_status
+connect_to(struct token_client *client, const char *path,
+    struct deadline deadline, int *ret_error, struct mt_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	enum mt_status status;
 
+	*ret_error = 0;
 	disconnect(client);
 	if (strlen(path) >= sizeof(address.sun_path))
 		return mt_fail(err, MT_BAD_CONFIG,
@@ -139,17 +156,27 @@ token_client_connect(struct token_client *client, const char *path,
 		return mt_fail_errno(
 		    err, MT_RETRY_LATER, errno, "cannot make a socket");
 	if (connect_until(client->fd, &address, deadline)) {
-		int error = errno;
+		*ret_error = errno;
 		disconnect(client);
-		status = error == ENOENT || error == ENOTDIR ? MT_NO_ACCOUNT
-							     : MT_UNREACHABLE;
-		return mt_fail_errno(err, status, error,
+		status = *ret_error == ENOENT || *ret_error == ENOTDIR
+			     ? MT_NO_ACCOUNT
+			     : MT_UNREACHABLE;
+		return mt_fail_errno(err, status, *ret_error,
 		    "cannot reach the token helper at %s", path);
 	}
 	status = check_peer(client, path, err);
 	if (status != MT_OK)
 		disconnect(client);
 	return status;
+}
+
+enum mt_status
+token_client_connect(struct token_client *client, const char *path,
+    struct deadline deadline, struct mt_error *err)
+{
+	int error;
+
+	return connect_to(client, path, deadline, &error, err);
 }
 
 void
@@ -323,6 +350,26 @@ ask_exists(struct token_client *client, const struct token_query *query,
 	return token_client_call(client, -1, &reply, deadline, err);
 }
 
+/* Asks the helper at one path, *ret_answers tells whether one is there for this
+ * user at all. */
+static enum mt_status
+find_at(struct token_client *client, const char *path, bool named,
+    const struct token_query *query, struct deadline deadline,
+    bool *ret_answers, struct mt_error *err)
+{
+	int error;
+	enum mt_status status = connect_to(client, path, deadline, &error, err);
+
+	*ret_answers = error == 0;
+	if (status == MT_OK)
+		return ask_exists(client, query, deadline, err);
+	if (named && status == MT_NO_ACCOUNT)
+		return MT_UNREACHABLE;
+	if (!named && error == EACCES)
+		return MT_NO_ACCOUNT;
+	return status;
+}
+
 enum mt_status
 token_client_find(struct token_client *client, const struct token_paths *paths,
     const struct token_query *query, struct deadline deadline,
@@ -333,19 +380,17 @@ token_client_find(struct token_client *client, const struct token_paths *paths,
 
 	for (size_t i = 0; i < paths->count; i++) {
 		struct mt_error why = {0};
-		enum mt_status status = token_client_connect(
-		    client, paths->path[i], deadline, &why);
+		bool answers;
+		enum mt_status status = find_at(client, paths->path[i],
+		    paths->named[i], query, deadline, &answers, &why);
 
 		if (status == MT_OK)
-			status = ask_exists(client, query, deadline, &why);
-		if (status == MT_OK)
 			return MT_OK;
-		if (status != MT_NO_ACCOUNT && result == MT_NO_ACCOUNT)
-			result = mt_fail(err, status, "%s", why.text);
-		else if (status == MT_NO_ACCOUNT && client->fd >= 0 &&
-			 result == MT_NO_ACCOUNT)
-			mt_fail(err, result, "%s", why.text);
 		disconnect(client);
+		if (result != MT_NO_ACCOUNT)
+			continue;
+		if (status != MT_NO_ACCOUNT || answers)
+			result = mt_fail(err, status, "%s", why.text);
 	}
 	return result;
 }

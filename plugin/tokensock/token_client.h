@@ -23,17 +23,20 @@
 /* Socket paths in the order in which they are asked. */
 struct token_paths {
 	char path[TOKEN_SOCKET_PATHS_MAX][TOKEN_SOCKET_PATH_MAX];
+	bool named[TOKEN_SOCKET_PATHS_MAX]; /* somebody wants a helper there */
 	size_t count;
 };
 
-/* Adds a path; false if it is too long, empty or there is no room. */
+/* Adds a path that somebody named; false if it is too long, empty or there is
+ * no room. */
 bool token_paths_add(struct token_paths *paths, const char *path);
 
 /* Adds the path of MAILTOKEN_SOCKET, unless the process runs with privileges
  * that its caller does not have (secure_getenv(3)).  False if it is not set. */
 bool token_paths_add_environment(struct token_paths *paths);
 
-/* Adds /run/user/<euid>/mailtoken/socket and /run/mailtoken/socket. */
+/* Adds /run/user/<euid>/mailtoken/socket and /run/mailtoken/socket, where a
+ * helper may be or not. */
 void token_paths_add_standard(struct token_paths *paths);
 
 /* One connection to one helper. */
@@ -93,6 +96,8 @@ struct token_query {
  * `query`, and leaves the connection open.  MT_NO_ACCOUNT when none of those
  * that answer does; MT_UNREACHABLE when none does and one that should be there
  * does not answer (a helper that is down must not look like "no account").
+ * It should be there if its path was named, or if there is a socket; but not at
+ * a standard path that this user may not connect to.
  */
 enum mt_status token_client_find(struct token_client *client,
     const struct token_paths *paths, const struct token_query *query,
