@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: ISC */
+#include "oauth_exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MIN_TTL_S 60 /* a token that ends sooner is not worth sending */
+
+static enum mt_status
+copy_name(char *to, size_t size, const char *name, const char *what,
+    struct mt_error *err)
+{
+	size_t len = strlen(name);
+
+	if (len >= size)
+		return mt_fail(err, MT_BAD_INPUT,
+		    "the %s is longer than %zu bytes", what, size - 1);
+	memcpy(to, name, len + 1);
+	return MT_OK;
+}
+
+enum mt_status
+oauth_exchange_init(struct oauth_exchange *exchange,
+    enum oauth_mechanism mechanism, const struct oauth_server *server,
+    const struct token_paths *paths, uid_t trusted_uid, struct mt_error *err)
+{
+	enum mt_status status;
+
+	*exchange = (struct oauth_exchange){
+	    .mechanism = mechanism,
+	    .port = server->port,
+	    .token_ms = OAUTH_TOKEN_MS,
+	    .paths = *paths,
+	};
+	token_client_init(&exchange->client, trusted_uid);
+	secret_init(&exchange->answer.token, NULL);
+	secret_init(&exchange->response, NULL);
+	status = copy_name(exchange->service, sizeof(exchange->service),
+	    server->service, "service's name", err);
+	if (status == MT_OK)
+		status = copy_name(exchange->host, sizeof(exchange->host),
+		    server->host, "server's name", err);
+	return status;
+}
+
+void
+oauth_exchange_done(struct oauth_exchange *exchange)
+{
+	token_client_done(&exchange->client);
+	secret_done(&exchange->answer.token);
+	secret_done(&exchange->response);
+}
+
+static struct token_query
+query_for(const struct oauth_exchange *exchange, const char *user)
+{
+	return (struct token_query){
+	    .service = exchange->service,
+	    .host = exchange->host,
+	    .user = user,
+	};
+}
+
+enum mt_status
+oauth_exchange_find(
+    struct oauth_exchange *exchange, const char *user, struct mt_error *err)
+{
+	struct token_query query = query_for(exchange, user);
+	enum mt_status status = token_client_find(&exchange->client,
+	    &exchange->paths, &query, deadline_in_ms(OAUTH_FIND_MS), err);
+
+	/* several accounts fit, as long as nobody knows who logs in; anything
+	 * else that is wrong shows again when the token is fetched */
+	if (status == MT_BAD_CONFIG && !user)
+		return MT_OK;
+	return status;
+}
+
+static enum mt_status
+get_token(struct oauth_exchange *exchange, const struct token_query *query,
+    struct deadline deadline, struct mt_error *err)
+{
+	return token_client_get(&exchange->client, query, MIN_TTL_S,
+	    &exchange->answer, deadline, err);
+}
+
+/*
+ * On the connection that found the account, if there is one.  If that has
+ * ended since (a person may have typed for minutes), or its helper has no
+ * account for this login, all helpers are asked again.
+ */
+static enum mt_status
+fetch_token(
+    struct oauth_exchange *exchange, const char *user, struct mt_error *err)
+{
+	struct token_query query = query_for(exchange, user);
+	struct deadline deadline = deadline_in_ms(exchange->token_ms);
+	enum mt_status status = get_token(exchange, &query, deadline, err);
+
+	if ((status != MT_UNREACHABLE && status != MT_NO_ACCOUNT) ||
+	    deadline_passed(deadline))
+		return status;
+	status = token_client_find(
+	    &exchange->client, &exchange->paths, &query, deadline, err);
+	if (status == MT_OK)
+		status = get_token(exchange, &query, deadline, err);
+	return status;
+}
+
+static enum mt_status
+build_response(
+    struct oauth_exchange *exchange, const char *authzid, struct mt_error *err)
+{
+	struct oauth_response response = {
+	    .user = authzid,
+	    .host = exchange->host,
+	    .port = exchange->port,
+	    .token = &exchange->answer.token,
+	};
+	enum mt_status status = copy_name(
+	    exchange->user, sizeof(exchange->user), authzid, "user name", err);
+
+	if (status == MT_OK)
+		status = oauth_message_encode(
+		    exchange->mechanism, &response, &exchange->response, err);
+	return status;
+}
+
+/* IMAP and ManageSieve put no limit on the command's line. */
+static bool
+limits_auth_line(const char *service)
+{
+	static const char *const limited[] = {"smtp", "lmtp", "pop"};
+
+	for (size_t i = 0; i < sizeof(limited) / sizeof(*limited); i++)
+		if (strcmp(service, limited[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+send_response(struct oauth_exchange *exchange, struct oauth_output *ret_output)
+{
+	exchange->state = OAUTH_SENT;
+	*ret_output = (struct oauth_output){
+	    .data = secret_expose(&exchange->response),
+	    .len = exchange->response.len,
+	};
+}
+
+enum mt_status
+oauth_exchange_begin(struct oauth_exchange *exchange, const char *user,
+    const char *authzid, bool client_first, struct oauth_output *ret_output,
+    struct mt_error *err)
+{
+	enum mt_status status = fetch_token(exchange, user, err);
+
+	if (status == MT_OK)
+		status = build_response(exchange, authzid, err);
+	if (status != MT_OK) {
+		secret_reset(&exchange->answer.token);
+		return status;
+	}
+	if (client_first && limits_auth_line(exchange->service) &&
+	    !oauth_message_fits_auth_line(
+		exchange->mechanism, exchange->response.len)) {
+		exchange->state = OAUTH_HELD;
+		*ret_output = (struct oauth_output){0};
+	} else {
+		send_response(exchange, ret_output);
+	}
+	return MT_OK;
+}
+
+/* The server has seen the token: nobody here needs it any more. */
+static void
+forget_token(struct oauth_exchange *exchange)
+{
+	secret_done(&exchange->response);
+	secret_done(&exchange->answer.token);
+}
+
+static void
+report_refusal(struct oauth_exchange *exchange)
+{
+	exchange->reported =
+	    token_client_reject(&exchange->client, exchange->answer.account,
+		exchange->answer.serial, deadline_in_ms(OAUTH_REPORT_MS),
+		NULL) == MT_OK;
+}
+
+static void
+read_verdict(struct oauth_exchange *exchange, const char *challenge, size_t len,
+    struct oauth_output *ret_output)
+{
+	bool refused = oauth_message_read_refusal(
+	    challenge, len, &exchange->answer.token, &exchange->refusal);
+	const char *text = "";
+
+	forget_token(exchange);
+	if (refused) {
+		report_refusal(exchange);
+		text = oauth_message_acknowledgement(exchange->mechanism);
+	}
+	token_client_done(&exchange->client);
+	exchange->state = refused ? OAUTH_REFUSED : OAUTH_DONE;
+	*ret_output = (struct oauth_output){text, strlen(text)};
+}
+
+static enum mt_status
+fail_refused(const struct oauth_exchange *exchange, struct mt_error *err)
+{
+	const struct oauth_refusal *why = &exchange->refusal;
+
+	return mt_fail(err, MT_REFUSED,
+	    "account %s: %s refused the access token for %s (status %s%s%s); "
+	    "%s",
+	    exchange->answer.account, exchange->host, exchange->user,
+	    why->status[0] ? why->status : "not given",
+	    why->scope[0] ? ", scope " : "", why->scope,
+	    exchange->reported ? "the next attempt gets a new one"
+			       : "the token helper could not be told");
+}
+
+enum mt_status
+oauth_exchange_answer(struct oauth_exchange *exchange, const char *challenge,
+    size_t len, struct oauth_output *ret_output, struct mt_error *err)
+{
+	switch (exchange->state) {
+	case OAUTH_HELD:
+		send_response(exchange, ret_output);
+		return MT_OK;
+	case OAUTH_SENT:
+		read_verdict(exchange, challenge, len, ret_output);
+		return MT_OK;
+	case OAUTH_REFUSED:
+		return fail_refused(exchange, err);
+	case OAUTH_ASK:
+	case OAUTH_DONE:
+		break;
+	}
+	return mt_fail(err, MT_BUG, "an answer outside of an exchange");
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+#include "mail_program.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t syslog_lines;
+
+/* libsasl2 finds these in the program before those of libc. */
+#define EXPORTED __attribute__((visibility("default")))
+EXPORTED void __syslog_chk(int priority, int flag, const char *format, ...);
+EXPORTED void syslog(int priority, const char *format, ...);
+
+void
+__syslog_chk(int priority, int flag, const char *format, ...)
+{
+	(void)priority;
+	(void)flag;
+	(void)format;
+	syslog_lines++;
+}
+
+void
+syslog(int priority, const char *format, ...)
+{
+	(void)priority;
+	(void)format;
+	syslog_lines++;
+}
+
+size_t
+mail_program_syslog_lines(void)
+{
+	size_t lines = syslog_lines;
+
+	syslog_lines = 0;
+	return lines;
+}
+
+static int
+get_path(void *context, const char **path)
+{
+	const struct mail_program *p = context;
+
+	*path = p->module_dir;
+	return SASL_OK;
+}
+
+static int
+get_option(void *context, const char *plugin_name, const char *option,
+    const char **result, unsigned *len)
+{
+	const struct mail_program *p = context;
+
+	(void)plugin_name;
+	if (!p->mailtoken_socket || strcmp(option, "mailtoken_socket") != 0)
+		return SASL_FAIL;
+	*result = p->mailtoken_socket;
+	if (len)
+		*len = (unsigned)strlen(*result);
+	return SASL_OK;
+}
+
+static int
+log_line(void *context, int level, const char *message)
+{
+	struct mail_program *p = context;
+	size_t used = strlen(p->log);
+
+	snprintf(
+	    p->log + used, sizeof(p->log) - used, "%d %s\n", level, message);
+	return SASL_OK;
+}
+
+/* As careful about its arguments as the strictest program. */
+static int
+get_name(void *context, int id, const char **result, unsigned *len)
+{
+	const struct mail_program *p = context;
+
+	if (!result || (id != SASL_CB_AUTHNAME && id != SASL_CB_USER))
+		return SASL_BADPARAM;
+	*result = id == SASL_CB_AUTHNAME ? p->authname : p->user;
+	if (len)
+		*len = *result ? (unsigned)strlen(*result) : 0;
+	return SASL_OK;
+}
+
+typedef int (*procedure)(void);
+#define PROCEDURE(f) ((procedure)(void (*)(void))(f))
+
+bool
+mail_program_init(struct mail_program *p)
+{
+	p->global_callbacks[0] =
+	    (sasl_callback_t){SASL_CB_GETPATH, PROCEDURE(get_path), p};
+	p->global_callbacks[1] =
+	    (sasl_callback_t){SASL_CB_GETOPT, PROCEDURE(get_option), p};
+	p->global_callbacks[2] =
+	    (sasl_callback_t){SASL_CB_LOG, PROCEDURE(log_line), p};
+	p->global_callbacks[3] =
+	    (sasl_callback_t){SASL_CB_LIST_END, NULL, NULL};
+	return sasl_client_init(p->global_callbacks) == SASL_OK;
+}
+
+static void
+hang_up(struct mail_program *p)
+{
+	if (p->conn)
+		sasl_dispose(&p->conn);
+	p->conn = NULL;
+	p->prompts = NULL;
+	p->out = p->mechanism = NULL;
+	p->out_len = 0;
+}
+
+void
+mail_program_done(struct mail_program *p)
+{
+	hang_up(p);
+	sasl_client_done();
+}
+
+void
+mail_program_connect(struct mail_program *p)
+{
+	size_t n = 0;
+
+	hang_up(p);
+	p->callbacks[n++] = (sasl_callback_t){
+	    SASL_CB_AUTHNAME, p->asks ? NULL : PROCEDURE(get_name), p};
+	if (p->asks || p->user)
+		p->callbacks[n++] = (sasl_callback_t){
+		    SASL_CB_USER, p->asks ? NULL : PROCEDURE(get_name), p};
+	if (p->has_password)
+		p->callbacks[n++] = (sasl_callback_t){SASL_CB_PASS, NULL, p};
+	p->callbacks[n] = (sasl_callback_t){SASL_CB_LIST_END, NULL, NULL};
+	if (sasl_client_new(p->service, p->host, NULL, p->remote, p->callbacks,
+		0, &p->conn) != SASL_OK)
+		abort();
+}
+
+static sasl_interact_t **
+prompt_need(struct mail_program *p)
+{
+	return p->never_prompts ? NULL : &p->prompts;
+}
+
+int
+mail_program_start(struct mail_program *p, const char *mechanisms)
+{
+	return sasl_client_start(p->conn, mechanisms, prompt_need(p), &p->out,
+	    &p->out_len, &p->mechanism);
+}
+
+int
+mail_program_start_bare(struct mail_program *p, const char *mechanisms)
+{
+	return sasl_client_start(
+	    p->conn, mechanisms, prompt_need(p), NULL, NULL, &p->mechanism);
+}
+
+int
+mail_program_step(struct mail_program *p, const char *challenge)
+{
+	return sasl_client_step(p->conn, challenge,
+	    challenge ? (unsigned)strlen(challenge) : 0, prompt_need(p),
+	    &p->out, &p->out_len);
+}
+
+void
+mail_program_answer_prompts(struct mail_program *p)
+{
+	for (sasl_interact_t *i = p->prompts; i->id != SASL_CB_LIST_END; i++) {
+		const char *name =
+		    i->id == SASL_CB_AUTHNAME ? p->authname : p->user;
+		i->result = name;
+		i->len = name ? (unsigned)strlen(name) : 0;
+	}
+}
+
+const char *
+mail_program_pick(struct mail_program *p, const char *mechanisms)
+{
+	mail_program_connect(p);
+	mail_program_start_bare(p, mechanisms);
+	return p->mechanism ? p->mechanism : "";
+}

@@ -1,0 +1,1060 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The module in the real libsasl2, used in the ways that real mail programs
+ * use it, against helpers of every kind.
+ */
+#include "mail_program.h"
+
+#include "unit/cmocka_headers.h"
+#include "unit/tokensock/scripted_helper.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY ((uid_t)-1)
+#define TOKEN "SECRET-0123456789.abcdef"
+#define FOUND "1\tok\taccount=work\n"
+#define GOT                                                                    \
+	"1\tok\taccount=work\tuser=joe@example.org\tserial=7\texpires_in=900"  \
+	"\ttoken=" TOKEN "\n"
+#define XOAUTH2_OF(user) "user=" user "\1auth=Bearer " TOKEN "\1\1"
+#define OAUTHBEARER_OF(user)                                                   \
+	"n,a=" user ",\1host=mail.example\1auth=Bearer " TOKEN "\1\1"
+#define REFUSAL                                                                \
+	"{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"mail.read\"}"
+
+static const struct helper_rule good[] = {
+    {"exists", HELPER_REPLY, FOUND},
+    {"get", HELPER_REPLY, GOT},
+    {"reject", HELPER_REPLY, "1\tok\n"},
+    {0},
+};
+
+struct fixture {
+	char dir[32];
+	char socket[64];
+	struct scripted_helper *helper;
+	struct mail_program program;
+	size_t descriptors;
+};
+
+static size_t
+count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void
+write_settings(const char *text)
+{
+	FILE *f = fopen(MT_TEST_SETTINGS, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->descriptors = count_descriptors();
+	unlink(MT_TEST_SETTINGS);
+	memcpy(
+	    f->dir, "/tmp/mt-module-XXXXXX", sizeof("/tmp/mt-module-XXXXXX"));
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->socket, sizeof(f->socket), "%s/socket", f->dir);
+	f->program = (struct mail_program){
+	    .module_dir = MT_TEST_MODULE_DIR,
+	    .service = "imap",
+	    .host = "mail.example",
+	    .authname = "joe@example.org",
+	};
+	*state = f;
+	return 0;
+}
+
+/* No exchange of any test may leave a token in a log or a descriptor open. */
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	mail_program_done(&f->program);
+	assert_null(strstr(f->program.log, "SECRET"));
+	scripted_helper_stop(&f->helper);
+	unsetenv("MAILTOKEN_SOCKET");
+	unlink(MT_TEST_SETTINGS);
+	rmdir(f->dir);
+	assert_int_equal(count_descriptors(), f->descriptors);
+	free(f);
+	return 0;
+}
+
+/* A helper that the environment names, and a connection. */
+static struct mail_program *
+begin(void **state, const struct helper_rule *rules)
+{
+	struct fixture *f = *state;
+
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	if (rules)
+		f->helper = scripted_helper_start(f->socket, rules, NOBODY);
+	assert_true(mail_program_init(&f->program));
+	mail_program_connect(&f->program);
+	return &f->program;
+}
+
+static void
+assert_out(const struct mail_program *p, const char *expected)
+{
+	assert_non_null(p->out);
+	assert_int_equal(p->out_len, strlen(expected));
+	assert_memory_equal(p->out, expected, p->out_len);
+}
+
+static void
+assert_asked(void **state, const char *frame)
+{
+	struct fixture *f = *state;
+	char *log = scripted_helper_log(f->helper);
+
+	if (!strstr(log, frame))
+		fail_msg("'%s' is not in:\n%s", frame, log);
+	free(log);
+}
+
+static void
+assert_detail(struct mail_program *p, const char *text)
+{
+	const char *detail = sasl_errdetail(p->conn);
+
+	if (!strstr(detail, text) || strstr(detail, "SECRET"))
+		fail_msg("'%s' is not in: %s", text, detail);
+}
+
+/* -- the clients ---------------------------------------------------------- */
+
+/* KMail, mbsync with SASL-IR */
+static void
+imap_client_with_initial_response_logs_in(void **state)
+{
+	struct mail_program *p = begin(state, good);
+	struct fixture *f = *state;
+	const void *name;
+
+	assert_int_equal(
+	    mail_program_start(p, "AUTH=XOAUTH2 SASL-IR"), SASL_CONTINUE);
+	assert_string_equal(p->mechanism, "XOAUTH2");
+	assert_out(p, XOAUTH2_OF("joe@example.org"));
+	assert_int_equal(mail_program_step(p, NULL), SASL_OK);
+	assert_out(p, "");
+	assert_int_equal(sasl_getprop(p->conn, SASL_USERNAME, &name), SASL_OK);
+	assert_string_equal(name, "joe@example.org");
+	assert_int_equal(scripted_helper_connections(f->helper), 1);
+	assert_asked(state,
+	    "1\texists\tservice=imap\thost=mail.example\t"
+	    "user=joe@example.org\n1\tget\tservice=imap\thost=mail.example\t"
+	    "user=joe@example.org\tmin_ttl=60\twait_ms=");
+	assert_string_equal(p->log, "");
+}
+
+static void
+second_mechanism_is_oauthbearer(void **state)
+{
+	struct mail_program *p = begin(state, good);
+
+	assert_int_equal(
+	    mail_program_start(p, "XOAUTH2 OAUTHBEARER"), SASL_CONTINUE);
+	assert_string_equal(p->mechanism, "OAUTHBEARER");
+	assert_out(p, OAUTHBEARER_OF("joe@example.org"));
+	assert_int_equal(mail_program_step(p, ""), SASL_OK);
+}
+
+static void
+known_port_is_sent(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	f->program.remote = "127.0.0.1;993";
+	p = begin(state, good);
+	assert_int_equal(mail_program_start(p, "OAUTHBEARER"), SASL_CONTINUE);
+	assert_out(p, "n,a=joe@example.org,\1host=mail.example\1port=993\1"
+		      "auth=Bearer " TOKEN "\1\1");
+}
+
+/* mbsync without SASL-IR, KMail without it, libetpan */
+static void
+client_without_initial_response_logs_in(void **state)
+{
+	static const char *const empty[] = {"", NULL};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture *f = *state;
+		struct mail_program *p;
+
+		p = i ? &f->program : begin(state, good);
+		mail_program_connect(p);
+		assert_int_equal(
+		    mail_program_start_bare(p, "XOAUTH2"), SASL_CONTINUE);
+		assert_int_equal(mail_program_step(p, empty[i]), SASL_CONTINUE);
+		assert_out(p, XOAUTH2_OF("joe@example.org"));
+		assert_int_equal(mail_program_step(p, NULL), SASL_OK);
+	}
+}
+
+/* mbsync, KMail, imtest: everything by interaction */
+static void
+prompting_client_is_asked_for_names_only(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	f->program.asks = true;
+	p = begin(state, good);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
+	assert_int_equal(p->prompts[0].id, SASL_CB_AUTHNAME);
+	assert_int_equal(p->prompts[1].id, SASL_CB_USER);
+	assert_int_equal(p->prompts[2].id, SASL_CB_LIST_END);
+	mail_program_answer_prompts(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_null(p->prompts);
+	assert_out(p, XOAUTH2_OF("joe@example.org"));
+	assert_int_equal(mail_program_step(p, NULL), SASL_OK);
+	assert_int_equal(scripted_helper_connections(f->helper), 1);
+	assert_asked(state,
+	    "1\texists\tservice=imap\thost=mail.example\n"
+	    "1\tget\tservice=imap\thost=mail.example\tuser=joe@example.org\t");
+}
+
+static void
+prompting_client_without_initial_response_logs_in(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	f->program.asks = true;
+	f->program.user = "shared@example.org";
+	p = begin(state, good);
+	assert_int_equal(mail_program_start_bare(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_int_equal(mail_program_step(p, ""), SASL_INTERACT);
+	mail_program_answer_prompts(p);
+	assert_int_equal(mail_program_step(p, ""), SASL_CONTINUE);
+	assert_out(p, XOAUTH2_OF("shared@example.org"));
+	assert_int_equal(mail_program_step(p, ""), SASL_OK);
+}
+
+static void
+abandoned_and_unanswered_prompts_do_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	f->program.asks = true;
+	p = begin(state, good);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
+	mail_program_connect(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
+	p->authname = NULL;
+	mail_program_answer_prompts(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_FAIL);
+	assert_detail(p, "could not give the login name");
+}
+
+static void
+client_that_cannot_be_asked_gets_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	f->program.asks = f->program.never_prompts = true;
+	p = begin(state, good);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_BADPARAM);
+	assert_detail(p, "login name");
+}
+
+/* Postfix and libetpan: procedures, and no prompt_need at all */
+static void
+client_without_prompts_logs_in(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	f->program.never_prompts = true;
+	f->program.service = "smtp";
+	p = begin(state, good);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_out(p, XOAUTH2_OF("joe@example.org"));
+	assert_asked(state, "1\tget\tservice=smtp\t");
+}
+
+static void
+authorization_identity_is_told_and_login_name_is_looked_up(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	f->program.user = "shared,box@example.org";
+	p = begin(state, good);
+	assert_int_equal(mail_program_start(p, "OAUTHBEARER"), SASL_CONTINUE);
+	assert_out(p, OAUTHBEARER_OF("shared=2Cbox@example.org"));
+	mail_program_connect(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_out(p, XOAUTH2_OF("shared,box@example.org"));
+	assert_asked(state, "\tuser=joe@example.org\tmin_ttl");
+}
+
+/* mutt: its loop hands over the line that it sent */
+static void
+stale_data_after_success_ends_in_success(void **state)
+{
+	struct mail_program *p = begin(state, good);
+
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_int_equal(
+	    mail_program_step(p, "a0001 AUTHENTICATE XOAUTH2"), SASL_OK);
+	assert_out(p, "");
+}
+
+static void
+step_after_success_is_an_error_of_the_program(void **state)
+{
+	struct mail_program *p = begin(state, good);
+
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_int_equal(mail_program_step(p, ""), SASL_OK);
+	assert_int_equal(mail_program_step(p, ""), SASL_FAIL);
+}
+
+static void
+refused_token_is_reported_and_acknowledged_before_the_failure(void **state)
+{
+	static const char *const mechanisms[][2] = {
+	    {"XOAUTH2", ""}, {"OAUTHBEARER", "\1"}};
+	struct mail_program *p = begin(state, good);
+
+	for (size_t i = 0; i < 2; i++) {
+		mail_program_connect(p);
+		assert_int_equal(
+		    mail_program_start(p, mechanisms[i][0]), SASL_CONTINUE);
+		assert_int_equal(mail_program_step(p, REFUSAL), SASL_CONTINUE);
+		assert_out(p, mechanisms[i][1]);
+		assert_asked(state, "1\treject\taccount=work\tserial=7\n");
+		assert_int_equal(mail_program_step(p, ""), SASL_BADAUTH);
+		assert_detail(p, "account work");
+		assert_detail(p, "mail.example");
+		assert_detail(p, "status 401, scope mail.read");
+		assert_detail(p, "the next attempt gets a new one");
+	}
+}
+
+static void
+refusal_is_acknowledged_though_the_helper_has_gone(void **state)
+{
+	static const struct helper_rule rules[] = {
+	    {"exists", HELPER_REPLY, FOUND},
+	    {"get", HELPER_REPLY, GOT},
+	    {"reject", HELPER_CLOSE, NULL},
+	    {0},
+	};
+	struct mail_program *p = begin(state, rules);
+
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_int_equal(mail_program_step(p, REFUSAL), SASL_CONTINUE);
+	assert_out(p, "");
+	assert_int_equal(mail_program_step(p, NULL), SASL_BADAUTH);
+	assert_detail(p, "could not be told");
+}
+
+static void
+hostile_challenges_end_in_a_refusal(void **state)
+{
+	char big[12289];
+	struct mail_program *p = begin(state, good);
+
+	memset(big, 'x', sizeof(big));
+	memcpy(big, "{\"scope\":\"", 10);
+	memcpy(big + 10, TOKEN, strlen(TOKEN));
+	big[sizeof(big) - 1] = '\0';
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_int_equal(mail_program_step(p, big), SASL_CONTINUE);
+	assert_int_equal(mail_program_step(p, big), SASL_BADAUTH);
+	assert_detail(p, "status not given");
+}
+
+/* -- the length of the AUTH line ------------------------------------------ */
+
+static const char *
+got_token(size_t len)
+{
+	static char reply[9000];
+	size_t used = (size_t)snprintf(
+	    reply, sizeof(reply), "1\tok\taccount=work\tserial=7\ttoken=");
+
+	memset(reply + used, 't', len);
+	memcpy(reply + used + len, "\n", 2);
+	return reply;
+}
+
+static void
+long_response_waits_for_the_go_ahead_where_lines_are_short(void **state)
+{
+	static const struct {
+		const char *service;
+		size_t token_len;
+		bool held;
+	} cases[] = {
+	    {"smtp", 300, false},
+	    {"smtp", 400, true},
+	    {"lmtp", 400, true},
+	    {"pop", 400, true},
+	    {"SMTP", 8192, true},
+	    {"imap", 8192, false},
+	    {"sieve", 4000, false},
+	};
+	struct fixture *f = *state;
+
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	assert_true(mail_program_init(&f->program));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct mail_program *p = &f->program;
+		const struct helper_rule rules[] = {
+		    {"exists", HELPER_REPLY, FOUND},
+		    {"get", HELPER_REPLY, got_token(cases[i].token_len)},
+		    {0},
+		};
+
+		f->helper = scripted_helper_start(f->socket, rules, NOBODY);
+		p->service = cases[i].service;
+		mail_program_connect(p);
+		assert_int_equal(
+		    mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+		if ((p->out == NULL) != cases[i].held)
+			fail_msg("case %zu", i);
+		if (cases[i].held) {
+			assert_int_equal(p->out_len, 0);
+			assert_int_equal(
+			    mail_program_step(p, ""), SASL_CONTINUE);
+		}
+		assert_int_equal(p->out_len,
+		    strlen("user=joe@example.org\1auth=Bearer \1\1") +
+			cases[i].token_len);
+		assert_int_equal(mail_program_step(p, ""), SASL_OK);
+		scripted_helper_stop(&f->helper);
+	}
+}
+
+/* The server has asked already: there is nothing to wait for. */
+static void
+long_response_to_a_challenge_is_sent_at_once(void **state)
+{
+	const struct helper_rule rules[] = {
+	    {"exists", HELPER_REPLY, FOUND},
+	    {"get", HELPER_REPLY, got_token(4000)},
+	    {0},
+	};
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	f->program.service = "smtp";
+	p = begin(state, rules);
+	assert_int_equal(mail_program_start_bare(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_int_equal(mail_program_step(p, ""), SASL_CONTINUE);
+	assert_true(p->out_len > 4000);
+}
+
+/* nmh wants SASL_OK with the first output; a refusal must work all the same */
+static void
+program_named_by_first_step_ok_is_told_ok(void **state)
+{
+	struct mail_program *p;
+
+	write_settings("first_step_ok = send test_sasl_module\n");
+	p = begin(state, good);
+	assert_int_equal(mail_program_start(p, "OAUTHBEARER"), SASL_OK);
+	assert_out(p, OAUTHBEARER_OF("joe@example.org"));
+	assert_int_equal(mail_program_step(p, REFUSAL), SASL_CONTINUE);
+	assert_out(p, "\1");
+	assert_int_equal(mail_program_step(p, ""), SASL_BADAUTH);
+}
+
+/* -- helpers -------------------------------------------------------------- */
+
+static void
+status_of_the_helper_becomes_a_code_and_a_text(void **state)
+{
+	static const struct {
+		const char *reply;
+		int code;
+		const char *text;
+	} cases[] = {
+	    {"1\tlater\ttext=provider is busy\tretry_s=60\n", SASL_UNAVAIL,
+		"provider is busy"},
+	    {"1\tlogin\ttext=run: mailtoken login work\taccount=work\n",
+		SASL_EXPIRED, "run: mailtoken login work"},
+	    {"1\tadmin\ttext=consent is missing\taccount=work\n", SASL_NOAUTHZ,
+		"consent is missing"},
+	    {"1\tconfig\ttext=work.conf:3: x\n", SASL_CONFIGERR,
+		"work.conf:3: x"},
+	    {"1\tnone\ttext=not for you\n", SASL_NOMECH, "not for you"},
+	    {"1\tbad\ttext=what\n", SASL_BADPARAM, "what"},
+	    {"1\tnonsense\n", SASL_FAIL, "nonsense"},
+	    {"1\tok\n", SASL_UNAVAIL, "lacks a field"},
+	    {"9\tok\n", SASL_UNAVAIL, "not version 1"},
+	    {"1\tok\taccount=work\tserial=1\ttoken=SECRET with spaces\n",
+		SASL_BADPARAM, "no bearer token"},
+	    {"1\tok\taccount=work\tserial=1\ttoken=SECRET\1user=root\n",
+		SASL_BADPARAM, "no bearer token"},
+	};
+	struct fixture *f = *state;
+	struct mail_program *p = &f->program;
+
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	assert_true(mail_program_init(p));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct helper_rule rules[] = {
+		    {"exists", HELPER_REPLY, FOUND},
+		    {"get", HELPER_REPLY, cases[i].reply},
+		    {0},
+		};
+		int code;
+
+		f->helper = scripted_helper_start(f->socket, rules, NOBODY);
+		mail_program_connect(p);
+		p->log[0] = '\0';
+		code = mail_program_start(p, "XOAUTH2");
+		if (code != cases[i].code)
+			fail_msg("case %zu: %d", i, code);
+		assert_detail(p, cases[i].text);
+		/* once, at the level that Postfix prints */
+		assert_int_equal(strncmp(p->log, "2 mailtoken: ", 13), 0);
+		assert_null(strchr(strchr(p->log, '\n') + 1, '\n'));
+		scripted_helper_stop(&f->helper);
+	}
+}
+
+static void
+token_of_more_than_8_kib_is_refused(void **state)
+{
+	const struct helper_rule rules[] = {
+	    {"exists", HELPER_REPLY, FOUND},
+	    {"get", HELPER_REPLY, got_token(8193)},
+	    {0},
+	};
+	struct mail_program *p = begin(state, rules);
+
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_BADPARAM);
+	assert_detail(p, "longer than 8192 bytes");
+}
+
+static void
+without_account_the_mechanism_is_not_available(void **state)
+{
+	static const struct helper_rule rules[] = {
+	    {"exists", HELPER_REPLY, "1\tnone\ttext=no account for this\n"},
+	    {0},
+	};
+	struct mail_program *p = begin(state, rules);
+
+	/* already from mech_new: mbsync goes on to LOGIN only then */
+	assert_int_equal(mail_program_start_bare(p, "XOAUTH2"), SASL_NOMECH);
+	assert_detail(p, "no account for this");
+}
+
+static void
+helper_that_is_down_does_not_lead_to_a_password(void **state)
+{
+	static const struct helper_rule mute[] = {
+	    {"exists", HELPER_HANG, NULL}, {0}};
+	static const struct helper_rule slow[] = {
+	    {"exists", HELPER_DRIP, FOUND}, {0}};
+	static const struct helper_rule dying[] = {
+	    {"exists", HELPER_CLOSE, "1\tok\tacc"}, {0}};
+	const struct helper_rule *const all[] = {NULL, mute, slow, dying};
+	struct fixture *f = *state;
+	struct mail_program *p = &f->program;
+
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	assert_true(mail_program_init(p));
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		if (all[i])
+			f->helper =
+			    scripted_helper_start(f->socket, all[i], NOBODY);
+		mail_program_connect(p);
+		assert_int_equal(
+		    mail_program_start_bare(p, "XOAUTH2"), SASL_UNAVAIL);
+		assert_detail(p, "token helper");
+		scripted_helper_stop(&f->helper);
+	}
+}
+
+static void
+helper_that_restarts_during_the_exchange_is_found_again(void **state)
+{
+	static const struct helper_rule after_the_question[] = {
+	    {"exists", HELPER_CLOSE, FOUND},
+	    {"exists", HELPER_REPLY, FOUND},
+	    {"get", HELPER_REPLY, GOT},
+	    {0},
+	};
+	static const struct helper_rule in_the_middle_of_the_token[] = {
+	    {"exists", HELPER_REPLY, FOUND},
+	    {"get", HELPER_CLOSE, "1\tok\taccount=work\ttok"},
+	    {"get", HELPER_REPLY, GOT},
+	    {0},
+	};
+	const struct helper_rule *const all[] = {
+	    after_the_question, in_the_middle_of_the_token};
+	struct fixture *f = *state;
+	struct mail_program *p = &f->program;
+
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	assert_true(mail_program_init(p));
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		f->helper = scripted_helper_start(f->socket, all[i], NOBODY);
+		mail_program_connect(p);
+		assert_int_equal(
+		    mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+		assert_out(p, XOAUTH2_OF("joe@example.org"));
+		assert_int_equal(scripted_helper_connections(f->helper), 2);
+		scripted_helper_stop(&f->helper);
+	}
+}
+
+static void
+helper_that_always_ends_in_the_middle_is_down(void **state)
+{
+	static const struct helper_rule rules[] = {
+	    {"exists", HELPER_REPLY, FOUND},
+	    {"get", HELPER_CLOSE, "1\tok\taccount=work\ttok"},
+	    {0},
+	};
+	struct fixture *f = *state;
+	struct mail_program *p = begin(state, rules);
+
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_UNAVAIL);
+	assert_int_equal(scripted_helper_connections(f->helper), 2);
+}
+
+static void
+account_of_another_helper_is_found_once_the_name_is_known(void **state)
+{
+	static const struct helper_rule for_others[] = {
+	    {"exists", HELPER_REPLY, FOUND},
+	    {"exists", HELPER_REPLY, "1\tnone\ttext=not for joe\n"},
+	    {"get", HELPER_REPLY, "1\tnone\ttext=not for joe\n"},
+	    {0},
+	};
+	struct fixture *f = *state;
+	struct mail_program *p;
+	struct scripted_helper *own;
+	char path[80];
+
+	snprintf(path, sizeof(path), "%s/own", f->dir);
+	own = scripted_helper_start(path, for_others, NOBODY);
+	f->program.asks = true;
+	f->program.mailtoken_socket = path;
+	p = begin(state, good);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
+	assert_int_equal(scripted_helper_connections(f->helper), 0);
+	mail_program_answer_prompts(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_int_equal(scripted_helper_connections(f->helper), 1);
+	scripted_helper_stop(&own);
+}
+
+static void
+several_accounts_fit_as_long_as_nobody_knows_who_logs_in(void **state)
+{
+	static const struct helper_rule rules[] = {
+	    {"exists", HELPER_REPLY, "1\tconfig\ttext=several accounts\n"},
+	    {"exists", HELPER_REPLY, FOUND},
+	    {"get", HELPER_REPLY, GOT},
+	    {0},
+	};
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	f->program.asks = true;
+	p = begin(state, rules);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
+	mail_program_answer_prompts(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+}
+
+static void
+helper_of_a_stranger_gets_no_question(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p;
+	char *log;
+
+	if (geteuid() != 0)
+		skip();
+	p = begin(state, NULL);
+	f->helper = scripted_helper_start(f->socket, good, 65534);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONFIGERR);
+	assert_detail(p, "uid 65534");
+	log = scripted_helper_log(f->helper);
+	assert_string_equal(log, "");
+	free(log);
+}
+
+static void
+helper_of_the_trusted_uid_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p;
+
+	if (geteuid() != 0)
+		skip();
+	write_settings("trusted_uid = 65534\n");
+	p = begin(state, NULL);
+	f->helper = scripted_helper_start(f->socket, good, 65534);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+}
+
+/* A mail session may live for hours after its login. */
+static void
+verdict_ends_the_connection_to_the_helper(void **state)
+{
+	static const char *const verdicts[] = {"", REFUSAL};
+	struct fixture *f = *state;
+	struct mail_program *p = begin(state, good);
+
+	for (size_t i = 0; i < 2; i++) {
+		mail_program_connect(p);
+		mail_program_start(p, "XOAUTH2");
+		assert_int_equal(count_descriptors(),
+		    f->descriptors + 5); /* 3 of the helper, 2 ends of one */
+		mail_program_step(p, verdicts[i]);
+		while (scripted_helper_open(f->helper))
+			usleep(1000);
+		assert_int_equal(count_descriptors(), f->descriptors + 3);
+	}
+}
+
+/* -- what is refused without asking --------------------------------------- */
+
+static void
+services_other_than_mail_are_refused_without_a_question(void **state)
+{
+	static const struct {
+		const char *service;
+		int code;
+	} cases[] = {
+	    {"imap", SASL_CONTINUE},
+	    {"sieve", SASL_CONTINUE},
+	    {"nntp", SASL_CONTINUE}, /* by the settings */
+	    {"ldap", SASL_NOMECH},
+	    {"http", SASL_NOMECH},
+	    {"imap2", SASL_NOMECH},
+	};
+	struct fixture *f = *state;
+	struct mail_program *p;
+	size_t asked = 0;
+
+	write_settings("services = nntp\n");
+	p = begin(state, good);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		p->service = cases[i].service;
+		mail_program_connect(p);
+		assert_int_equal(
+		    mail_program_start(p, "XOAUTH2"), cases[i].code);
+		asked += cases[i].code == SASL_CONTINUE;
+		assert_int_equal(scripted_helper_connections(f->helper), asked);
+	}
+	assert_detail(p, "'imap2'");
+}
+
+static void
+security_layer_is_not_pretended(void **state)
+{
+	struct mail_program *p = begin(state, good);
+	sasl_security_properties_t demand = {
+	    .min_ssf = 1, .max_ssf = 256, .maxbufsize = 4096};
+	sasl_ssf_t tls = 128;
+
+	sasl_setprop(p->conn, SASL_SEC_PROPS, &demand);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_TOOWEAK);
+	assert_detail(p, "no security layer");
+	mail_program_connect(p);
+	sasl_setprop(p->conn, SASL_SEC_PROPS, &demand);
+	sasl_setprop(p->conn, SASL_SSF_EXTERNAL, &tls);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+}
+
+/* Postfix by default: honest flags, so as PLAIN only with TLS */
+static void
+noplaintext_excludes_us(void **state)
+{
+	struct mail_program *p = begin(state, good);
+	sasl_security_properties_t demand = {.max_ssf = 256,
+	    .security_flags = SASL_SEC_NOPLAINTEXT | SASL_SEC_NOANONYMOUS};
+
+	sasl_setprop(p->conn, SASL_SEC_PROPS, &demand);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_NOMECH);
+	assert_null(p->mechanism);
+}
+
+static void
+server_without_a_name_is_left_to_passwords(void **state)
+{
+	struct fixture *f = *state;
+
+	f->program.host = NULL;
+	begin(state, good);
+	assert_string_equal(
+	    mail_program_pick(&f->program, "XOAUTH2 OAUTHBEARER"), "");
+}
+
+/* -- whether there are mechanisms at all ---------------------------------- */
+
+static bool
+offered(struct fixture *f)
+{
+	bool yes;
+
+	assert_true(mail_program_init(&f->program));
+	yes = *mail_program_pick(&f->program, "XOAUTH2 OAUTHBEARER");
+	mail_program_done(&f->program);
+	return yes;
+}
+
+/* In a child with another uid, which libsasl2 must be initialised in anew. */
+static bool
+offered_to(struct fixture *f, uid_t uid)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (setgid(65534) || setuid(uid))
+			_exit(2);
+		status = offered(f);
+		if (mail_program_syslog_lines() ||
+		    strstr(f->program.log, "mailtoken"))
+			_exit(3); /* to change nothing includes the log */
+		_exit(status);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_in_range(WEXITSTATUS(status), 0, 1);
+	return WEXITSTATUS(status);
+}
+
+static void
+users_are_offered_what_their_sockets_allow(void **state)
+{
+	struct fixture *f = *state;
+	char settings[128];
+
+	if (geteuid() != 0)
+		skip();
+	assert_false(offered_to(f, 65534)); /* no socket anywhere */
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	assert_false(offered_to(f, 65534)); /* named, but not there */
+	f->helper = scripted_helper_start(f->socket, good, NOBODY);
+	chmod(f->dir, 0711);
+	chmod(f->socket, 0600);
+	assert_false(offered_to(f, 65534));
+	chmod(f->socket, 0666);
+	assert_true(offered_to(f, 65534));
+	unsetenv("MAILTOKEN_SOCKET");
+	assert_false(offered_to(f, 65534));
+	snprintf(settings, sizeof(settings), "socket = %s\n", f->socket);
+	write_settings(settings);
+	assert_true(offered_to(f, 65534));
+	chmod(f->socket, 0600);
+	assert_false(offered_to(f, 65534));
+}
+
+static void
+root_is_offered_only_what_is_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	char settings[128];
+
+	if (geteuid() != 0)
+		skip();
+	f->helper = scripted_helper_start(f->socket, good, NOBODY);
+	snprintf(settings, sizeof(settings), "socket = %s\n", f->socket);
+	write_settings(settings);
+	assert_false(offered(f));
+	write_settings("offer = smtp\n");
+	assert_false(offered(f));
+	write_settings("offer = smtp test_sasl_module\n");
+	assert_true(offered(f));
+	write_settings("");
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	assert_true(offered(f));
+	setenv("MAILTOKEN_SOCKET", "", 1);
+	assert_false(offered(f));
+}
+
+static void
+program_with_a_socket_of_its_own_is_always_offered(void **state)
+{
+	struct fixture *f = *state;
+	struct mail_program *p = &f->program;
+
+	p->mailtoken_socket = f->socket;
+	assert_true(mail_program_init(p));
+	mail_program_connect(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_UNAVAIL);
+	f->helper = scripted_helper_start(f->socket, good, NOBODY);
+	mail_program_connect(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+}
+
+static void
+broken_settings_offer_nothing_and_are_named_once(void **state)
+{
+	struct fixture *f = *state;
+
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	f->helper = scripted_helper_start(f->socket, good, NOBODY);
+	write_settings("sockets = /nowhere\n");
+	mail_program_syslog_lines();
+	assert_true(mail_program_init(&f->program));
+	assert_int_equal(mail_program_syslog_lines(), 1);
+	assert_string_equal(
+	    mail_program_pick(&f->program, "XOAUTH2 OAUTHBEARER"), "");
+	assert_int_equal(mail_program_syslog_lines(), 0);
+	assert_int_equal(scripted_helper_connections(f->helper), 0);
+}
+
+static bool
+is_mapped(const char *name)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+	bool found = false;
+
+	assert_non_null(f);
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, name) != NULL;
+	fclose(f);
+	return found;
+}
+
+static void
+module_leaves_nothing_behind(void **state)
+{
+	struct mail_program *p = begin(state, good);
+
+	mail_program_start(p, "XOAUTH2");
+	mail_program_step(p, "");
+	assert_true(is_mapped("libmailtoken.so"));
+	mail_program_done(p);
+	assert_false(is_mapped("libmailtoken.so"));
+}
+
+/* -- threads -------------------------------------------------------------- */
+
+#define THREADS 8
+#define EXCHANGES 25
+
+static void *
+exchange_many(void *context)
+{
+	struct mail_program p = *(const struct mail_program *)context;
+	char name[32], expected[128];
+	intptr_t failures = 0;
+
+	snprintf(name, sizeof(name), "joe%p", (void *)&p);
+	snprintf(expected, sizeof(expected),
+	    "user=%s\1auth=Bearer " TOKEN "\1\1", name);
+	p.authname = name;
+	p.conn = NULL;
+	for (int i = 0; i < EXCHANGES; i++) {
+		mail_program_connect(&p);
+		failures +=
+		    mail_program_start(&p, "XOAUTH2") != SASL_CONTINUE ||
+		    p.out_len != strlen(expected) ||
+		    memcmp(p.out, expected, p.out_len) != 0 ||
+		    mail_program_step(&p, "") != SASL_OK;
+	}
+	sasl_dispose(&p.conn);
+	return (void *)failures; // NOLINT: a number in a pointer
+}
+
+static void
+connections_in_threads_do_not_meet(void **state)
+{
+	struct mail_program *p = begin(state, good);
+	pthread_t threads[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, exchange_many, p), 0);
+	for (int i = 0; i < THREADS; i++) {
+		void *failures;
+		pthread_join(threads[i], &failures);
+		assert_null(failures);
+	}
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    CASE(imap_client_with_initial_response_logs_in),
+	    CASE(second_mechanism_is_oauthbearer),
+	    CASE(known_port_is_sent),
+	    CASE(client_without_initial_response_logs_in),
+	    CASE(prompting_client_is_asked_for_names_only),
+	    CASE(prompting_client_without_initial_response_logs_in),
+	    CASE(abandoned_and_unanswered_prompts_do_no_harm),
+	    CASE(client_that_cannot_be_asked_gets_an_error),
+	    CASE(client_without_prompts_logs_in),
+	    CASE(authorization_identity_is_told_and_login_name_is_looked_up),
+	    CASE(stale_data_after_success_ends_in_success),
+	    CASE(step_after_success_is_an_error_of_the_program),
+	    CASE(refused_token_is_reported_and_acknowledged_before_the_failure),
+	    CASE(refusal_is_acknowledged_though_the_helper_has_gone),
+	    CASE(hostile_challenges_end_in_a_refusal),
+	    CASE(long_response_waits_for_the_go_ahead_where_lines_are_short),
+	    CASE(long_response_to_a_challenge_is_sent_at_once),
+	    CASE(program_named_by_first_step_ok_is_told_ok),
+	    CASE(status_of_the_helper_becomes_a_code_and_a_text),
+	    CASE(token_of_more_than_8_kib_is_refused),
+	    CASE(without_account_the_mechanism_is_not_available),
+	    CASE(helper_that_is_down_does_not_lead_to_a_password),
+	    CASE(helper_that_restarts_during_the_exchange_is_found_again),
+	    CASE(helper_that_always_ends_in_the_middle_is_down),
+	    CASE(account_of_another_helper_is_found_once_the_name_is_known),
+	    CASE(several_accounts_fit_as_long_as_nobody_knows_who_logs_in),
+	    CASE(helper_of_a_stranger_gets_no_question),
+	    CASE(helper_of_the_trusted_uid_is_asked),
+	    CASE(verdict_ends_the_connection_to_the_helper),
+	    CASE(services_other_than_mail_are_refused_without_a_question),
+	    CASE(security_layer_is_not_pretended),
+	    CASE(noplaintext_excludes_us),
+	    CASE(server_without_a_name_is_left_to_passwords),
+	    CASE(users_are_offered_what_their_sockets_allow),
+	    CASE(root_is_offered_only_what_is_asked_for),
+	    CASE(program_with_a_socket_of_its_own_is_always_offered),
+	    CASE(broken_settings_offer_nothing_and_are_named_once),
+	    CASE(module_leaves_nothing_behind),
+	    CASE(connections_in_threads_do_not_meet),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
