@@ -584,7 +584,8 @@ class ProcessTest(unittest.TestCase):
             test = bed.spawn(
                 ["/usr/bin/python3", "-c", script], stdin=True,
                 env={"PATH": "/usr/bin:/bin", "TMPDIR": bed.dir,
-                     "HOME": Path.home()})
+                     "HOME": Path.home(),
+                     "PYTHONDONTWRITEBYTECODE": 1})
             directory = test.wait_output(r"(\S+)\n", "stdout")[1]
             self.assertGreater(len(processes_of(directory)), 8)
             test.kill()
