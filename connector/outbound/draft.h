@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reads a draft: the JSON object in which an agent or a person writes a
+ * message.
+ *
+ *     to, subject, body         required, not empty
+ *     cc, bcc, reply_to         optional: addresses, as to
+ *     in_reply_to, references   optional: message ids
+ *
+ * Addresses are text, several separated by commas, or an array of such texts.
+ * null and "" are as good as absent.  Other fields are refused, because what
+ * is not sent must not be dropped in silence.
+ *
+ * A draft is written by somebody who may be tricked by mail: nothing in it can
+ * add a header field, a recipient or an SMTP command.
+ */
+#ifndef MT_OUTBOUND_DRAFT_H
+#define MT_OUTBOUND_DRAFT_H
+
+#include "address.h"
+#include "base/status.h"
+
+#include <stddef.h>
+
+#define DRAFT_MAX (1024 * 1024) /* bytes of JSON */
+
+/* All text is UTF-8; there are no control characters but in `body`. */
+struct draft {
+	struct address_list to;
+	struct address_list cc;
+	struct address_list bcc;
+	struct address_list reply_to;
+	char *subject;
+	char *body;
+	char *in_reply_to; /* "<id> <id>", "" if none; each id <= 900 bytes */
+	char *references;
+};
+
+void draft_done(struct draft *draft);
+
+/*
+ * Checks and takes apart the draft in `json`.  MT_BAD_INPUT with, in this
+ * order: "invalid JSON in draft file", "missing required field: <f>", "empty
+ * required field: <f>" (to, subject, body), "email address must be a string",
+ * "invalid email address: <a>" (to, cc), then what else is wrong.
+ */
+enum mt_status draft_parse(struct draft *ret_draft, const char *json,
+    size_t len, struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * Reads the draft in the file at `path`, or on standard input for "-", and
+ * parses it.  "cannot read draft: :<errno name in lower case>".  Blocks for as
+ * long as the file does.
+ */
+enum mt_status draft_read(struct draft *ret_draft, const char *path,
+    struct mt_error *err) MT_MUST_CHECK;
+
+#endif
