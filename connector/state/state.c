@@ -27,6 +27,7 @@ static const char about_schema_1[] =
 static const char *const migrations[] = {
     about_schema_1,
     inbound_state_schema_1,
+    outbox_schema_1,
 };
 
 #define VERSION (sizeof(migrations) / sizeof(*migrations))

@@ -44,6 +44,7 @@ struct state {
  * at the end, never a change of an old one.
  */
 extern const char inbound_state_schema_1[];
+extern const char outbox_schema_1[];
 
 /* Fills `err` from the connection's last failure, `result`. */
 enum mt_status state_db_fail(

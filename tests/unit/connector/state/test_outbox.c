@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: ISC */
+#include "state/outbox.h"
+
+#include "unit/cmocka_headers.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "unit/connector/scratch.h"
+#include "state/state.h"
+
+#define NOW ((time_t)1800000000)
+#define DAY 86400
+#define BYTES "Subject: x\r\n\r\nbody\0with NUL\r\n"
+
+static struct state *
+open_state(const char *dir)
+{
+	struct state *state = NULL;
+
+	OK(state_open(&state, dir, &err));
+	return state;
+}
+
+static int64_t
+add(struct state *state, const char *message_id)
+{
+	static const char *const rcpt_to[] = {
+	    "b@example.org", "c@example.org", NULL};
+	const struct outbox_message message = {
+	    .message_id = message_id,
+	    .date = NOW,
+	    .mail_from = "a@example.org",
+	    .rcpt_to = rcpt_to,
+	    .bytes = BYTES,
+	    .len = sizeof(BYTES) - 1,
+	};
+	int64_t id = 0;
+
+	OK(outbox_add(state, &message, NOW, &id, &err));
+	return id;
+}
+
+static struct outbox_entry
+get(struct state *state, int64_t id)
+{
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	bool found = false;
+
+	OK(outbox_find(state, id, &entry, &found, &err));
+	assert_true(found);
+	return entry;
+}
+
+static void
+assert_entry(struct state *state, int64_t id, enum outbox_state expected,
+    unsigned attempts, time_t next_attempt)
+{
+	struct outbox_entry entry = get(state, id);
+
+	assert_string_equal(
+	    outbox_state_name(entry.state), outbox_state_name(expected));
+	assert_int_equal(entry.attempts, attempts);
+	assert_int_equal(entry.next_attempt, next_attempt);
+	outbox_entry_done(&entry);
+}
+
+static bool
+claim(struct state *state, enum outbox_policy policy, time_t now,
+    struct outbox_entry *ret_entry)
+{
+	bool found = false;
+
+	OK(outbox_claim(state, policy, now, ret_entry, &found, &err));
+	return found;
+}
+
+/* One whole attempt with the next entry, which must be `id`. */
+static void
+attempt(
+    struct state *state, int64_t id, enum outbox_verdict verdict, time_t now)
+{
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+
+	assert_true(claim(state, OUTBOX_RETRY, now, &entry));
+	assert_int_equal(entry.id, id);
+	OK(outbox_attempting(state, &entry, now, &err));
+	OK(outbox_record(state, &entry, verdict, "reply", now, &err));
+	outbox_entry_done(&entry);
+}
+
+static void
+a_queued_message_is_there_after_a_restart(void **dir)
+{
+	struct state *state = open_state(*dir);
+	int64_t id = add(state, "<1@example.org>");
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+
+	state_close(&state);
+	state = open_state(*dir);
+	assert_entry(state, id, OUTBOX_QUEUED, 0, NOW);
+	assert_true(claim(state, OUTBOX_HOLD, NOW, &entry));
+	assert_int_equal(entry.id, id);
+	assert_string_equal(entry.message_id, "<1@example.org>");
+	assert_string_equal(entry.mail_from, "a@example.org");
+	assert_string_equal(entry.rcpt_to[0], "b@example.org");
+	assert_string_equal(entry.rcpt_to[1], "c@example.org");
+	assert_null(entry.rcpt_to[2]);
+	assert_int_equal(entry.len, sizeof(BYTES) - 1);
+	assert_memory_equal(entry.bytes, BYTES, entry.len);
+	outbox_entry_done(&entry);
+	state_close(&state);
+}
+
+static void
+a_message_id_is_queued_once(void **dir)
+{
+	struct state *state = open_state(*dir);
+	static const char *const rcpt_to[] = {"b@example.org", NULL};
+	const struct outbox_message message = {
+	    .message_id = "<1@example.org>",
+	    .mail_from = "a@example.org",
+	    .rcpt_to = rcpt_to,
+	    .bytes = "x",
+	    .len = 1,
+	};
+	int64_t id = 77;
+
+	add(state, "<1@example.org>");
+	assert_int_not_equal(
+	    outbox_add(state, &message, NOW, &id, NULL), MT_OK);
+	assert_int_equal(id, 77);
+	state_close(&state);
+}
+
+/* What each verdict makes of an entry, doubtful or not. */
+static void
+verdicts_lead_to_states(void **dir)
+{
+	static const struct {
+		enum outbox_verdict first; /* makes it doubtful, or not */
+		enum outbox_verdict second;
+		enum outbox_state state;
+		bool again;
+	} cases[] = {
+	    {OUTBOX_DEFERRED, OUTBOX_ACCEPTED, OUTBOX_SENT, false},
+	    {OUTBOX_DEFERRED, OUTBOX_DEFERRED, OUTBOX_QUEUED, true},
+	    {OUTBOX_DEFERRED, OUTBOX_LOST, OUTBOX_UNCERTAIN, true},
+	    {OUTBOX_DEFERRED, OUTBOX_REFUSED, OUTBOX_FAILED, false},
+	    {OUTBOX_LOST, OUTBOX_ACCEPTED, OUTBOX_SENT, false},
+	    {OUTBOX_LOST, OUTBOX_DEFERRED, OUTBOX_UNCERTAIN, true},
+	    {OUTBOX_LOST, OUTBOX_LOST, OUTBOX_UNCERTAIN, true},
+	    {OUTBOX_LOST, OUTBOX_REFUSED, OUTBOX_UNCERTAIN, false},
+	};
+	struct state *state = open_state(*dir);
+	time_t now = NOW;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char message_id[32];
+		struct outbox_entry entry;
+		int64_t id;
+
+		snprintf(message_id, sizeof(message_id), "<%zu@x>", i);
+		id = add(state, message_id);
+		attempt(state, id, cases[i].first, now);
+		attempt(state, id, cases[i].second, now + 5);
+		entry = get(state, id);
+		assert_int_equal(entry.state, cases[i].state);
+		assert_int_equal(
+		    entry.next_attempt, cases[i].again ? now + 15 : 0);
+		assert_int_equal(
+		    outbox_is_open(&entry, OUTBOX_RETRY), cases[i].again);
+		assert_int_equal(outbox_is_open(&entry, OUTBOX_HOLD),
+		    cases[i].again && entry.state == OUTBOX_QUEUED);
+		assert_string_equal(entry.reply, "reply");
+		outbox_entry_done(&entry);
+		/* out of the way of the next case */
+		if (cases[i].again) {
+			assert_true(
+			    claim(state, OUTBOX_RETRY, now + 15, &entry));
+			OK(outbox_record(state, &entry, OUTBOX_ACCEPTED, "",
+			    now + 15, &err));
+		}
+		outbox_entry_done(&entry);
+	}
+	state_close(&state);
+}
+
+static void
+attempts_come_ever_later_up_to_an_hour(void **dir)
+{
+	static const int delays[] = {
+	    5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600, 3600};
+	struct state *state = open_state(*dir);
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	int64_t id = add(state, "<1@x>");
+	time_t now = NOW;
+
+	for (size_t i = 0; i < sizeof(delays) / sizeof(*delays); i++) {
+		attempt(state, id, OUTBOX_DEFERRED, now);
+		assert_false(
+		    claim(state, OUTBOX_RETRY, now + delays[i] - 1, &entry));
+		now += delays[i];
+		assert_entry(state, id, OUTBOX_QUEUED, (unsigned)i + 1, now);
+	}
+	state_close(&state);
+}
+
+static void
+a_claim_alone_puts_the_next_attempt_off(void **dir)
+{
+	struct state *state = open_state(*dir);
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	int64_t id = add(state, "<1@x>");
+
+	assert_true(claim(state, OUTBOX_RETRY, NOW, &entry));
+	outbox_entry_done(&entry);
+	/* its sender died here */
+	state_close(&state);
+	state = open_state(*dir);
+	assert_entry(state, id, OUTBOX_QUEUED, 1, NOW + 5);
+	assert_false(claim(state, OUTBOX_RETRY, NOW + 4, &entry));
+	state_close(&state);
+}
+
+static void
+entries_are_taken_in_order_when_they_are_due(void **dir)
+{
+	struct state *state = open_state(*dir);
+	int64_t one = add(state, "<1@x>"), two = add(state, "<2@x>");
+	time_t delay = 99;
+	bool found = false;
+
+	attempt(state, one, OUTBOX_DEFERRED, NOW);
+	attempt(state, two, OUTBOX_DEFERRED, NOW + 3);
+	OK(outbox_next_due(state, OUTBOX_RETRY, NOW + 3, &delay, &found, &err));
+	assert_true(found);
+	assert_int_equal(delay, 2);
+	OK(outbox_next_due(
+	    state, OUTBOX_RETRY, NOW + 50, &delay, &found, &err));
+	assert_int_equal(delay, 0);
+	attempt(state, one, OUTBOX_ACCEPTED, NOW + 50);
+	attempt(state, two, OUTBOX_REFUSED, NOW + 50);
+	OK(outbox_next_due(
+	    state, OUTBOX_RETRY, NOW + 50, &delay, &found, &err));
+	assert_false(found);
+	state_close(&state);
+}
+
+static void
+hold_keeps_uncertain_entries_and_sends_the_others(void **dir)
+{
+	struct state *state = open_state(*dir);
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	int64_t lost = add(state, "<1@x>"), fine = 0;
+	time_t delay;
+	bool found = true;
+
+	attempt(state, lost, OUTBOX_LOST, NOW);
+	OK(outbox_next_due(
+	    state, OUTBOX_HOLD, NOW + 100, &delay, &found, &err));
+	assert_false(found);
+	fine = add(state, "<2@x>");
+	assert_true(claim(state, OUTBOX_HOLD, NOW + 100, &entry));
+	assert_int_equal(entry.id, fine);
+	outbox_entry_done(&entry);
+	assert_false(claim(state, OUTBOX_HOLD, NOW + 100, &entry));
+	assert_true(claim(state, OUTBOX_RETRY, NOW + 100, &entry));
+	assert_int_equal(entry.id, lost);
+	assert_string_equal(entry.message_id, "<1@x>");
+	outbox_entry_done(&entry);
+	state_close(&state);
+}
+
+static void
+a_clock_that_was_set_back_delays_nothing(void **dir)
+{
+	struct state *state = open_state(*dir);
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	int64_t id = add(state, "<1@x>");
+	time_t delay = 99;
+	bool found = false;
+
+	attempt(state, id, OUTBOX_DEFERRED, NOW);
+	OK(outbox_next_due(
+	    state, OUTBOX_RETRY, NOW - 30 * DAY, &delay, &found, &err));
+	assert_true(found);
+	assert_int_equal(delay, 0);
+	assert_true(claim(state, OUTBOX_RETRY, NOW - 30 * DAY, &entry));
+	outbox_entry_done(&entry);
+	state_close(&state);
+}
+
+static void
+what_is_not_accepted_for_five_days_is_given_up(void **dir)
+{
+	struct state *state = open_state(*dir);
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	int64_t refused = add(state, "<1@x>"), lost = add(state, "<2@x>");
+	bool found = true;
+
+	attempt(state, refused, OUTBOX_DEFERRED, NOW);
+	attempt(state, lost, OUTBOX_LOST, NOW);
+	OK(outbox_give_up(state, NOW + 5 * DAY - 1, &entry, &found, &err));
+	assert_false(found);
+	OK(outbox_give_up(state, NOW + 5 * DAY, &entry, &found, &err));
+	assert_true(found);
+	assert_int_equal(entry.id, refused);
+	assert_string_equal(entry.reply, "given up after 5 days: reply");
+	outbox_entry_done(&entry);
+	OK(outbox_give_up(state, NOW + 5 * DAY, &entry, &found, &err));
+	assert_true(found);
+	outbox_entry_done(&entry);
+	OK(outbox_give_up(state, NOW + 5 * DAY, &entry, &found, &err));
+	assert_false(found);
+	assert_entry(state, refused, OUTBOX_FAILED, 1, 0);
+	assert_entry(state, lost, OUTBOX_UNCERTAIN, 1, 0);
+	assert_false(claim(state, OUTBOX_RETRY, NOW + 6 * DAY, &entry));
+	state_close(&state);
+}
+
+static void
+finished_entries_are_kept_for_a_week(void **dir)
+{
+	struct state *state = open_state(*dir);
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	int64_t sent = add(state, "<1@x>"), failed = add(state, "<2@x>");
+	int64_t lost = add(state, "<3@x>");
+	bool found = false;
+
+	attempt(state, sent, OUTBOX_ACCEPTED, NOW);
+	attempt(state, failed, OUTBOX_REFUSED, NOW);
+	attempt(state, lost, OUTBOX_LOST, NOW);
+	OK(outbox_tidy(state, NOW + 7 * DAY - 1, &err));
+	assert_entry(state, sent, OUTBOX_SENT, 1, 0);
+	OK(outbox_tidy(state, NOW + 7 * DAY, &err));
+	OK(outbox_find(state, sent, &entry, &found, &err));
+	assert_false(found);
+	OK(outbox_find(state, failed, &entry, &found, &err));
+	assert_false(found);
+	assert_entry(state, lost, OUTBOX_UNCERTAIN, 1, NOW + 5);
+	state_close(&state);
+}
+
+static void
+a_long_reply_is_cut(void **dir)
+{
+	struct state *state = open_state(*dir);
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	char reply[2000];
+	bool found;
+
+	memset(reply, 'r', sizeof(reply) - 1);
+	reply[sizeof(reply) - 1] = '\0';
+	add(state, "<1@x>");
+	assert_true(claim(state, OUTBOX_RETRY, NOW, &entry));
+	OK(outbox_record(state, &entry, OUTBOX_DEFERRED, reply, NOW, &err));
+	assert_int_equal(strlen(entry.reply), OUTBOX_REPLY_MAX - 1);
+	outbox_entry_done(&entry);
+	OK(outbox_give_up(state, NOW + 5 * DAY, &entry, &found, &err));
+	assert_true(found);
+	assert_memory_equal(entry.reply, "given up after 5 days: rr", 25);
+	outbox_entry_done(&entry);
+	state_close(&state);
+}
+
+static void
+one_sender_at_a_time_holds_the_lock(void **dir)
+{
+	struct state *state = open_state(*dir), *other = open_state(*dir);
+	struct mt_error why;
+	int lock = -1, second = -1;
+
+	OK(outbox_lock(state, &lock, deadline_in_ms(0), &err));
+	assert_int_equal(outbox_lock(state, &second, deadline_in_ms(0), &why),
+	    MT_RETRY_LATER);
+	assert_int_equal(outbox_lock(other, &second, deadline_in_ms(50), &why),
+	    MT_RETRY_LATER);
+	assert_non_null(strstr(why.text, "another process is sending"));
+	outbox_unlock(lock);
+	OK(outbox_lock(other, &second, deadline_in_ms(0), &err));
+	outbox_unlock(second);
+	assert_int_equal(scratch_mode(*dir, "sender.lock"), 0600);
+	state_close(&other);
+	state_close(&state);
+}
+
+/* The steps of an attempt, in their order. */
+enum step { STEP_LOCK, STEP_CLAIM, STEP_ATTEMPTING, STEP_RECORD, STEPS };
+
+/* Does the first `count` steps and is killed. */
+static void
+die_after(const char *dir, int count)
+{
+	struct state *state = open_state(dir);
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	bool found;
+	int lock;
+
+	for (int step = 0; step < count; step++) {
+		if (step == STEP_LOCK)
+			OK(outbox_lock(state, &lock, deadline_in_ms(0), &err));
+		else if (step == STEP_CLAIM)
+			OK(outbox_claim(
+			    state, OUTBOX_RETRY, NOW, &entry, &found, &err));
+		else if (step == STEP_ATTEMPTING)
+			OK(outbox_attempting(state, &entry, NOW, &err));
+		else
+			OK(outbox_record(
+			    state, &entry, OUTBOX_ACCEPTED, "ok", NOW, &err));
+	}
+	kill(getpid(), SIGKILL);
+}
+
+static void
+a_sender_killed_after_any_step_leaves_the_truth(void **dir)
+{
+	/* by the number of steps that were done */
+	static const struct {
+		enum outbox_state before;
+		enum outbox_state after; /* outbox_recover */
+	} cases[STEPS + 1] = {
+	    {OUTBOX_QUEUED, OUTBOX_QUEUED},
+	    {OUTBOX_QUEUED, OUTBOX_QUEUED},
+	    {OUTBOX_QUEUED, OUTBOX_QUEUED},
+	    {OUTBOX_ATTEMPTING, OUTBOX_UNCERTAIN},
+	    {OUTBOX_SENT, OUTBOX_SENT},
+	};
+
+	for (int count = 0; count <= STEPS; count++) {
+		struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+		struct state *state = open_state(*dir);
+		int64_t id = add(state, "<1@x>");
+		bool found = false;
+		int status, lock;
+		pid_t pid;
+
+		state_close(&state);
+		pid = fork();
+		if (pid == 0)
+			die_after(*dir, count);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+
+		state = open_state(*dir);
+		/* the lock has gone with its holder */
+		OK(outbox_lock(state, &lock, deadline_in_ms(0), &err));
+		entry = get(state, id);
+		assert_int_equal(entry.state, cases[count].before);
+		outbox_entry_done(&entry);
+		OK(outbox_recover(state, NOW, &entry, &found, &err));
+		assert_int_equal(
+		    found, cases[count].before != cases[count].after);
+		outbox_entry_done(&entry);
+		entry = get(state, id);
+		assert_int_equal(entry.state, cases[count].after);
+		/* whatever is tried again is the same message */
+		assert_string_equal(entry.message_id, "<1@x>");
+		outbox_entry_done(&entry);
+		if (cases[count].after != OUTBOX_SENT)
+			attempt(state, id, OUTBOX_ACCEPTED, NOW + 5);
+		OK(outbox_tidy(state, NOW + 8 * DAY, &err));
+		outbox_unlock(lock);
+		state_close(&state);
+	}
+}
+
+int
+main(void)
+{
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(a_queued_message_is_there_after_a_restart),
+	    TEST(a_message_id_is_queued_once),
+	    TEST(verdicts_lead_to_states),
+	    TEST(attempts_come_ever_later_up_to_an_hour),
+	    TEST(a_claim_alone_puts_the_next_attempt_off),
+	    TEST(entries_are_taken_in_order_when_they_are_due),
+	    TEST(hold_keeps_uncertain_entries_and_sends_the_others),
+	    TEST(a_clock_that_was_set_back_delays_nothing),
+	    TEST(what_is_not_accepted_for_five_days_is_given_up),
+	    TEST(finished_entries_are_kept_for_a_week),
+	    TEST(a_long_reply_is_cut),
+	    TEST(one_sender_at_a_time_holds_the_lock),
+	    TEST(a_sender_killed_after_any_step_leaves_the_truth),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
