@@ -61,19 +61,38 @@ query_for(const struct oauth_exchange *exchange, const char *user)
 	};
 }
 
+/*
+ * Passes on why the helper gave nothing.  Where it knows no account it says
+ * only that; the mail program's user needs to know for what, and that nobody
+ * refused his password.
+ */
+static enum mt_status
+fail_for(const struct oauth_exchange *exchange, const char *user,
+    const struct mt_error *why, struct mt_error *err)
+{
+	if (why->status != MT_NO_ACCOUNT)
+		return mt_fail(err, why->status, "%s", why->text);
+	return mt_fail(err, MT_NO_ACCOUNT,
+	    "no account for %s at %s%s%s: %s; to use a password, exclude "
+	    "XOAUTH2 and OAUTHBEARER in the mail program, see libmailtoken(7)",
+	    exchange->service, exchange->host, user ? " as " : "",
+	    user ? user : "", why->text);
+}
+
 enum mt_status
 oauth_exchange_find(
     struct oauth_exchange *exchange, const char *user, struct mt_error *err)
 {
 	struct token_query query = query_for(exchange, user);
+	struct mt_error why = {0};
 	enum mt_status status = token_client_find(&exchange->client,
-	    &exchange->paths, &query, deadline_in_ms(OAUTH_FIND_MS), err);
+	    &exchange->paths, &query, deadline_in_ms(OAUTH_FIND_MS), &why);
 
 	/* several accounts fit, as long as nobody knows who logs in; anything
 	 * else that is wrong shows again when the token is fetched */
-	if (status == MT_BAD_CONFIG && !user)
+	if (status == MT_OK || (status == MT_BAD_CONFIG && !user))
 		return MT_OK;
-	return status;
+	return fail_for(exchange, user, &why, err);
 }
 
 static enum mt_status
@@ -95,16 +114,17 @@ fetch_token(
 {
 	struct token_query query = query_for(exchange, user);
 	struct deadline deadline = deadline_in_ms(exchange->token_ms);
-	enum mt_status status = get_token(exchange, &query, deadline, err);
+	struct mt_error why = {0};
+	enum mt_status status = get_token(exchange, &query, deadline, &why);
 
-	if ((status != MT_UNREACHABLE && status != MT_NO_ACCOUNT) ||
-	    deadline_passed(deadline))
-		return status;
-	status = token_client_find(
-	    &exchange->client, &exchange->paths, &query, deadline, err);
-	if (status == MT_OK)
-		status = get_token(exchange, &query, deadline, err);
-	return status;
+	if ((status == MT_UNREACHABLE || status == MT_NO_ACCOUNT) &&
+	    !deadline_passed(deadline)) {
+		status = token_client_find(&exchange->client, &exchange->paths,
+		    &query, deadline, &why);
+		if (status == MT_OK)
+			status = get_token(exchange, &query, deadline, &why);
+	}
+	return status == MT_OK ? MT_OK : fail_for(exchange, user, &why, err);
 }
 
 static enum mt_status

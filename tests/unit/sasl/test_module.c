@@ -566,14 +566,16 @@ static void
 without_account_the_mechanism_is_not_available(void **state)
 {
 	static const struct helper_rule rules[] = {
-	    {"exists", HELPER_REPLY, "1\tnone\ttext=no account for this\n"},
+	    {"exists", HELPER_REPLY, "1\tnone\ttext=not configured\n"},
 	    {0},
 	};
 	struct mail_program *p = begin(state, rules);
 
 	/* already from mech_new: mbsync goes on to LOGIN only then */
 	assert_int_equal(mail_program_start_bare(p, "XOAUTH2"), SASL_NOMECH);
-	assert_detail(p, "no account for this");
+	assert_detail(p, "no account for imap at mail.example as "
+			 "joe@example.org: not configured");
+	assert_detail(p, "exclude XOAUTH2 and OAUTHBEARER");
 }
 
 static void
