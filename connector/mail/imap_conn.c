@@ -13,6 +13,20 @@
 #define LOGOUT_BYTES 8192
 #define LOGOUT_MS 2000
 
+static const char *
+feed_meter(void *context, const char *data, size_t len)
+{
+	return imap_meter_feed(context, data, len);
+}
+
+void
+imap_conn_begin(struct imap_conn *conn, struct deadline deadline,
+    size_t protocol_bytes, uint64_t max_message)
+{
+	net_begin(conn->net, deadline, SIZE_MAX);
+	imap_meter_begin(&conn->meter, protocol_bytes, max_message);
+}
+
 static enum mt_status
 prepare(struct imap_conn *conn, struct mt_error *err)
 {
@@ -22,6 +36,7 @@ prepare(struct imap_conn *conn, struct mt_error *err)
 	if (!conn->imap || !conn->imap->imap_stream)
 		return mt_fail(err, MT_NO_MEMORY, "out of memory");
 	conn->imap->imap_connection_info = mailimap_connection_info_new();
+	net_watch(conn->net, feed_meter, &conn->meter);
 	return MT_OK;
 }
 
@@ -35,7 +50,7 @@ open_conn(struct imap_conn *conn, const struct mail_server *server,
 
 	if (status != MT_OK)
 		return status;
-	net_begin(conn->net, deadline, LOGIN_BYTES);
+	imap_conn_begin(conn, deadline, LOGIN_BYTES, 0);
 	status = prepare(conn, err);
 	if (status == MT_OK)
 		status = imap_login(conn, server, trust, ret_login, err);
@@ -71,7 +86,7 @@ imap_conn_close(struct imap_conn **conn)
 	if (!c)
 		return;
 	if (!c->broken && net_error(c->net)->status == MT_OK) {
-		net_begin(c->net, deadline_in_ms(LOGOUT_MS), LOGOUT_BYTES);
+		imap_conn_begin(c, deadline_in_ms(LOGOUT_MS), LOGOUT_BYTES, 0);
 		imap_logout(c);
 	}
 	if (c->imap) {
@@ -96,6 +111,24 @@ imap_conn_mechanism(const struct imap_conn *conn)
 	return conn->mechanism;
 }
 
+/* What the server said when it closed the connection, or NULL. */
+static const char *
+last_words(const struct imap_conn *conn)
+{
+	static const char bye[] = "* BYE ";
+	const char *text = conn->imap->imap_stream_buffer->str;
+	const char *found = NULL;
+
+	while (text) {
+		if (strncasecmp(text, bye, sizeof(bye) - 1) == 0)
+			found = text + sizeof(bye) - 1;
+		text = strchr(text, '\n');
+		if (text)
+			text++;
+	}
+	return found;
+}
+
 /* The text of the last reply; Exchange Online's strangest one explained. */
 static enum mt_status
 fail_with_text(struct imap_conn *conn, const char *what, struct mt_error *err)
@@ -117,13 +150,16 @@ imap_conn_result(
     struct imap_conn *conn, int code, const char *what, struct mt_error *err)
 {
 	const struct mt_error *failure = net_error(conn->net);
+	const char *bye;
 
 	if (code == MAILIMAP_NO_ERROR)
 		return MT_OK;
 	if (failure->status != MT_OK) {
 		conn->broken = true;
-		return mt_fail(
-		    err, failure->status, "%s: %s", what, failure->text);
+		bye = last_words(conn);
+		return mt_fail(err, failure->status, "%s: %s%s%.*s", what,
+		    failure->text, bye ? " and said: " : "",
+		    bye ? (int)strcspn(bye, "\r\n") : 0, bye ? bye : "");
 	}
 	switch (code) {
 	case MAILIMAP_ERROR_EXAMINE:
@@ -152,7 +188,7 @@ imap_conn_examine(struct imap_conn *conn, const char *mailbox,
 	if (wrong)
 		return mt_fail(
 		    err, MT_BAD_INPUT, "the name of the mailbox %s", wrong);
-	net_begin(conn->net, deadline, EXAMINE_BYTES);
+	imap_conn_begin(conn, deadline, EXAMINE_BYTES, 0);
 	status = imap_conn_result(conn, mailimap_examine(conn->imap, mailbox),
 	    "cannot open the mailbox", err);
 	if (status != MT_OK)
@@ -162,7 +198,6 @@ imap_conn_examine(struct imap_conn *conn, const char *mailbox,
 		return mt_fail(err, MT_RETRY_LATER,
 		    "%s does not tell the UIDVALIDITY of %s",
 		    net_name(conn->net), mailbox);
-	conn->exists = info->sel_exists;
 	*ret_mailbox = (struct imap_mailbox){
 	    .uidvalidity = info->sel_uidvalidity,
 	    .uidnext = info->sel_uidnext,

@@ -82,8 +82,8 @@ struct imap_fetch_sink {
 };
 
 /*
- * Fetches the whole messages with these UIDs (ascending) in one command, with
- * BODY.PEEK[]: nothing is marked as read.  Messages that are gone are simply
+ * Fetches the whole messages with these UIDs (ascending, each once) in as few
+ * commands as their lines allow, with BODY.PEEK[]: nothing is marked as read.  Messages that are gone are simply
  * not reported.  A message beyond `max_bytes` fails with MT_RETRY_LATER; leave
  * such ones out by their size.  Memory does not grow with message size.
  */

@@ -10,9 +10,8 @@
 
 #include "mail/imap_priv.h"
 
-/* libetpan reads 64 KiB of a message at a time; the rest is protocol. */
-#define OVERHEAD_BYTES 262144
-#define BYTES_PER_LINE 160 /* of an answer without a body, at most */
+#define ANY_BYTES 262144   /* what a server may tell of its own accord */
+#define BYTES_PER_LINE 200 /* of an answer without a body, at most */
 #define LIST_MAX 5000000   /* messages */
 #define RANGES_PER_COMMAND 300
 
@@ -164,7 +163,6 @@ uid_fetch(struct imap_conn *conn, struct mailimap_set *set, bool whole,
 }
 
 struct listing {
-	struct imap_conn *conn;
 	uint32_t first_uid;
 	struct imap_summary *list;
 	size_t count, capacity;
@@ -222,19 +220,23 @@ imap_conn_list(struct imap_conn *conn, uint32_t first_uid,
     struct imap_summary **ret_list, size_t *ret_count, struct deadline deadline,
     struct mt_error *err)
 {
-	struct listing l = {.conn = conn, .first_uid = first_uid};
-	size_t lines = conn->exists < LIST_MAX ? conn->exists : LIST_MAX;
+	struct listing l = {.first_uid = first_uid ? first_uid : 1};
+	const struct mailimap_selection_info *info =
+	    conn->imap->imap_selection_info;
+	size_t lines = info ? info->sel_exists : 0;
 	enum mt_status status;
 
-	net_begin(conn->net, deadline, OVERHEAD_BYTES + lines * BYTES_PER_LINE);
+	if (lines > LIST_MAX)
+		lines = LIST_MAX;
+	imap_conn_begin(conn, deadline, ANY_BYTES + lines * BYTES_PER_LINE, 0);
 	set_handlers(conn, list_message, NULL, &l);
 	/* 0 stands for "*" */
 	status = uid_fetch(
-	    conn, mailimap_set_new_interval(first_uid, 0), false, err);
+	    conn, mailimap_set_new_interval(l.first_uid, 0), false, err);
 	set_handlers(conn, NULL, NULL, NULL);
 	if (status == MT_OK && l.failed)
 		status = mt_fail(err, MT_NO_MEMORY,
-		    "no memory for the list of %u messages", conn->exists);
+		    "no memory for the list of %zu messages", lines);
 	if (status != MT_OK) {
 		free(l.list);
 		return status;
@@ -251,6 +253,7 @@ struct reception {
 	const struct imap_fetch_sink *sink;
 	size_t max_bytes;
 	const uint32_t *uids; /* asked for, ascending */
+	bool *seen;           /* which of them have come */
 	size_t count;
 	const void *section; /* the body that is coming in, NULL: none */
 	bool begun;
@@ -306,21 +309,23 @@ take_bytes(int type, struct mailimap_msg_att_body_section *section,
 	return r->status == MT_OK;
 }
 
+/* Was it asked for, and comes for the first time? */
 static bool
-was_asked_for(const struct reception *r, uint32_t uid)
+is_expected(struct reception *r, uint32_t uid)
 {
-	size_t low = 0, high = r->count;
+	size_t low = 0, high = r->count, middle;
 
 	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (r->uids[middle] == uid)
-			return true;
+		middle = low + (high - low) / 2;
 		if (r->uids[middle] < uid)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return false;
+	if (low == r->count || r->uids[low] != uid || r->seen[low])
+		return false;
+	r->seen[low] = true;
+	return true;
 }
 
 /*
@@ -337,7 +342,7 @@ is_complete(const struct reception *r, const struct message *message)
 static void
 end_message(struct reception *r, const struct message *message)
 {
-	if (!was_asked_for(r, message->uid) || !is_complete(r, message)) {
+	if (!is_complete(r, message) || !is_expected(r, message->uid)) {
 		r->status = mt_fail(r->err, MT_RETRY_LATER,
 		    "%s sent a message that is incomplete or that nobody "
 		    "asked for",
@@ -421,9 +426,13 @@ imap_conn_fetch(struct imap_conn *conn, const uint32_t *uids, size_t count,
 	enum mt_status status = MT_OK;
 	size_t next = 0;
 
-	net_begin(conn->net, deadline,
-	    OVERHEAD_BYTES + count * (max_bytes + BYTES_PER_LINE));
+	r.seen = calloc(count + 1, sizeof(*r.seen));
+	if (!r.seen)
+		return mt_fail(err, MT_NO_MEMORY, "out of memory");
+	imap_conn_begin(
+	    conn, deadline, ANY_BYTES + count * BYTES_PER_LINE, max_bytes);
 	while (status == MT_OK && next < count)
 		status = receive(&r, next_set(&r, &next));
+	free(r.seen);
 	return status;
 }

@@ -7,6 +7,7 @@
 #define MT_MAIL_IMAP_PRIV_H
 
 #include "mail/imap_conn.h"
+#include "mail/imap_meter.h"
 #include "mail/imap_reply.h"
 #include "mail/net.h"
 
@@ -16,10 +17,15 @@
 struct imap_conn {
 	struct net *net;
 	mailimap *imap;
-	bool broken;     /* nothing may be sent any more */
-	uint32_t exists; /* messages in the mailbox that is open */
+	struct imap_meter meter;
+	bool broken; /* nothing may be sent any more */
 	char mechanism[32];
 };
+
+/* Begins a command: until when, how much the server may answer beside
+ * messages, and how large one of these may be (0: none is expected). */
+void imap_conn_begin(struct imap_conn *conn, struct deadline deadline,
+    size_t protocol_bytes, uint64_t max_message);
 
 /* What came of a libetpan call: MT_OK for `code` 0, else a failure that says
  * what could not be done ("cannot open the mailbox"). */

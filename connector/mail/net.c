@@ -31,6 +31,8 @@ struct net {
 	struct deadline deadline;
 	size_t budget; /* bytes that the peer may still send */
 	bool written;
+	net_watcher watcher; /* NULL: nobody */
+	void *watcher_context;
 	atomic_bool aborted;
 	struct mt_error failure;
 };
@@ -174,6 +176,17 @@ tls_again(struct net *net, ssize_t n)
 	}
 }
 
+static bool
+may_be_read(struct net *net, const char *data, size_t len)
+{
+	const char *wrong =
+	    net->watcher ? net->watcher(net->watcher_context, data, len) : NULL;
+
+	if (wrong)
+		net_fail(net, MT_RETRY_LATER, "%s sent %s", net->name, wrong);
+	return !wrong;
+}
+
 ssize_t
 net_read(struct net *net, void *data, size_t len)
 {
@@ -198,7 +211,7 @@ net_read(struct net *net, void *data, size_t len)
 			return -1;
 	}
 	net->budget -= (size_t)n;
-	return n;
+	return may_be_read(net, data, (size_t)n) ? n : -1;
 }
 
 ssize_t
@@ -225,6 +238,13 @@ net_begin(struct net *net, struct deadline deadline, size_t max_bytes)
 {
 	net->deadline = deadline;
 	net->budget = max_bytes;
+}
+
+void
+net_watch(struct net *net, net_watcher watcher, void *context)
+{
+	net->watcher = watcher;
+	net->watcher_context = context;
 }
 
 void
@@ -361,8 +381,11 @@ net_free(struct net **net)
 {
 	if (!*net)
 		return;
-	if ((*net)->tls)
+	if ((*net)->tls) {
+		if ((*net)->failure.status == MT_OK)
+			gnutls_bye((*net)->tls, GNUTLS_SHUT_WR);
 		gnutls_deinit((*net)->tls);
+	}
 	if ((*net)->fd >= 0)
 		close((*net)->fd);
 	free((*net)->host);

@@ -297,7 +297,10 @@ detail(struct sasl_session *session, int code)
 	return *found ? found : general;
 }
 
-/* The opposite of what the SASL module of this project does with a status. */
+/*
+ * The opposite of what the SASL module of this project does with a status.  It
+ * has one code for a helper that is not there and for one that says "later".
+ */
 static enum mt_status
 status_of(int code)
 {
@@ -339,6 +342,10 @@ start_failed(struct sasl_session *session, int code, struct mt_error *err)
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "%s cannot log in as another user (%s): %s", mechanism,
 		    session->server->authorization_id, detail(session, code));
+	if (code == SASL_UNAVAIL &&
+	    strstr(detail(session, code), "token helper"))
+		return mt_fail(
+		    err, MT_UNREACHABLE, "%s", detail(session, code));
 	return mt_fail(err, status_of(code), "%s", detail(session, code));
 }
 
@@ -416,6 +423,19 @@ keep_server_error(struct sasl_session *session, const char *data, unsigned len)
 	buf_add_printable(&session->server_error, data, len, SERVER_ERROR_MAX);
 }
 
+/* A mechanism that will not go on: because the server has said no, or because
+ * the server could not prove that it knows the password. */
+static enum mt_status
+step_failed(struct sasl_session *session, int code, struct mt_error *err)
+{
+	enum mt_status status = status_of(code);
+
+	if (code == SASL_BADAUTH && !session->server_error.len)
+		status = MT_RETRY_LATER;
+	return mt_fail(err, status, "%s failed: %s", session->mechanism,
+	    detail(session, code));
+}
+
 enum mt_status
 sasl_session_step(struct sasl_session *session, const char *challenge,
     struct secret *response, struct mt_error *err)
@@ -437,8 +457,7 @@ sasl_session_step(struct sasl_session *session, const char *challenge,
 		session->code = code;
 		status = encode(response, out, out ? out_len : 0, err);
 	} else {
-		status = mt_fail(err, status_of(code), "%s failed: %s",
-		    session->mechanism, detail(session, code));
+		status = step_failed(session, code, err);
 	}
 	free(in);
 	return status;

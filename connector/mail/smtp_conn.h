@@ -32,7 +32,7 @@ const char *smtp_conn_mechanism(const struct smtp_conn *conn);
 struct smtp_envelope {
 	const char *mail_from;
 	const char *const *rcpt_to; /* ended by NULL */
-	const void *message;        /* RFC 5322, CRLF line ends */
+	const void *message;        /* RFC 5322, CRLF line ends, 7-bit */
 	size_t message_len;
 };
 
@@ -54,7 +54,8 @@ struct smtp_outcome {
  * DATA.  *ret_outcome is always filled.  Returns MT_OK for SMTP_ACCEPTED,
  * MT_REFUSED for SMTP_REFUSED, MT_RETRY_LATER otherwise.  `on_data` (may be
  * NULL) is called right before the final dot is sent; if it fails, the dot is
- * not sent.
+ * not sent, and its failure is the result.  MT_BAD_INPUT (with SMTP_DEFERRED):
+ * an address or the message may not go on the wire, and nothing was sent.
  */
 enum mt_status smtp_conn_send(struct smtp_conn *conn,
     const struct smtp_envelope *envelope,
