@@ -22,7 +22,7 @@ enum imap_condition {
 struct imap_reply {
 	enum imap_condition condition;
 	char code[32];      /* "UNAVAILABLE" of "[UNAVAILABLE]", else "" */
-	const char *detail; /* what follows the code, up to "]" */
+	const char *detail; /* what follows the code; ends at its first "]" */
 	const char *text;   /* the rest of the line, for people */
 };
 
