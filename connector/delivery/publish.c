@@ -431,15 +431,6 @@ publish_sync_staging(struct publisher *p, struct mt_error *err)
 	return MT_OK;
 }
 
-static bool
-is_among(const char *name, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
 static void
 sweep_entry(struct publisher *p, const char *name)
 {
@@ -454,7 +445,7 @@ sweep_entry(struct publisher *p, const char *name)
 }
 
 void
-publish_sweep(struct publisher *p, const char *const *keep, size_t count)
+publish_sweep(struct publisher *p)
 {
 	DIR *entries = list(p->staging_fd);
 	const char *name;
@@ -462,8 +453,7 @@ publish_sweep(struct publisher *p, const char *const *keep, size_t count)
 	if (!entries)
 		return;
 	while ((name = next_name(entries)))
-		if (!is_among(name, keep, count))
-			sweep_entry(p, name);
+		sweep_entry(p, name);
 	closedir(entries);
 }
 

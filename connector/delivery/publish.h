@@ -67,10 +67,8 @@ void publish_stage_discard(
 enum mt_status publish_sync_staging(
     struct publisher *publisher, struct mt_error *err) MT_MUST_CHECK;
 
-/* Removes all that is staged but the `count` names in `keep`, as far as that
- * goes. */
-void publish_sweep(
-    struct publisher *publisher, const char *const *keep, size_t count);
+/* Removes all that is staged, as far as that goes. */
+void publish_sweep(struct publisher *publisher);
 
 /* A directory in the workspace that others see. */
 struct publish_folder {

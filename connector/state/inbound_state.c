@@ -35,6 +35,7 @@ const char inbound_state_schema_1[] =
     "CREATE TABLE suspect ("
     " mailbox INTEGER NOT NULL REFERENCES mailbox (id),"
     " uid INTEGER NOT NULL,"
+    " failures INTEGER NOT NULL,"
     " PRIMARY KEY (mailbox, uid)) WITHOUT ROWID;";
 
 void
@@ -44,7 +45,7 @@ uid_list_done(struct uid_list *list)
 	*list = (struct uid_list){0};
 }
 
-static enum mt_status
+enum mt_status
 uid_list_add(struct uid_list *list, uint32_t uid, struct mt_error *err)
 {
 	/* grown at each power of two */
@@ -511,7 +512,8 @@ inbound_state_suspect(struct state *state, int64_t mailbox_id,
 	if (status != MT_OK)
 		return status;
 	status = run_for_each(state,
-	    "INSERT OR IGNORE INTO suspect (mailbox, uid) VALUES (?, ?)",
+	    "INSERT INTO suspect (mailbox, uid, failures) VALUES (?, ?, 1)"
+	    " ON CONFLICT DO UPDATE SET failures = failures + 1",
 	    mailbox_id, uids, count, err);
 	return state_db_end(state, status, err);
 }
@@ -526,7 +528,8 @@ inbound_state_suspects(struct state *state, int64_t mailbox_id,
 	if (status != MT_OK)
 		return status;
 	state_db_prepare(&s, state,
-	    "SELECT uid FROM suspect WHERE mailbox = ? ORDER BY uid");
+	    "SELECT uid FROM suspect WHERE mailbox = ?"
+	    " ORDER BY failures, uid DESC");
 	state_db_bind_number(&s, mailbox_id);
 	status = read_uids(&s, ret_suspects, err);
 	state_db_finish(&s);

@@ -24,13 +24,15 @@ struct state;
 
 #define INBOUND_HANDLE_MAX 40 /* "<uidvalidity>-<uid>-<n>" and its NUL */
 
-/* UIDs in ascending order; uid_list_done releases them. */
+/* UIDs, ascending if nothing else is said; uid_list_done releases them. */
 struct uid_list {
 	uint32_t *uids;
 	size_t count;
 };
 
 void uid_list_done(struct uid_list *list);
+enum mt_status uid_list_add(
+    struct uid_list *list, uint32_t uid, struct mt_error *err) MT_MUST_CHECK;
 
 struct inbound_mailbox {
 	int64_t id;
@@ -126,9 +128,11 @@ enum mt_status inbound_state_published(struct state *state, int64_t mailbox_id,
     uint32_t uid, struct mt_error *err) MT_MUST_CHECK;
 
 /*
- * Suspects are messages that a failed fetch was about.  They are fetched last
- * and one by one, so that one that always fails keeps back no other.  A message
- * that is done is no suspect any more.
+ * Suspects are messages that a failed fetch was about.  They are to be fetched
+ * last and one by one, in the order of *ret_suspects: the fewest failures first,
+ * then the highest UID, because servers send the lowest first and the one that
+ * broke a fetch is likely the first that is missing.  So one that always fails
+ * keeps back no other.  A message that is done is no suspect any more.
  */
 enum mt_status inbound_state_suspect(struct state *state, int64_t mailbox_id,
     const uint32_t *uids, size_t count, struct mt_error *err) MT_MUST_CHECK;

@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -127,4 +129,38 @@ scratch_count(const char *dir, const char *name)
 		count++;
 	closedir(entries);
 	return count - 2;
+}
+
+static bool
+write_proc(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	close(fd);
+	return done;
+}
+
+/* Lets a process that is not root mount, in namespaces of its own. */
+static bool
+become_root_here(void)
+{
+	char uids[64], gids[64];
+
+	snprintf(uids, sizeof(uids), "0 %lu 1", (unsigned long)geteuid());
+	snprintf(gids, sizeof(gids), "0 %lu 1", (unsigned long)getegid());
+	return unshare(CLONE_NEWUSER) == 0 &&
+	       write_proc("/proc/self/setgroups", "deny") &&
+	       write_proc("/proc/self/uid_map", uids) &&
+	       write_proc("/proc/self/gid_map", gids);
+}
+
+bool
+scratch_mount(const char *path, const char *options)
+{
+	if (geteuid() != 0 && !become_root_here())
+		return false;
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", path, "tmpfs", 0, options) == 0;
 }

@@ -38,6 +38,10 @@ mode_t scratch_mode(const char *dir, const char *name);
 /* Removes a file or a directory with all that is in it. */
 void scratch_remove(const char *dir, const char *name);
 
+/* Mounts an empty tmpfs with these options, for the calling process only, which
+ * should be a child of the test; what it opened before does not see it. */
+bool scratch_mount(const char *path, const char *options);
+
 /* Number of entries of a directory, without "." and "..". */
 size_t scratch_count(const char *dir, const char *name);
 

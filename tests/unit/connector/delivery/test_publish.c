@@ -7,11 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +18,7 @@
 #define ID "0123456789abcdef"
 #define STAGING ".tri-onyx/email-tmp"
 #define INBOX "agents/email/inbox"
+#define SMALL "nr_inodes=32,mode=0755"
 
 /* A file system without RENAME_NOREPLACE, such as NFS, answers EINVAL. */
 static bool cannot_promise;
@@ -342,27 +341,32 @@ only_regular_files_are_published(void **ws)
 	publish_close(&p);
 }
 
+static bool
+is_staged(struct publisher *p, const struct publish_stage *s)
+{
+	struct publish_stage again;
+	bool found;
+
+	OK(publish_stage_open(p, s->name, &again, &found, &err));
+	publish_stage_close(&again);
+	return found;
+}
+
 static void
-sweep_keeps_what_is_written_down(void **ws)
+sweep_removes_what_is_ours_only(void **ws)
 {
 	struct publisher *p = open_publisher(*ws), *other = NULL;
-	struct publish_stage a = stage(p, "a"), b = stage(p, "b"), c, s;
-	const char *keep[] = {b.name};
-	bool found;
+	struct publish_stage a = stage(p, "a"), b = stage(p, "b"), c;
 
 	OK(publish_open(&other, *ws, "another", &err));
 	c = stage(other, "c");
 	scratch_write(*ws, STAGING "/" ID "/last_uid", "half");
-	publish_sweep(p, keep, 1);
-	OK(publish_stage_open(p, a.name, &s, &found, &err));
-	assert_false(found);
-	OK(publish_stage_open(p, b.name, &s, &found, &err));
-	assert_true(found);
-	publish_stage_close(&s);
-	OK(publish_stage_open(other, c.name, &s, &found, &err));
-	assert_true(found);
-	publish_stage_close(&s);
-	assert_int_equal(scratch_count(*ws, STAGING "/" ID), 1);
+	assert_true(is_staged(p, &b));
+	publish_sweep(p);
+	assert_false(is_staged(p, &a));
+	assert_false(is_staged(p, &b));
+	assert_true(is_staged(other, &c));
+	assert_int_equal(scratch_count(*ws, STAGING "/" ID), 0);
 	publish_close(&other);
 	publish_close(&p);
 }
@@ -450,41 +454,6 @@ workspace_that_cannot_be_written_is_named(void **ws)
 	assert_int_equal(chmod(*ws, 0755), 0);
 }
 
-static bool
-write_proc(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
-
-	close(fd);
-	return done;
-}
-
-/* Lets a process that is not root mount, in namespaces of its own. */
-static bool
-become_root_here(void)
-{
-	char uids[64], gids[64];
-
-	snprintf(uids, sizeof(uids), "0 %lu 1", (unsigned long)geteuid());
-	snprintf(gids, sizeof(gids), "0 %lu 1", (unsigned long)getegid());
-	return unshare(CLONE_NEWUSER) == 0 &&
-	       write_proc("/proc/self/setgroups", "deny") &&
-	       write_proc("/proc/self/uid_map", uids) &&
-	       write_proc("/proc/self/gid_map", gids);
-}
-
-/* Mounts a file system with room for 32 files, for this process only. */
-static bool
-mount_small(const char *path)
-{
-	if (geteuid() != 0 && !become_root_here())
-		return false;
-	return unshare(CLONE_NEWNS) == 0 &&
-	       mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount("none", path, "tmpfs", 0, "nr_inodes=32,mode=0755") == 0;
-}
-
 /* Stages directories until there is no room for one more. */
 static bool
 fill_disk(struct publisher *p)
@@ -508,7 +477,7 @@ full_disk_is_a_matter_of_time(void **ws)
 		struct publisher *p = NULL;
 		struct publish_folder folder;
 
-		if (!mount_small(*ws))
+		if (!scratch_mount(*ws, SMALL))
 			_exit(99);
 		if (publish_open(&p, *ws, ID, NULL) != MT_OK ||
 		    publish_folder_open(p, INBOX, &folder, NULL) != MT_OK)
@@ -518,7 +487,7 @@ full_disk_is_a_matter_of_time(void **ws)
 		if (publish_replace(p, &folder, "x", "1", 1, NULL) !=
 		    MT_RETRY_LATER)
 			_exit(3);
-		publish_sweep(p, NULL, 0);
+		publish_sweep(p);
 		if (scratch_count(*ws, STAGING "/" ID) != 0)
 			_exit(4);
 		if (publish_replace(p, &folder, "x", "1", 1, NULL) != MT_OK)
@@ -546,7 +515,7 @@ file_systems_must_be_the_same(void **ws)
 		struct mt_error err = {0};
 
 		scratch_mkdir(*ws, "agents");
-		if (!mount_small(scratch_path(*ws, "agents")))
+		if (!scratch_mount(scratch_path(*ws, "agents"), SMALL))
 			_exit(99);
 		p = open_publisher(*ws);
 		s = stage(p, "{}");
@@ -576,7 +545,7 @@ main(void)
 	    CASE(what_has_the_name_already_is_left_alone),
 	    CASE(folder_that_vanished_is_not_taken_for_published),
 	    CASE(only_regular_files_are_published),
-	    CASE(sweep_keeps_what_is_written_down),
+	    CASE(sweep_removes_what_is_ours_only),
 	    CASE(small_file_is_replaced_and_read_without_following_links),
 	    CASE(missing_workspace_is_named),
 	    CASE(workspace_that_cannot_be_written_is_named),
