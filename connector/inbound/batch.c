@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: ISC */
+#include "inbound/batch.h"
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "delivery/message_json.h"
+#include "inbound/placing.h"
+#include "mime/mime_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PARSE_MS 120000
+#define REPORT_TEXT_MAX 500           /* bytes of From and Subject */
+#define JSON_MAX (128u * 1024 * 1024) /* beyond what mime_limits allow */
+
+static const char raw_name[] = "raw.eml";
+
+void
+batch_init(struct batch *b, const struct inbound *in,
+    const struct inbound_mailbox *mailbox, const struct publish_folder *folder)
+{
+	*b = (struct batch){
+	    .in = in,
+	    .mailbox = mailbox,
+	    .folder = folder,
+	    .raw_fd = -1,
+	};
+}
+
+static void
+close_raw(struct batch *b)
+{
+	if (b->raw_fd >= 0)
+		close(b->raw_fd);
+	b->raw_fd = -1;
+}
+
+void
+batch_done(struct batch *b)
+{
+	/* one more than counted may have begun to come in */
+	size_t begun = b->count + (b->raw_fd >= 0);
+
+	close_raw(b);
+	for (size_t i = 0; i < begun; i++) {
+		struct batch_message *m = &b->messages[i];
+		if (b->staged && i < b->count)
+			publish_stage_close(&m->stage);
+		else
+			publish_stage_discard(b->in->publisher, &m->stage);
+		free(m->sender);
+		free(m->subject);
+	}
+	b->count = 0;
+}
+
+/* A failure to write the staged files; errno says why. */
+static enum mt_status
+fail_write(const char *name, struct mt_error *err)
+{
+	return mt_fail_errno(err, MT_RETRY_LATER, errno,
+	    "cannot write %s in the workspace", name);
+}
+
+static enum mt_status
+stage_raw(struct batch *b, struct batch_message *m, struct mt_error *err)
+{
+	enum mt_status status =
+	    publish_stage_new(b->in->publisher, &m->stage, err);
+
+	if (status != MT_OK)
+		return status;
+	b->raw_fd = openat(m->stage.fd, raw_name,
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	if (b->raw_fd >= 0)
+		return MT_OK;
+	status = fail_write(raw_name, err);
+	publish_stage_discard(b->in->publisher, &m->stage);
+	return status;
+}
+
+static enum mt_status
+begin_message(void *context, struct mt_error *err)
+{
+	struct batch *b = context;
+	struct batch_message *m = &b->messages[b->count];
+	enum mt_status status;
+
+	if (b->count == WORKLIST_BATCH_MAX)
+		return mt_fail(err, MT_RETRY_LATER,
+		    "the server sends more messages than it was asked for");
+	*m = (struct batch_message){.received = true};
+	status = stage_raw(b, m, err);
+	b->disk_failed = status != MT_OK;
+	return status;
+}
+
+static enum mt_status
+add_bytes(void *context, const void *bytes, size_t len, struct mt_error *err)
+{
+	struct batch *b = context;
+	struct batch_message *m = &b->messages[b->count];
+
+	if (len > b->in->max_message_bytes - m->bytes) {
+		b->too_large = true;
+		return mt_fail(err, MT_RETRY_LATER,
+		    "the server sends more bytes of a message than it "
+		    "announced, and than the maximum of %" PRIu64,
+		    b->in->max_message_bytes);
+	}
+	m->bytes += len;
+	if (!fs_write_all(b->raw_fd, bytes, len))
+		return MT_OK;
+	b->disk_failed = true;
+	return fail_write(raw_name, err);
+}
+
+static enum mt_status
+end_message(
+    void *context, uint32_t uid, time_t internal_date, struct mt_error *err)
+{
+	struct batch *b = context;
+
+	(void)internal_date;
+	if (batch_has(b, uid))
+		return mt_fail(err, MT_RETRY_LATER,
+		    "the server sends message %" PRIu32 " twice", uid);
+	close_raw(b);
+	b->messages[b->count++].uid = uid;
+	return MT_OK;
+}
+
+struct imap_fetch_sink
+batch_sink(struct batch *b)
+{
+	return (struct imap_fetch_sink){
+	    .context = b,
+	    .begin = begin_message,
+	    .data = add_bytes,
+	    .end = end_message,
+	};
+}
+
+enum mt_status
+batch_add_too_large(
+    struct batch *b, uint32_t uid, uint64_t bytes, struct mt_error *err)
+{
+	struct batch_message *m = &b->messages[b->count];
+	enum mt_status status;
+
+	*m = (struct batch_message){.uid = uid, .bytes = bytes};
+	status = publish_stage_new(b->in->publisher, &m->stage, err);
+	b->disk_failed = status != MT_OK;
+	if (status == MT_OK)
+		b->count++;
+	return status;
+}
+
+bool
+batch_has(const struct batch *b, uint32_t uid)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (b->messages[i].uid == uid)
+			return true;
+	return false;
+}
+
+/* A header field for a line of text: no control characters, not too long, and
+ * cut between characters. */
+static char *
+report_text(const char *text)
+{
+	struct buf line = BUF_INIT(REPORT_TEXT_MAX);
+	size_t len = text ? strlen(text) : 0;
+
+	if (len > REPORT_TEXT_MAX) {
+		len = REPORT_TEXT_MAX;
+		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--;
+	}
+	if (len)
+		buf_add_printable(&line, text, len, len);
+	return buf_take(&line);
+}
+
+static enum mt_status
+write_file(
+    int dir, const char *name, const struct buf *text, struct mt_error *err)
+{
+	int fd = openat(dir, name,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	enum mt_status status = MT_OK;
+
+	if (fd < 0 || fs_write_all(fd, text->data, text->len))
+		status = fail_write(name, err);
+	if (fd >= 0 && close(fd) && status == MT_OK)
+		status = fail_write(name, err);
+	return status;
+}
+
+/* Writes message.json, and keeps of the message what the report needs. */
+static enum mt_status
+describe(struct batch *b, struct batch_message *m,
+    const struct mime_message *mime, struct mt_error *err)
+{
+	struct buf json = BUF_INIT(JSON_MAX);
+	struct message_origin origin = {
+	    .handle = m->handle,
+	    .imap_uid = m->uid,
+	    .uidvalidity = b->mailbox->uidvalidity,
+	    .message_size = m->bytes,
+	};
+	enum mt_status status = message_json_write(&json, mime, &origin, err);
+
+	if (status == MT_OK)
+		status = write_file(m->stage.fd, "message.json", &json, err);
+	buf_done(&json);
+	if (status != MT_OK)
+		return status;
+	m->sender = report_text(mime->from);
+	m->subject = report_text(mime->subject);
+	if (!m->sender || !m->subject)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for a message");
+	return MT_OK;
+}
+
+static enum mt_status
+announce(struct batch *b, struct batch_message *m, struct mt_error *err)
+{
+	char defect[160];
+	char *defects[] = {defect};
+	struct mime_message mime = {
+	    .defects = defects, .defect_count = 1, .truncated = true};
+
+	snprintf(defect, sizeof(defect),
+	    "the message has %" PRIu64 " bytes or more, which is beyond the "
+	    "maximum of %" PRIu64 "; it was not fetched",
+	    m->bytes, b->in->max_message_bytes);
+	return describe(b, m, &mime, err);
+}
+
+static enum mt_status
+parse(const struct batch *b, const struct batch_message *m,
+    struct mime_message *ret_mime, struct mt_error *err)
+{
+	enum mt_status status;
+	int raw =
+	    openat(m->stage.fd, raw_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (raw < 0)
+		return mt_fail_errno(err, MT_RETRY_LATER, errno,
+		    "cannot read %s in the workspace", raw_name);
+	status = mime_client_parse(b->in->mime, raw, m->stage.fd,
+	    &mime_limits_default, ret_mime, deadline_in_ms(PARSE_MS), err);
+	close(raw);
+	return status;
+}
+
+static enum mt_status
+take_apart(struct batch *b, struct batch_message *m, struct mt_error *err)
+{
+	struct mime_message mime;
+	enum mt_status status = parse(b, m, &mime, err);
+	bool keep_raw;
+
+	if (status != MT_OK)
+		return status;
+	status = describe(b, m, &mime, err);
+	keep_raw = b->in->keep_raw || mime.defect_count || !mime.parsed;
+	mime_message_done(&mime);
+	if (status == MT_OK && !keep_raw && unlinkat(m->stage.fd, raw_name, 0))
+		status = fail_write(raw_name, err);
+	return status;
+}
+
+static enum mt_status
+prepare(struct batch *b, struct batch_message *m, struct mt_error *err)
+{
+	enum mt_status status = placing_choose(
+	    b->in, b->folder, b->mailbox->uidvalidity, m->uid, m->handle, err);
+
+	if (status == MT_OK)
+		status =
+		    m->received ? take_apart(b, m, err) : announce(b, m, err);
+	if (status == MT_OK)
+		status = publish_stage_sync(b->in->publisher, &m->stage, err);
+	return status;
+}
+
+static struct inbound_message
+record_of(const struct batch *b, const struct batch_message *m)
+{
+	return (struct inbound_message){
+	    .uid = m->uid,
+	    .folder = b->folder->path,
+	    .handle = m->handle,
+	    .staged = m->stage.name,
+	    .sender = m->sender,
+	    .subject = m->subject,
+	};
+}
+
+static enum mt_status
+record_staged(struct batch *b, struct mt_error *err)
+{
+	struct inbound_message records[WORKLIST_BATCH_MAX];
+	enum mt_status status = publish_sync_staging(b->in->publisher, err);
+
+	if (status != MT_OK)
+		return status;
+	for (size_t i = 0; i < b->count; i++)
+		records[i] = record_of(b, &b->messages[i]);
+	status = inbound_state_stage(
+	    b->in->state, b->mailbox->id, records, b->count, err);
+	b->staged = status == MT_OK;
+	return status;
+}
+
+static enum mt_status
+publish(struct batch *b, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	for (size_t i = 0; i < b->count && status == MT_OK; i++) {
+		struct inbound_staged_message m = {
+		    .mailbox_id = b->mailbox->id,
+		    .uidvalidity = b->mailbox->uidvalidity,
+		    .message = record_of(b, &b->messages[i]),
+		};
+		char handle[INBOUND_HANDLE_MAX];
+
+		status = placing_publish(b->in, b->folder, &m, handle, err);
+		if (status == MT_OK)
+			memcpy(b->messages[i].handle, handle, sizeof(handle));
+	}
+	if (status == MT_OK)
+		status = publish_folder_sync(b->in->publisher, b->folder, err);
+	return status;
+}
+
+static enum mt_status
+finish(struct batch *b, uint32_t cursor, struct mt_error *err)
+{
+	uint32_t uids[WORKLIST_BATCH_MAX];
+
+	for (size_t i = 0; i < b->count; i++)
+		uids[i] = b->messages[i].uid;
+	return inbound_state_finish(
+	    b->in->state, b->mailbox->id, uids, b->count, cursor, err);
+}
+
+static int
+compare_uids(const void *a, const void *b)
+{
+	const struct batch_message *x = a, *y = b;
+
+	return (x->uid > y->uid) - (x->uid < y->uid);
+}
+
+enum mt_status
+batch_deliver(struct batch *b, uint32_t cursor, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	/* in the order of the mailbox, whatever the server's */
+	qsort(b->messages, b->count, sizeof(*b->messages), compare_uids);
+	for (size_t i = 0; i < b->count && status == MT_OK; i++)
+		status = prepare(b, &b->messages[i], err);
+	if (status == MT_OK)
+		status = record_staged(b, err);
+	if (status == MT_OK)
+		status = publish(b, err);
+	if (status == MT_OK)
+		status = finish(b, cursor, err);
+	for (size_t i = 0; i < b->count && status == MT_OK; i++) {
+		struct inbound_message record = record_of(b, &b->messages[i]);
+		placing_report(b->in, &record, b->messages[i].handle);
+	}
+	return status;
+}

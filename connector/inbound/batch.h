@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Takes a handful of messages through the steps of their delivery, in the order
+ * that makes a crash harmless at any point:
+ *
+ *   1. each message streams into a staged directory of its own (raw.eml);
+ *   2. it is taken apart there, and message.json written;
+ *   3. all files and directories are synced;
+ *   4. the state records handles and staged names: one commit;
+ *   5. the directories are renamed to where agents see them, and synced;
+ *   6. the state records them as done and moves the cursor: one commit.
+ *
+ * What a crash leaves before 4 is swept away and fetched again; after 4 it is
+ * published by recover.h.
+ */
+#ifndef MT_INBOUND_BATCH_H
+#define MT_INBOUND_BATCH_H
+
+#include "base/status.h"
+#include "delivery/publish.h"
+#include "inbound/inbound.h"
+#include "inbound/worklist.h"
+#include "mail/imap_conn.h"
+#include "state/inbound_state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct batch_message {
+	uint32_t uid;
+	uint64_t bytes; /* as received, or as announced */
+	bool received;  /* false: larger than allowed, raw.eml is not there */
+	struct publish_stage stage;
+	char handle[INBOUND_HANDLE_MAX];
+	char *sender; /* for the report; owned */
+	char *subject;
+};
+
+struct batch {
+	const struct inbound *in;
+	const struct inbound_mailbox *mailbox;
+	const struct publish_folder *folder;
+	struct batch_message messages[WORKLIST_BATCH_MAX];
+	size_t count;
+	bool staged; /* the state knows of them */
+
+	int raw_fd; /* of the message that is coming in */
+
+	/* why step 1 failed; neither: something about the server */
+	bool too_large;
+	bool disk_failed;
+};
+
+/* The arguments must outlive the batch. */
+void batch_init(struct batch *batch, const struct inbound *in,
+    const struct inbound_mailbox *mailbox, const struct publish_folder *folder);
+
+/* Removes what was staged and is in no record. */
+void batch_done(struct batch *batch);
+
+/* Step 1, as what an IMAP connection hands messages to. */
+struct imap_fetch_sink batch_sink(struct batch *batch);
+
+/* Instead of step 1: a message that is too large to be fetched.  `bytes` is
+ * what is known of its size. */
+enum mt_status batch_add_too_large(struct batch *batch, uint32_t uid,
+    uint64_t bytes, struct mt_error *err) MT_MUST_CHECK;
+
+/* Whether a message is in the batch, whole. */
+bool batch_has(const struct batch *batch, uint32_t uid);
+
+/* Steps 2 to 6, and the reports.  `cursor` is what it is after them. */
+enum mt_status batch_deliver(
+    struct batch *batch, uint32_t cursor, struct mt_error *err) MT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Finds the name under which a message may appear in its folder, and puts it
+ * there.
+ */
+#ifndef MT_INBOUND_PLACING_H
+#define MT_INBOUND_PLACING_H
+
+#include "base/status.h"
+#include "delivery/publish.h"
+#include "inbound/inbound.h"
+#include "state/inbound_state.h"
+
+/* The first handle for this message that no other has had in the folder, and
+ * that nothing there has as its name. */
+enum mt_status placing_choose(const struct inbound *in,
+    const struct publish_folder *folder, uint32_t uidvalidity, uint32_t uid,
+    char ret_handle[INBOUND_HANDLE_MAX], struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * Publishes a message that the state has as staged; that it is published
+ * already is no failure.  If somebody else has put something under its handle,
+ * it gets another one, in the state and in its message.json.  *ret_handle is
+ * the one that counts.
+ */
+enum mt_status placing_publish(const struct inbound *in,
+    const struct publish_folder *folder, const struct inbound_staged_message *m,
+    char ret_handle[INBOUND_HANDLE_MAX], struct mt_error *err) MT_MUST_CHECK;
+
+/* As placing_publish, after a crash, which may have come between the two
+ * places that know the handle. */
+enum mt_status placing_recover(const struct inbound *in,
+    const struct publish_folder *folder, const struct inbound_staged_message *m,
+    char ret_handle[INBOUND_HANDLE_MAX], struct mt_error *err) MT_MUST_CHECK;
+
+/* Tells the caller of a message that is there, under `handle`. */
+void placing_report(const struct inbound *in,
+    const struct inbound_message *message, const char *handle);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: ISC */
+#include "unit/connector/inbound/fake_imap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK 1000
+
+static const char filler_line[] = "0123456789 filler 0123456789 filler\r\n";
+
+struct fake_message *
+fake_imap_add(struct imap_conn *server, const char *text)
+{
+	struct fake_message *m = &server->messages[server->count++];
+
+	if (server->count > FAKE_MESSAGES_MAX)
+		abort();
+	*m = (struct fake_message){.text = text, .uid = 1};
+	if (server->count > 1)
+		m->uid = m[-1].uid + 1;
+	return m;
+}
+
+struct fake_message *
+fake_imap_find(struct imap_conn *server, uint32_t uid)
+{
+	for (size_t i = 0; i < server->count; i++)
+		if (server->messages[i].uid == uid)
+			return &server->messages[i];
+	return NULL;
+}
+
+void
+fake_imap_remove(struct imap_conn *server, uint32_t uid)
+{
+	struct fake_message *m = fake_imap_find(server, uid);
+	size_t after = (size_t)(&server->messages[server->count] - m) - 1;
+
+	memmove(m, m + 1, after * sizeof(*m));
+	server->count--;
+}
+
+static uint32_t
+size_of(const struct fake_message *m)
+{
+	if (m->announced)
+		return m->announced;
+	return (uint32_t)(strlen(m->text) + m->filler);
+}
+
+enum mt_status
+imap_conn_examine(struct imap_conn *server, const char *mailbox,
+    struct imap_mailbox *ret_mailbox, struct deadline deadline,
+    struct mt_error *err)
+{
+	(void)mailbox;
+	(void)deadline;
+	(void)err;
+	server->examined++;
+	*ret_mailbox = (struct imap_mailbox){
+	    .uidvalidity = server->uidvalidity,
+	    .exists = (uint32_t)server->count,
+	};
+	return MT_OK;
+}
+
+enum mt_status
+imap_conn_list(struct imap_conn *server, uint32_t first_uid,
+    struct imap_summary **ret_list, size_t *ret_count, struct deadline deadline,
+    struct mt_error *err)
+{
+	struct imap_summary *list = calloc(server->count + 1, sizeof(*list));
+	size_t count = 0;
+
+	(void)deadline;
+	server->listed++;
+	server->listed_from = first_uid;
+	if (!list)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	for (size_t i = 0; i < server->count; i++) {
+		const struct fake_message *m = &server->messages[i];
+		if (m->uid >= first_uid)
+			list[count++] =
+			    (struct imap_summary){m->uid, size_of(m)};
+	}
+	*ret_list = list;
+	*ret_count = count;
+	return MT_OK;
+}
+
+/* Hands over bytes [0, len) of a message, text and filler. */
+static enum mt_status
+send(const struct fake_message *m, size_t len,
+    const struct imap_fetch_sink *sink, struct mt_error *err)
+{
+	size_t text_len = strlen(m->text);
+	enum mt_status status = MT_OK;
+
+	for (size_t at = 0; at < len && status == MT_OK;) {
+		char chunk[CHUNK];
+		size_t n = 0;
+
+		for (; n < CHUNK && at < len; n++, at++)
+			chunk[n] = at < text_len
+				       ? m->text[at]
+				       : filler_line[(at - text_len) %
+						     (sizeof(filler_line) - 1)];
+		status = sink->data(sink->context, chunk, n, err);
+	}
+	return status;
+}
+
+static enum mt_status
+fetch_one(const struct fake_message *m, const struct imap_fetch_sink *sink,
+    struct mt_error *err)
+{
+	size_t len = strlen(m->text) + m->filler;
+	enum mt_status status = sink->begin(sink->context, err);
+
+	if (status == MT_OK)
+		status = send(m, m->breaks ? len / 2 : len, sink, err);
+	if (status == MT_OK && m->breaks)
+		status =
+		    mt_fail(err, MT_RETRY_LATER, "the connection has ended");
+	if (status == MT_OK)
+		status = sink->end(sink->context, m->uid, 0, err);
+	return status;
+}
+
+enum mt_status
+imap_conn_fetch(struct imap_conn *server, const uint32_t *uids, size_t count,
+    size_t max_bytes, const struct imap_fetch_sink *sink,
+    struct deadline deadline, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	(void)max_bytes;
+	(void)deadline;
+	server->fetches++;
+	if (count > server->largest_fetch)
+		server->largest_fetch = count;
+	for (size_t i = 0; i < count && status == MT_OK; i++) {
+		const struct fake_message *m = fake_imap_find(server, uids[i]);
+		if (!m || m->vanishes)
+			continue;
+		server->fetched++;
+		status = fetch_one(m, sink, err);
+	}
+	return status;
+}

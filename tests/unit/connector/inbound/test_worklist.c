@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+#include "inbound/worklist.h"
+
+#include "unit/cmocka_headers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A space-separated list of numbers, after which comes ":size" or nothing. */
+static size_t
+read_numbers(const char *text, uint32_t *ret_numbers, uint32_t *ret_sizes)
+{
+	size_t count = 0;
+
+	while (*text) {
+		char *end;
+		ret_numbers[count] = (uint32_t)strtoul(text, &end, 10);
+		ret_sizes[count] =
+		    *end == ':' ? (uint32_t)strtoul(end + 1, &end, 10) : 1;
+		count++;
+		text = *end == ' ' ? end + 1 : end;
+	}
+	return count;
+}
+
+static struct uid_list
+uids(const char *text, uint32_t *space)
+{
+	uint32_t sizes[16];
+	struct uid_list list = {.uids = space};
+
+	list.count = read_numbers(text, space, sizes);
+	return list;
+}
+
+static struct worklist
+make(const char *listed, uint32_t cursor, const char *known,
+    const char *suspects)
+{
+	struct imap_summary summaries[16];
+	uint32_t numbers[16], sizes[16], space[2][16];
+	struct uid_list known_list = uids(known, space[0]);
+	struct uid_list suspect_list = uids(suspects, space[1]);
+	size_t count = read_numbers(listed, numbers, sizes);
+	struct worklist list;
+
+	for (size_t i = 0; i < count; i++)
+		summaries[i] = (struct imap_summary){numbers[i], sizes[i]};
+	assert_int_equal(worklist_init(&list, summaries, count, cursor,
+			     &known_list, &suspect_list, NULL),
+	    MT_OK);
+	return list;
+}
+
+static void
+batches_come_in_order_and_within_bounds(void **state)
+{
+	static const struct {
+		const char *name, *listed, *known, *suspects;
+		const char *batches; /* ended by "/" each */
+	} cases[] = {
+	    {"nothing", "", "", "", ""},
+	    {"all known", "5 6", "5 6 9", "", ""},
+	    {"one batch", "5 6 9", "", "", "5 6 9/"},
+	    {"known ones are left out", "5 6 9", "6", "", "5 9/"},
+	    {"bytes bound a batch", "5:60 6:40 7:1", "", "", "5 6/7/"},
+	    {"a large one goes alone", "5:1 6:101 7:1", "", "", "5/6/7/"},
+	    {"only large ones", "5:500 6:4000000000", "", "", "5/6/"},
+	    {"suspects last, alone, as given", "5 6 7 8", "", "8 6",
+		"5 7/8/6/"},
+	    {"suspects that are done or gone", "5 6", "6", "6 9 5", "5/"},
+	    {"only suspects", "5 6", "", "6 5", "6/5/"},
+	};
+	struct work *batch[WORKLIST_BATCH_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct worklist list =
+		    make(cases[i].listed, 4, cases[i].known, cases[i].suspects);
+		char got[256] = "";
+		size_t count, len = 0;
+
+		while ((count = worklist_take(&list, 100, batch)) > 0)
+			for (size_t j = 0; j < count; j++)
+				len += (size_t)snprintf(got + len,
+				    sizeof(got) - len, "%u%c", batch[j]->uid,
+				    j + 1 < count ? ' ' : '/');
+		if (strcmp(got, cases[i].batches) != 0)
+			fail_msg("%s: %s", cases[i].name, got);
+		worklist_done(&list);
+	}
+}
+
+static void
+batch_has_a_maximum_of_messages(void **state)
+{
+	struct imap_summary listed[WORKLIST_BATCH_MAX + 1];
+	struct work *batch[WORKLIST_BATCH_MAX];
+	struct uid_list none = {0};
+	struct worklist list;
+
+	(void)state;
+	for (uint32_t i = 0; i <= WORKLIST_BATCH_MAX; i++)
+		listed[i] = (struct imap_summary){i + 1, 0};
+	assert_int_equal(worklist_init(&list, listed, WORKLIST_BATCH_MAX + 1, 0,
+			     &none, &none, NULL),
+	    MT_OK);
+	assert_int_equal(worklist_take(&list, 100, batch), WORKLIST_BATCH_MAX);
+	assert_int_equal(worklist_take(&list, 100, batch), 1);
+	assert_int_equal(worklist_take(&list, 100, batch), 0);
+	worklist_done(&list);
+}
+
+static void
+cursor_stops_below_what_is_not_done(void **state)
+{
+	static const struct {
+		const char *name, *listed, *known;
+		uint32_t cursor;
+	} cases[] = {
+	    {"nothing listed", "", "", 4},
+	    {"all done", "5 9", "5 9", 9},
+	    {"first not done", "5 9", "9", 4},
+	    {"a gap is passed", "8 9", "9", 7},
+	    {"middle not done", "5 8 9", "5 9", 7},
+	    {"last not done", "5 9", "5", 8},
+	    {"known ones that are gone", "", "6", 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct worklist list =
+		    make(cases[i].listed, 4, cases[i].known, "");
+		uint32_t cursor = worklist_cursor(&list);
+
+		if (cursor != cases[i].cursor)
+			fail_msg("%s: %u", cases[i].name, cursor);
+		worklist_done(&list);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(batches_come_in_order_and_within_bounds),
+	    cmocka_unit_test(batch_has_a_maximum_of_messages),
+	    cmocka_unit_test(cursor_stops_below_what_is_not_done),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
