@@ -11,6 +11,7 @@
 #include "mail/mail_server.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct net_trust;
 struct smtp_conn;
@@ -34,6 +35,10 @@ struct smtp_envelope {
 	const char *const *rcpt_to; /* ended by NULL */
 	const void *message;        /* RFC 5322, CRLF line ends, 7-bit */
 	size_t message_len;
+	/* How long the server may take to answer the final dot, also beyond
+	 * the deadline (RFC 5321 4.5.3.2.6: ten minutes): to give up earlier
+	 * makes duplicates.  0: until the deadline. */
+	int64_t answer_ms;
 };
 
 enum smtp_result {

@@ -152,9 +152,12 @@ send_lines(struct sending *s)
 static enum mt_status
 send_dot(struct sending *s)
 {
+	struct deadline answer = deadline_in_ms(s->envelope->answer_ms);
 	struct smtp_reply reply = SMTP_REPLY_INIT;
 	enum mt_status status;
 
+	if (answer.at_ms > s->deadline.at_ms)
+		s->deadline = answer;
 	if (stream_send(next_command(s)->stream, s->conn->net, ".\r\n", NULL) !=
 		MT_OK ||
 	    smtp_read_reply(s->conn, &reply, NULL) != MT_OK) {

@@ -3,6 +3,7 @@
 
 #include "mail/smtp_conn.h"
 
+#define ANSWER_MS 600000  /* to the final dot, RFC 5321 4.5.3.2.6 */
 #define OPEN_MAX_MS 60000 /* to connect and log in, of a longer deadline */
 #define SHOWN_MAX 300     /* bytes of the recipients in a log line */
 
@@ -103,6 +104,7 @@ attempt(struct sender *s, struct outbox_entry *entry, struct mt_error *err)
 	    .rcpt_to = (const char *const *)entry->rcpt_to,
 	    .message = entry->bytes,
 	    .message_len = entry->len,
+	    .answer_ms = ANSWER_MS,
 	};
 	struct smtp_outcome outcome;
 	struct mt_error why = {.text = ""};

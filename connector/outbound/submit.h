@@ -46,7 +46,7 @@ struct submit_settings {
  * attempted; MT_NEEDS_LOGIN, MT_BAD_CONFIG and others as smtp_conn_open.
  *
  * Blocks until the deadline, and beyond it only while a server that has a
- * whole message owes the answer (smtp_conn_send).
+ * whole message owes the answer, for ten minutes at most.
  */
 enum mt_status submit_run(struct state *state,
     const struct submit_settings *settings, struct deadline deadline,

@@ -425,6 +425,16 @@ class FailingServerTest(SendTestCase):
         self.work()
         self.assertEqual(self.server.received, 2 * [reply["message_id"]])
 
+    def test_answer_after_the_deadline_is_still_an_answer(self):
+        held = Hold()
+        self.server.at = {"dot": held}
+        sender = self.start_send(deadline_ms=3000)
+        held.wait()
+        time.sleep(3)  # the deadline has to pass: no event tells
+        held.release()
+        self.assertEqual(sender.wait(), 0)
+        self.assertEqual(json.loads(sender.stdout_text())["state"], "sent")
+
     def test_server_that_says_goodbye_is_left_alone(self):
         self.server.at = {"mail": lambda conn: "421 4.3.2 shutting down"}
         reply = self.send(deadline_ms=2000)
