@@ -4,6 +4,7 @@
 #include "mail/imap_conn.h"
 #include "mail/net.h"
 #include "mail/sasl_session.h"
+#include "mail/smtp_conn.h"
 
 #include <string.h>
 
@@ -75,5 +76,23 @@ session_open_imap(struct session *session, struct imap_conn **ret_conn,
 	    session_rejected(session, "imap", server, deadline, err) != MT_OK)
 		return status;
 	return imap_conn_open(
+	    ret_conn, server, session->trust, &login, deadline, err);
+}
+
+enum mt_status
+session_open_smtp(struct session *session, struct smtp_conn **ret_conn,
+    struct deadline deadline, struct mt_error *err)
+{
+	const struct mail_server *server = &session->config->smtp;
+	enum mail_login login = MAIL_LOGIN_NOT_TRIED;
+	enum mt_status status = session_prepare(session, deadline, err);
+
+	if (status == MT_OK)
+		status = smtp_conn_open(
+		    ret_conn, server, session->trust, &login, deadline, err);
+	if (status == MT_OK || login != MAIL_LOGIN_REJECTED ||
+	    session_rejected(session, "smtp", server, deadline, err) != MT_OK)
+		return status;
+	return smtp_conn_open(
 	    ret_conn, server, session->trust, &login, deadline, err);
 }

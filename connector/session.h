@@ -17,6 +17,7 @@
 struct imap_conn;
 struct net_trust;
 struct sasl_library;
+struct smtp_conn;
 
 struct session {
 	const struct config *config;
@@ -46,6 +47,11 @@ enum mt_status session_rejected(struct session *session, const char *service,
 /* Logs in to the IMAP server. */
 enum mt_status session_open_imap(struct session *session,
     struct imap_conn **ret_conn, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Logs in to the submission server. */
+enum mt_status session_open_smtp(struct session *session,
+    struct smtp_conn **ret_conn, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 
 #endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: ISC */
+#include "operations.h"
+
+#include "base/log.h"
+#include "child_program.h"
+#include "delivery/publish.h"
+#include "inbound/fetch.h"
+#include "inbound/inbound.h"
+#include "mail/imap_conn.h"
+#include "mail/smtp_conn.h"
+#include "mime/mime_client.h"
+#include "outbound/send.h"
+#include "outbound/submit.h"
+#include "session.h"
+#include "state/state.h"
+
+#include <json-c/json.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOGIN_MS 60000
+#define SEND_MS 60000 /* what the caller of `send` is ready to wait */
+#define OUTBOX_MS 600000
+
+struct operations {
+	const struct config *config;
+	struct session session;
+	struct state *state;
+	struct publisher *publisher;
+	struct mime_client *mime;
+	char *folder;        /* "agents/<agent>/inbox" */
+	char *gateway_state; /* "agents/<agent>/state" */
+
+	/* the connections that a poll is blocked on, for operations_abort */
+	pthread_mutex_t lock;
+	struct imap_conn *imap;
+	struct smtp_conn *smtp;
+	bool aborted;
+};
+
+static enum mt_status
+name_folders(struct operations *o, struct mt_error *err)
+{
+	if (asprintf(&o->folder, "agents/%s/inbox", o->config->agent) < 0 ||
+	    asprintf(&o->gateway_state, "agents/%s/state", o->config->agent) <
+		0)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for a path");
+	return MT_OK;
+}
+
+static enum mt_status
+open_mime(struct operations *o, struct mt_error *err)
+{
+	char *worker =
+	    child_program_find("mailtoken-mime-worker", MT_LIBEXEC_DIR);
+
+	if (worker)
+		o->mime = mime_client_new(worker);
+	free(worker);
+	if (!o->mime)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	return MT_OK;
+}
+
+enum mt_status
+operations_open(struct operations **ret_operations, const struct config *config,
+    struct mt_error *err)
+{
+	struct operations *o = calloc(1, sizeof(*o));
+	enum mt_status status;
+
+	if (!o)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	o->config = config;
+	pthread_mutex_init(&o->lock, NULL);
+	if ((status = name_folders(o, err)) == MT_OK &&
+	    (status = session_open(&o->session, config, err)) == MT_OK &&
+	    (status = state_open(&o->state, config->state_dir, err)) == MT_OK &&
+	    (status = publish_open(&o->publisher, config->workspace,
+		 state_id(o->state), err)) == MT_OK)
+		status = open_mime(o, err);
+	if (status != MT_OK)
+		operations_close(&o);
+	else
+		*ret_operations = o;
+	return status;
+}
+
+void
+operations_close(struct operations **operations)
+{
+	struct operations *o = *operations;
+
+	if (!o)
+		return;
+	mime_client_free(&o->mime);
+	publish_close(&o->publisher);
+	state_close(&o->state);
+	session_close(&o->session);
+	pthread_mutex_destroy(&o->lock);
+	free(o->folder);
+	free(o->gateway_state);
+	free(o);
+	*operations = NULL;
+}
+
+enum mt_status
+operations_lock(struct operations *o, struct mt_error *err)
+{
+	return state_lock_deliverer(o->state, err);
+}
+
+struct token_helper *
+operations_helper(const struct operations *o)
+{
+	return o->session.helper;
+}
+
+/* ---- a poll can be ended from outside ----------------------------------------- */
+
+static void
+set_imap(struct operations *o, struct imap_conn *conn)
+{
+	pthread_mutex_lock(&o->lock);
+	o->imap = conn;
+	if (conn && o->aborted)
+		imap_conn_abort(conn);
+	pthread_mutex_unlock(&o->lock);
+}
+
+static void
+set_smtp(void *context, struct smtp_conn *conn)
+{
+	struct operations *o = context;
+
+	pthread_mutex_lock(&o->lock);
+	o->smtp = conn;
+	if (conn && o->aborted)
+		smtp_conn_abort(conn);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
+operations_abort(struct operations *o)
+{
+	pthread_mutex_lock(&o->lock);
+	o->aborted = true;
+	if (o->imap)
+		imap_conn_abort(o->imap);
+	if (o->smtp)
+		smtp_conn_abort(o->smtp);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* ---- receive ------------------------------------------------------------------ */
+
+struct receipt {
+	const struct operations *operations;
+	struct json_object *handles;
+};
+
+static void
+on_delivered(void *context, const struct inbound_delivery *delivery)
+{
+	const struct receipt *receipt = context;
+
+	log_info("Email %s written to inbox for agent %s", delivery->handle,
+	    receipt->operations->config->agent);
+	json_object_array_add(
+	    receipt->handles, json_object_new_string(delivery->handle));
+}
+
+static void
+on_notice(void *context, const char *sentence)
+{
+	(void)context;
+	log_warning("%s", sentence);
+}
+
+static enum mt_status
+receive(struct operations *o, struct json_object *handles, struct mt_error *err)
+{
+	struct receipt receipt = {o, handles};
+	const struct inbound inbound = {
+	    .state = o->state,
+	    .publisher = o->publisher,
+	    .mime = o->mime,
+	    .account = o->config->imap_username,
+	    .mailbox = "INBOX",
+	    .folder = o->folder,
+	    .gateway_state = o->gateway_state,
+	    .max_message_bytes = INBOUND_MAX_MESSAGE_BYTES,
+	    .keep_raw = o->config->keep_raw,
+	    .context = &receipt,
+	    .delivered = on_delivered,
+	    .notice = on_notice,
+	};
+	struct imap_conn *conn;
+	enum mt_status status = session_open_imap(
+	    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
+
+	if (status != MT_OK)
+		return status;
+	set_imap(o, conn);
+	status = fetch_poll(&inbound, conn, err);
+	set_imap(o, NULL);
+	imap_conn_close(&conn);
+	return status;
+}
+
+/* ---- send --------------------------------------------------------------------- */
+
+static enum mt_status
+prepare_smtp(void *context, struct deadline deadline, struct mt_error *err)
+{
+	struct operations *o = context;
+
+	return session_prepare(&o->session, deadline, err);
+}
+
+static enum mt_status
+rejected_smtp(void *context, struct deadline deadline, struct mt_error *err)
+{
+	struct operations *o = context;
+
+	return session_rejected(
+	    &o->session, "smtp", &o->config->smtp, deadline, err);
+}
+
+static void
+log_outbox_result(void *context, const struct outbox_entry *entry)
+{
+	const struct operations *o = context;
+	struct buf line = BUF_INIT(2048);
+
+	submit_describe(&line, entry,
+	    o->config->uncertain == CONFIG_UNCERTAIN_HOLD ? OUTBOX_HOLD
+							  : OUTBOX_RETRY,
+	    time(NULL));
+	log_info("%s", buf_text(&line));
+	buf_done(&line);
+}
+
+static struct submit_settings
+submission(struct operations *o)
+{
+	return (struct submit_settings){
+	    .server = &o->config->smtp,
+	    .trust = o->session.trust,
+	    .policy = o->config->uncertain == CONFIG_UNCERTAIN_HOLD
+			  ? OUTBOX_HOLD
+			  : OUTBOX_RETRY,
+	    .context = o,
+	    .prepare = prepare_smtp,
+	    .rejected = rejected_smtp,
+	    .connected = set_smtp,
+	    .result = log_outbox_result,
+	};
+}
+
+/* What waits is sent along with a poll; its failure is not the poll's. */
+static void
+work_outbox(struct operations *o)
+{
+	const struct submit_settings settings = submission(o);
+	struct mt_error err;
+
+	if (submit_run(o->state, &settings, deadline_in_ms(OUTBOX_MS), &err) !=
+		MT_OK &&
+	    !o->aborted)
+		log_error("SMTP send failed: %s", err.text);
+}
+
+static void
+add_text(struct json_object *object, const char *name, const char *text)
+{
+	json_object_object_add(object, name, json_object_new_string(text));
+}
+
+static void
+add_outcome(struct json_object *report, enum mt_status status,
+    const struct mt_error *err, const char *success)
+{
+	json_object_object_add(
+	    report, "success", json_object_new_boolean(status == MT_OK));
+	add_text(report, "detail", status == MT_OK ? success : err->text);
+}
+
+enum mt_status
+operations_poll(
+    struct operations *o, struct json_object **ret_report, struct mt_error *err)
+{
+	struct json_object *report = json_object_new_object();
+	struct json_object *handles = json_object_new_array();
+	enum mt_status status = receive(o, handles, err);
+
+	if (!o->aborted)
+		work_outbox(o);
+	add_text(report, "type", "poll_response");
+	add_outcome(report, status, err, "polled");
+	json_object_object_add(report, "delivered", handles);
+	json_object_object_add(
+	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
+	*ret_report = report;
+	return status;
+}
+
+enum mt_status
+operations_send(struct operations *o, const char *path,
+    struct json_object **ret_report, struct mt_error *err)
+{
+	const struct submit_settings submit = submission(o);
+	const struct send_settings settings = {
+	    .from = o->config->from,
+	    .state = o->state,
+	    .submit = &submit,
+	    .deadline = deadline_in_ms(SEND_MS),
+	};
+	struct send_report sent = SEND_REPORT_INIT;
+	struct buf json = BUF_INIT(8192);
+	enum mt_status status = send_draft(&settings, path, &sent, err);
+
+	send_add_json(&json, &sent);
+	*ret_report = json_tokener_parse(buf_text(&json));
+	buf_done(&json);
+	return status;
+}
+
+/* ---- check -------------------------------------------------------------------- */
+
+static struct json_object *
+describe_login(const char *protocol, const struct mail_server *server,
+    enum mt_status status, const char *mechanism, const struct mt_error *err)
+{
+	struct json_object *report = json_object_new_object();
+
+	add_text(report, "host", server->host);
+	json_object_object_add(
+	    report, "port", json_object_new_int(server->port));
+	if (status == MT_OK) {
+		log_info("%s %s:%d: logged in with %s", protocol, server->host,
+		    server->port, mechanism);
+		add_text(report, "mechanism", mechanism);
+	} else {
+		log_error("%s %s:%d: %s", protocol, server->host, server->port,
+		    err->text);
+	}
+	add_outcome(report, status, err, "logged in");
+	return report;
+}
+
+static enum mt_status
+check_imap(
+    struct operations *o, struct json_object *report, struct mt_error *err)
+{
+	struct imap_conn *conn = NULL;
+	enum mt_status status = session_open_imap(
+	    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
+
+	json_object_object_add(report, "imap",
+	    describe_login("IMAP", &o->config->imap, status,
+		conn ? imap_conn_mechanism(conn) : "", err));
+	imap_conn_close(&conn);
+	return status;
+}
+
+static enum mt_status
+check_smtp(
+    struct operations *o, struct json_object *report, struct mt_error *err)
+{
+	struct smtp_conn *conn = NULL;
+	enum mt_status status = session_open_smtp(
+	    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
+
+	json_object_object_add(report, "smtp",
+	    describe_login("SMTP", &o->config->smtp, status,
+		conn ? smtp_conn_mechanism(conn) : "", err));
+	smtp_conn_close(&conn);
+	return status;
+}
+
+enum mt_status
+operations_check(
+    struct operations *o, struct json_object **ret_report, struct mt_error *err)
+{
+	struct json_object *report = json_object_new_object();
+	struct mt_error smtp_error;
+	enum mt_status imap, smtp;
+
+	add_text(report, "type", "check_response");
+	add_text(report, "workspace", o->config->workspace);
+	add_text(report, "state_dir", o->config->state_dir);
+	imap = check_imap(o, report, err);
+	smtp = check_smtp(o, report, &smtp_error);
+	if (imap == MT_OK && smtp != MT_OK)
+		*err = smtp_error;
+	if (imap == MT_OK)
+		imap = smtp;
+	add_outcome(report, imap, err, "both servers let us in");
+	*ret_report = report;
+	return imap;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the program can do, each as one call that answers with one JSON object:
+ * receive, send, check.  Commands print the object, the service hands it to
+ * who asked.
+ */
+#ifndef MT_CONNECTOR_OPERATIONS_H
+#define MT_CONNECTOR_OPERATIONS_H
+
+#include "base/status.h"
+#include "config.h"
+
+struct json_object;
+struct operations;
+
+/* Opens the state and everything that operations share, before the first
+ * thread.  `config` must outlive it. */
+enum mt_status operations_open(struct operations **ret_operations,
+    const struct config *config, struct mt_error *err) MT_MUST_CHECK;
+void operations_close(struct operations **operations);
+
+/* Becomes the one process that delivers from this state (75 if another is). */
+enum mt_status operations_lock(
+    struct operations *operations, struct mt_error *err) MT_MUST_CHECK;
+
+struct token_helper *operations_helper(const struct operations *operations);
+
+/*
+ * Each fills *ret_report (the caller's to put) with the answer, also on
+ * failure; NULL only when there is no memory.  All block for minutes at most.
+ */
+
+/* Receives what is new, then sends what waits in the outbox. */
+enum mt_status operations_poll(struct operations *operations,
+    struct json_object **ret_report, struct mt_error *err);
+
+/* Queues the draft in the file at `path` ("-": standard input) and tries to
+ * send it. */
+enum mt_status operations_send(struct operations *operations, const char *path,
+    struct json_object **ret_report, struct mt_error *err);
+
+/* Logs in to both servers. */
+enum mt_status operations_check(struct operations *operations,
+    struct json_object **ret_report, struct mt_error *err);
+
+/* Makes a poll in another thread end soon. */
+void operations_abort(struct operations *operations);
+
+#endif
