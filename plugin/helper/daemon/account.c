@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: ISC */
+#include "account.h"
+
+#include "account_impl.h"
+#include "clock.h"
+#include "refresh.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A server that refuses every token must not make every refusal a refresh. */
+#define REJECT_PAUSE_MS 60000
+#define NEVER_MS INT64_MAX
+
+const char *
+account_state_word(enum account_state state)
+{
+	static const char *const words[] = {
+	    [ACCOUNT_OK] = "ok",
+	    [ACCOUNT_REFRESHING] = "refreshing",
+	    [ACCOUNT_DEGRADED] = "degraded",
+	    [ACCOUNT_NEEDS_LOGIN] = "needs-login",
+	    [ACCOUNT_NEEDS_ADMIN] = "needs-admin",
+	    [ACCOUNT_BROKEN_CONFIG] = "broken-config",
+	};
+
+	return words[state];
+}
+
+static long
+left_s(const struct account *a)
+{
+	int64_t left = a->token.len ? a->expires_ms - clock_boot_ms() : 0;
+
+	return left > 0 ? (long)(left / 1000) : 0;
+}
+
+void
+account_notify(struct account *a)
+{
+	if (a->env->changed)
+		a->env->changed(a->env->context, a);
+}
+
+/* ---- state ---- */
+
+/* What to do comes first: the reason may be long. */
+static void
+needs_login(struct account *a, const char *why)
+{
+	a->state = ACCOUNT_NEEDS_LOGIN;
+	mt_fail(&a->error, MT_NEEDS_LOGIN, "run 'mailtoken login %s': %s",
+	    a->settings->name, why);
+}
+
+static void
+settle_login(struct account *a, const struct record *record)
+{
+	if (!record->refresh_token.len && record->refused.since_s)
+		needs_login(a, record->refused.reason);
+	else if (!record->refresh_token.len)
+		needs_login(a, "nobody has logged in yet");
+	else if (strcmp(record->fingerprint, a->fingerprint) != 0)
+		needs_login(a, "its endpoint, client or user is not the one "
+			       "that the login was made with");
+	else if (record->dead.since_s)
+		needs_login(a, record->dead.reason);
+	else
+		a->state = ACCOUNT_OK;
+}
+
+void
+account_settle(struct account *a, const struct record *record)
+{
+	a->serial = record->serial;
+	a->refreshed_at = record->refreshed_at;
+	a->candidate_refused = record->candidate.len && record->refused.since_s;
+	a->has_candidate =
+	    record->candidate.len && !record->refused.since_s &&
+	    strcmp(record->candidate_fingerprint, a->fingerprint) == 0;
+	a->error = (struct mt_error){0};
+	a->failures = 0;
+	a->next_attempt_ms = 0;
+	if (a->has_candidate)
+		a->state = ACCOUNT_OK;
+	else
+		settle_login(a, record);
+}
+
+void
+account_settle_failure(struct account *a, enum failure_class class,
+    long retry_after_s, const struct mt_error *why)
+{
+	static const enum account_state states[] = {
+	    [FAILURE_TRANSIENT] = ACCOUNT_DEGRADED,
+	    [FAILURE_ADMIN] = ACCOUNT_NEEDS_ADMIN,
+	    [FAILURE_LOGIN] = ACCOUNT_NEEDS_LOGIN,
+	    [FAILURE_CONFIG] = ACCOUNT_BROKEN_CONFIG,
+	};
+	long pause = class == FAILURE_ADMIN ? REFRESH_ADMIN_PAUSE_S
+					    : refresh_pause_s(++a->failures);
+
+	if (pause < retry_after_s)
+		pause = retry_after_s;
+	a->state = states[class];
+	a->next_attempt_ms = class == FAILURE_CONFIG
+				 ? NEVER_MS
+				 : clock_boot_ms() + (int64_t)pause * 1000;
+	mt_fail(&a->error, failure_status(class), "account %s: %s",
+	    a->settings->name, why->text);
+}
+
+static void
+describe_alarm(const struct account *a, struct mt_error *alarm)
+{
+	char when[CLOCK_TEXT_SIZE];
+
+	alarm->text[0] = '\0';
+	if (a->unsaved)
+		mt_fail(alarm, MT_RETRY_LATER,
+		    "the new refresh token is in memory only and would be lost "
+		    "with the helper: %s; saving it is tried again and again",
+		    a->save_text);
+	else if (a->candidate_refused)
+		mt_fail(alarm, MT_NEEDS_LOGIN,
+		    "the server refused the refresh token that was given to "
+		    "start from; the login before it still serves");
+	else if (a->interrupted_s)
+		mt_fail(alarm, MT_RETRY_LATER,
+		    "a refresh begun at %s was interrupted before its answer "
+		    "was stored; if the server refuses the old refresh token "
+		    "now, somebody must log in again",
+		    clock_format(a->interrupted_s, when));
+}
+
+void
+account_view(const struct account *a, struct account_view *ret_view)
+{
+	int64_t pause = a->next_attempt_ms - clock_boot_ms();
+	struct mt_error alarm;
+
+	describe_alarm(a, &alarm);
+	*ret_view = (struct account_view){
+	    .state = a->flight.active ? ACCOUNT_REFRESHING : a->state,
+	    .text = a->state == ACCOUNT_OK ? "" : a->error.text,
+	    .serial = a->serial,
+	    .expires_in_s = left_s(a),
+	    .refreshed_at = a->refreshed_at,
+	};
+	memcpy(ret_view->alarm, alarm.text, sizeof(ret_view->alarm));
+	if (pause > 0 && a->next_attempt_ms != NEVER_MS)
+		ret_view->next_attempt_s = (long)((pause + 999) / 1000);
+}
+
+const struct secret *
+account_token(const struct account *a)
+{
+	return &a->token;
+}
+
+const struct account_settings *
+account_settings_of(const struct account *a)
+{
+	return a->settings;
+}
+
+bool
+account_in_flight(const struct account *a)
+{
+	return a->flight.active;
+}
+
+bool
+account_is_busy(const struct account *a)
+{
+	return a->flight.active || a->unsaved || !LIST_EMPTY(&a->waiters);
+}
+
+/* ---- askers ---- */
+
+bool
+account_candidate_is_due(const struct account *a)
+{
+	return a->has_candidate && a->candidate_after_ms <= clock_boot_ms();
+}
+
+/* A token that is still good is better than the failure to get another. */
+static void
+answer(struct account *a, struct account_waiter *waiter,
+    const struct mt_error *failure)
+{
+	struct mt_error result = {.status = MT_OK};
+	bool good = failure
+			? !waiter->forced && left_s(a) >= ACCOUNT_VALID_MIN_S
+			: a->token.len > 0;
+
+	waiter->account = NULL;
+	if (!good && failure)
+		result = *failure;
+	else if (!good)
+		mt_fail(&result, MT_RETRY_LATER,
+		    "account %s: its token was dropped meanwhile",
+		    a->settings->name);
+	waiter->answer(waiter, a, &result);
+}
+
+void
+account_answer_all(struct account *a)
+{
+	struct mt_error error = a->error;
+	const struct mt_error *failure = a->state == ACCOUNT_OK ? NULL : &error;
+	struct account_waiter *w;
+	LIST_HEAD(, account_waiter) ready = LIST_HEAD_INITIALIZER(ready);
+
+	/* an answer may bring the next question */
+	while ((w = LIST_FIRST(&a->waiters))) {
+		LIST_REMOVE(w, link);
+		LIST_INSERT_HEAD(&ready, w, link);
+	}
+	while ((w = LIST_FIRST(&ready))) {
+		LIST_REMOVE(w, link);
+		answer(a, w, failure);
+	}
+	account_plan(a);
+}
+
+void
+account_leave(struct account_waiter *waiter)
+{
+	if (!waiter->account)
+		return;
+	LIST_REMOVE(waiter, link);
+	waiter->account = NULL;
+}
+
+static void
+answer_late(struct account *a)
+{
+	uint64_t now = uv_now(a->env->loop);
+	struct account_waiter *w, *next;
+	struct mt_error error;
+
+	mt_fail(&error, MT_RETRY_LATER,
+	    "account %s: the token endpoint has not answered yet",
+	    a->settings->name);
+	for (w = LIST_FIRST(&a->waiters); w; w = next) {
+		next = LIST_NEXT(w, link);
+		if (w->deadline_ms > now)
+			continue;
+		LIST_REMOVE(w, link);
+		answer(a, w, &error);
+	}
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct account *a = timer->data;
+
+	answer_late(a);
+	if (a->unsaved && uv_now(a->env->loop) >= a->save_again_ms)
+		account_save_again(a);
+	account_plan(a);
+}
+
+void
+account_plan(struct account *a)
+{
+	uint64_t now = uv_now(a->env->loop), next = UINT64_MAX;
+	struct account_waiter *w;
+
+	LIST_FOREACH(w, &a->waiters, link)
+	if (w->deadline_ms < next)
+		next = w->deadline_ms;
+	if (a->unsaved && a->save_again_ms < next)
+		next = a->save_again_ms;
+	if (next == UINT64_MAX)
+		uv_timer_stop(&a->timer);
+	else
+		uv_timer_start(
+		    &a->timer, on_timer, next > now ? next - now : 0, 0);
+}
+
+/* Joins the refresh under way, or begins one. */
+static void
+wait_for_refresh(struct account *a, struct account_waiter *waiter, long wait_ms)
+{
+	struct mt_error error = {0};
+	enum mt_status status = MT_OK;
+
+	if (!a->flight.active)
+		status = account_start(a, waiter->forced, &error);
+	if (status != MT_OK) {
+		answer(a, waiter, &error);
+		return;
+	}
+	uv_update_time(a->env->loop);
+	waiter->account = a;
+	waiter->deadline_ms = uv_now(a->env->loop) + (uint64_t)wait_ms;
+	LIST_INSERT_HEAD(&a->waiters, waiter, link);
+	account_plan(a);
+}
+
+void
+account_get(struct account *a, struct account_waiter *waiter, long min_ttl_s,
+    long wait_ms)
+{
+	waiter->forced = false;
+	if (!account_candidate_is_due(a) && a->token.len &&
+	    !refresh_is_due(a->lifetime_s, left_s(a), min_ttl_s))
+		answer(a, waiter, NULL);
+	else
+		wait_for_refresh(a, waiter, wait_ms);
+}
+
+void
+account_refresh(struct account *a, struct account_waiter *waiter, long wait_ms)
+{
+	waiter->forced = true;
+	wait_for_refresh(a, waiter, wait_ms);
+}
+
+void
+account_reject(struct account *a, int64_t serial)
+{
+	int64_t now = clock_boot_ms();
+
+	if (serial != a->serial || !a->token.len)
+		return;
+	if (a->rejected_ms && now - a->rejected_ms < REJECT_PAUSE_MS) {
+		log_info("account=%s serial=%lld rejected again; kept, a new "
+			 "token was fetched for that less than a minute ago",
+		    a->settings->name, (long long)serial);
+		return;
+	}
+	log_info("account=%s serial=%lld rejected by a server; dropped",
+	    a->settings->name, (long long)serial);
+	a->rejected_ms = now;
+	secret_done(&a->token);
+}
+
+/* ---- life ---- */
+
+/* What a helper that was killed left behind, and the state as it was. */
+static void
+load(struct account *a)
+{
+	const char *name = a->settings->name;
+	struct store_intent intent;
+	struct mt_error err = {0};
+	enum mt_status status =
+	    records_recover(a->env->store, name, a->env->arena, &err);
+
+	if (status == MT_OK)
+		status = account_open_record(a, &err);
+	if (status != MT_OK) {
+		account_settle_failure(a,
+		    status == MT_BAD_CONFIG ? FAILURE_CONFIG
+					    : FAILURE_TRANSIENT,
+		    0, &err);
+		log_error("%s", a->error.text);
+		return;
+	}
+	store_read_intent(a->env->store, name, &intent);
+	if (intent.started_s && intent.serial == a->record->serial)
+		a->interrupted_s = intent.started_s;
+	else
+		store_abandon(a->env->store, name, false);
+	account_settle(a, a->record);
+	account_close_record(a);
+}
+
+enum mt_status
+account_new(const struct account_env *env, struct account_settings **settings,
+    struct account **ret_account, struct mt_error *err)
+{
+	struct account *a = calloc(1, sizeof(*a));
+
+	if (!a || !refresh_fingerprint(*settings, a->fingerprint)) {
+		free(a);
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	}
+	a->env = env;
+	a->settings = *settings;
+	*settings = NULL;
+	secret_init(&a->token, env->arena);
+	LIST_INIT(&a->waiters);
+	uv_timer_init(env->loop, &a->timer);
+	a->timer.data = a;
+	load(a);
+	*ret_account = a;
+	return MT_OK;
+}
+
+static void
+free_account(uv_handle_t *timer)
+{
+	free(timer->data);
+}
+
+void
+account_free(struct account **account)
+{
+	struct account *a = *account;
+
+	if (!a)
+		return;
+	secret_done(&a->token);
+	record_free(&a->record);
+	account_settings_free(&a->settings);
+	uv_close((uv_handle_t *)&a->timer, free_account);
+	*account = NULL;
+}
+
+static void
+forget_token(struct account *a)
+{
+	secret_done(&a->token);
+	a->rejected_ms = 0;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+void
+account_use_settings(struct account *a, struct account_settings **settings)
+{
+	char fingerprint[CRYPTO_HEX_SIZE];
+	struct mt_error err = {0};
+
+	if (!refresh_fingerprint(*settings, fingerprint))
+		fingerprint[0] = '\0';
+	if (strcmp(fingerprint, a->fingerprint) != 0 ||
+	    !same_text(
+		(*settings)->provider.scope, a->settings->provider.scope))
+		forget_token(a);
+	account_settings_free(&a->settings);
+	a->settings = *settings;
+	*settings = NULL;
+	memcpy(a->fingerprint, fingerprint, sizeof(a->fingerprint));
+	if (a->flight.active)
+		return;
+	if (account_open_record(a, &err) == MT_OK) {
+		account_settle(a, a->record);
+		account_close_record(a);
+	}
+	account_notify(a);
+}
+
+void
+account_flush(struct account *a)
+{
+	if (a->unsaved)
+		account_save_again(a);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One account: its state, its access token, the askers who wait for it, and the
+ * one refresh that may be under way.
+ *
+ * Everything runs in the event loop; nothing blocks but the disk.  An asker who
+ * leaves never stops a request: its answer may hold the only copy of a new
+ * refresh token.
+ */
+#ifndef MT_DAEMON_ACCOUNT_H
+#define MT_DAEMON_ACCOUNT_H
+
+#include "config.h"
+#include "oauth_http.h"
+#include "oauth_reply.h"
+#include "store.h"
+
+#include "base/secret.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+enum account_state {
+	ACCOUNT_OK,
+	ACCOUNT_REFRESHING,
+	ACCOUNT_DEGRADED, /* the last refresh failed, a later one may not */
+	ACCOUNT_NEEDS_LOGIN,
+	ACCOUNT_NEEDS_ADMIN,
+	ACCOUNT_BROKEN_CONFIG,
+};
+
+const char *account_state_word(enum account_state state);
+
+struct account;
+
+/* What all accounts share; outlives them. */
+struct account_env {
+	uv_loop_t *loop;
+	struct secret_arena *arena;
+	struct store *store;
+	struct oauth_http *http;
+	bool stopping; /* no new requests to any server */
+	/* called after each change of state or serial */
+	void (*changed)(void *context, struct account *account);
+	void *context;
+};
+
+/* Takes *settings over.  Reads the account's record; one that cannot be read is
+ * a state, not a failure. */
+enum mt_status account_new(const struct account_env *env,
+    struct account_settings **settings, struct account **ret_account,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Not while it is busy, unless the loop and the HTTP side have ended. */
+void account_free(struct account **account);
+
+/* Takes new settings for the same name over.  Tokens stay if they are still for
+ * the same endpoint, client, user and scope. */
+void account_use_settings(
+    struct account *account, struct account_settings **settings);
+
+const struct account_settings *account_settings_of(
+    const struct account *account);
+
+/* A refresh is under way. */
+bool account_in_flight(const struct account *account);
+
+/* Must not be released yet: somebody waits, a refresh is under way, or its
+ * result is not saved. */
+bool account_is_busy(const struct account *account);
+
+/* Tries once more to save what is not saved; at the end of the process. */
+void account_flush(struct account *account);
+
+struct account_view {
+	enum account_state state;
+	const char *text;              /* the last error, or "" */
+	char alarm[MT_ERROR_TEXT_MAX]; /* what needs a person's eye, or "" */
+	int64_t serial;
+	long expires_in_s; /* 0: no token */
+	int64_t refreshed_at;
+	long next_attempt_s; /* pause that is left, 0: none */
+};
+
+void account_view(const struct account *account, struct account_view *ret_view);
+
+/* The current access token; empty if there is none. */
+const struct secret *account_token(const struct account *account);
+
+/* Somebody waiting for a token; part of the asker's own memory. */
+struct account_waiter {
+	LIST_ENTRY(account_waiter) link;
+	struct account *account; /* NULL: waits for nothing */
+	uint64_t deadline_ms;    /* of the loop's clock */
+	bool forced;             /* wants a new token, not any good one */
+	/* Called exactly once, perhaps before account_get returns: with MT_OK,
+	 * when account_token() is good, or with the failure. */
+	void (*answer)(struct account_waiter *waiter, struct account *account,
+	    const struct mt_error *result);
+};
+
+/* Answers with a token that has `min_ttl_s` to live, after a refresh if need
+ * be; after `wait_ms` with whatever there is. */
+void account_get(struct account *account, struct account_waiter *waiter,
+    long min_ttl_s, long wait_ms);
+
+/* Refreshes now, whatever the present token is worth. */
+void account_refresh(
+    struct account *account, struct account_waiter *waiter, long wait_ms);
+
+/* Stops waiting; `answer` is not called any more. */
+void account_leave(struct account_waiter *waiter);
+
+/* A server refused the token with this serial. */
+void account_reject(struct account *account, int64_t serial);
+
+/* Takes a refresh token to start from, which proves itself at the next get. */
+enum mt_status account_seed(struct account *account, const struct secret *seed,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Makes sure that a login can be stored; before its code is exchanged. */
+enum mt_status account_prepare_login(
+    struct account *account, struct mt_error *err) MT_MUST_CHECK;
+
+/* The login came to nothing. */
+void account_abandon_login(struct account *account);
+
+/* Takes the tokens of a login over.  When they cannot be saved they are kept in
+ * memory, and the alarm says so. */
+enum mt_status account_take_login(struct account *account,
+    struct oauth_tokens *tokens, struct mt_error *err) MT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The request under way of one account, from the journal's intent to the saved
+ * answer, and everything else that changes the account's record.
+ */
+#include "account_impl.h"
+
+#include "clock.h"
+#include "refresh.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+/* ---- the record ---- */
+
+enum mt_status
+account_open_record(struct account *a, struct mt_error *err)
+{
+	if (a->record)
+		return MT_OK;
+	return records_load(
+	    a->env->store, a->settings->name, a->env->arena, &a->record, err);
+}
+
+void
+account_close_record(struct account *a)
+{
+	if (!a->flight.active && !a->unsaved)
+		record_free(&a->record);
+}
+
+static void
+save_later(struct account *a, const struct mt_error *why)
+{
+	long pause_s = refresh_pause_s(++a->save_failures);
+
+	memcpy(a->save_text, why->text, sizeof(a->save_text));
+	if (!a->unsaved)
+		log_error("account=%s: the new refresh token is in memory "
+			  "only: %s",
+		    a->settings->name, why->text);
+	a->unsaved = true;
+	a->save_again_ms = uv_now(a->env->loop) +
+			   (uint64_t)(pause_s < 60 ? pause_s : 60) * 1000;
+}
+
+void
+account_commit(struct account *a)
+{
+	struct mt_error err = {0};
+	bool was_unsaved = a->unsaved;
+
+	if (records_commit(a->env->store, a->settings->name, a->record, &err) !=
+	    MT_OK) {
+		save_later(a, &err);
+		return;
+	}
+	if (was_unsaved)
+		log_info("account=%s: the refresh token is saved again",
+		    a->settings->name);
+	a->unsaved = false;
+	a->save_failures = 0;
+}
+
+void
+account_save_again(struct account *a)
+{
+	account_commit(a);
+	account_close_record(a);
+	if (!a->unsaved)
+		account_notify(a);
+}
+
+/* Saves a change that no request brought: a mark, a seed. */
+static enum mt_status
+save_change(struct account *a, struct mt_error *err)
+{
+	if (!a->unsaved)
+		return records_save(
+		    a->env->store, a->settings->name, a->record, err);
+	account_commit(a);
+	return a->unsaved ? mt_fail(err, MT_RETRY_LATER, "%s", a->save_text)
+			  : MT_OK;
+}
+
+/* ---- beginning ---- */
+
+/* Whether the state lets a request go out at all. */
+static enum mt_status
+check_may_try(const struct account *a, bool forced, struct mt_error *err)
+{
+	bool paused = a->next_attempt_ms > clock_boot_ms();
+
+	if (a->env->stopping)
+		return mt_fail(
+		    err, MT_RETRY_LATER, "the token helper is stopping");
+	if (a->state == ACCOUNT_NEEDS_LOGIN ||
+	    (paused && !forced && a->state != ACCOUNT_OK)) {
+		*err = a->error;
+		return err->status;
+	}
+	return MT_OK;
+}
+
+/* What is only in memory must be saved before the next answer comes. */
+static enum mt_status
+begin_journal(struct account *a, struct mt_error *err)
+{
+	const struct store_intent intent = {
+	    .started_s = a->flight.started_s,
+	    .serial = a->record->serial,
+	};
+
+	if (a->unsaved)
+		account_commit(a);
+	if (a->unsaved)
+		return mt_fail(err, MT_RETRY_LATER, "%s", a->save_text);
+	return store_begin(a->env->store, a->settings->name, &intent, err);
+}
+
+static void on_reply(void *context, struct http_reply *reply);
+
+static enum mt_status
+send_request(struct account *a, struct mt_error *err)
+{
+	const struct secret *token = a->flight.with_candidate
+					 ? &a->record->candidate
+					 : &a->record->refresh_token;
+	struct secret form;
+	enum mt_status status;
+
+	secret_init(&form, a->env->arena);
+	refresh_form(&form, a->settings, token);
+	status =
+	    oauth_http_post(a->env->http, a->settings->provider.token_endpoint,
+		a->settings->ca_file, &form, on_reply, a, err);
+	secret_done(&form);
+	if (status != MT_OK)
+		store_abandon(
+		    a->env->store, a->settings->name, a->interrupted_s != 0);
+	return status;
+}
+
+static void
+prepare_flight(struct account *a, bool with_candidate)
+{
+	a->flight = (struct flight){
+	    .with_candidate = with_candidate,
+	    .generation = a->generation,
+	    .started_s = clock_wall_s(),
+	};
+	memcpy(a->flight.fingerprint, a->fingerprint,
+	    sizeof(a->flight.fingerprint));
+}
+
+static bool
+login_is_alive(const struct account *a)
+{
+	const struct record *record = a->record;
+
+	return record->refresh_token.len && !record->dead.since_s &&
+	       strcmp(record->fingerprint, a->fingerprint) == 0;
+}
+
+static bool
+candidate_is_alive(const struct account *a)
+{
+	const struct record *record = a->record;
+
+	return record->candidate.len && !record->refused.since_s &&
+	       strcmp(record->candidate_fingerprint, a->fingerprint) == 0;
+}
+
+/* A seed goes first, unless it failed lately and the login serves.  Nothing is
+ * sent that is dead or was made for another endpoint. */
+static enum mt_status
+choose_token(struct account *a, bool login_first, struct mt_error *err)
+{
+	bool login = login_is_alive(a), candidate = candidate_is_alive(a);
+
+	if (login || candidate) {
+		prepare_flight(a, candidate && !(login && login_first));
+		return MT_OK;
+	}
+	account_settle(a, a->record);
+	*err = a->error;
+	return err->status;
+}
+
+static enum mt_status
+fail_to_begin(struct account *a, enum mt_status status,
+    const struct mt_error *why, struct mt_error *err)
+{
+	account_close_record(a);
+	if (status != MT_NEEDS_LOGIN) {
+		account_settle_failure(a,
+		    status == MT_BAD_CONFIG ? FAILURE_CONFIG
+					    : FAILURE_TRANSIENT,
+		    0, why);
+		log_warning("%s", a->error.text);
+	}
+	*err = a->error;
+	return err->status;
+}
+
+static enum mt_status
+take_off(struct account *a, bool login_first, struct mt_error *err)
+{
+	struct mt_error why = {0};
+	enum mt_status status = account_open_record(a, &why);
+
+	if (status == MT_OK)
+		status = choose_token(a, login_first, &why);
+	if (status == MT_OK)
+		status = begin_journal(a, &why);
+	if (status == MT_OK)
+		status = send_request(a, &why);
+	if (status == MT_OK) {
+		a->flight.active = true;
+		log_debug("account=%s: refresh begins", a->settings->name);
+		return MT_OK;
+	}
+	return fail_to_begin(a, status, &why, err);
+}
+
+enum mt_status
+account_start(struct account *a, bool forced, struct mt_error *err)
+{
+	enum mt_status status = check_may_try(a, forced, err);
+
+	if (status == MT_OK)
+		status = take_off(a, !account_candidate_is_due(a), err);
+	if (status == MT_OK)
+		account_notify(a);
+	return status;
+}
+
+/* ---- the answer ---- */
+
+void
+account_take_token(struct account *a, struct oauth_tokens *tokens)
+{
+	secret_move(&a->token, &tokens->access_token);
+	a->lifetime_s = tokens->expires_in_s;
+	a->expires_ms = clock_boot_ms() + (int64_t)tokens->expires_in_s * 1000;
+	a->interrupted_s = 0;
+}
+
+static void
+clear_candidate(struct record *record)
+{
+	secret_done(&record->candidate);
+	record->candidate_fingerprint[0] = '\0';
+	record->refused = (struct record_mark){0};
+}
+
+/* Puts what the answer brought into the record. */
+static void
+take_answer(struct account *a, struct oauth_tokens *tokens)
+{
+	struct record *record = a->record;
+
+	if (tokens->refresh_token.len)
+		secret_move(&record->refresh_token, &tokens->refresh_token);
+	else if (a->flight.with_candidate)
+		secret_move(&record->refresh_token, &record->candidate);
+	if (a->flight.with_candidate)
+		clear_candidate(record);
+	memcpy(record->fingerprint, a->flight.fingerprint,
+	    sizeof(record->fingerprint));
+	record->dead = (struct record_mark){0};
+	record->serial++;
+	record->refreshed_at = clock_wall_s();
+}
+
+static void
+succeed(struct account *a, struct oauth_tokens *tokens)
+{
+	take_answer(a, tokens);
+	account_commit(a);
+	if (strcmp(a->flight.fingerprint, a->fingerprint) == 0)
+		account_take_token(a, tokens);
+	account_settle(a, a->record);
+	log_info("account=%s serial=%lld refreshed, good for %ld s",
+	    a->settings->name, (long long)a->serial, tokens->expires_in_s);
+}
+
+static void
+set_mark(
+    struct account *a, struct record_mark *mark, const struct mt_error *why)
+{
+	char when[CLOCK_TEXT_SIZE];
+	struct mt_error reason = *why;
+
+	if (a->interrupted_s)
+		mt_fail(&reason, why->status,
+		    "a refresh begun at %s was interrupted before its answer "
+		    "was stored, and now %s",
+		    clock_format(a->interrupted_s, when), why->text);
+	mark->since_s = clock_wall_s();
+	memcpy(mark->reason, reason.text, sizeof(mark->reason));
+}
+
+/* A dead token is marked, on disk too, and never tried again. */
+static void
+mark_dead(struct account *a, const struct mt_error *why)
+{
+	struct record *record = a->record;
+	struct mt_error err = {0};
+
+	set_mark(a, a->flight.with_candidate ? &record->refused : &record->dead,
+	    why);
+	if (save_change(a, &err) != MT_OK)
+		log_error("account=%s: %s", a->settings->name, err.text);
+	account_settle(a, record);
+}
+
+/* An answer that may be lost stays in the journal until one is stored. */
+static void
+end_journal(struct account *a, const struct failure *failure)
+{
+	if (failure->ambiguous && !a->interrupted_s)
+		a->interrupted_s = a->flight.started_s;
+	store_abandon(a->env->store, a->settings->name, a->interrupted_s != 0);
+}
+
+/* When the server answered the candidate with a no of any kind, the login that
+ * it was to replace goes on serving.  True if a request is under way again. */
+static bool
+fall_back(struct account *a, bool server_answered)
+{
+	struct mt_error err = {0};
+
+	return server_answered && login_is_alive(a) && !a->env->stopping &&
+	       take_off(a, true, &err) == MT_OK;
+}
+
+static void
+fail(struct account *a, const struct failure *failure,
+    const struct mt_error *why)
+{
+	log_warning("account=%s: %s", a->settings->name, why->text);
+	if (failure->class == FAILURE_LOGIN)
+		mark_dead(a, why);
+	else
+		account_settle_failure(
+		    a, failure->class, failure->retry_after_s, why);
+	if (a->flight.with_candidate)
+		a->candidate_after_ms = a->next_attempt_ms;
+	end_journal(a, failure);
+}
+
+/* True if it brought tokens. */
+static bool
+land(struct account *a, struct http_reply *reply)
+{
+	struct oauth_tokens tokens;
+	struct failure failure = {0};
+	struct mt_error why = {0};
+	bool good;
+
+	oauth_tokens_init(&tokens, a->env->arena);
+	good = oauth_reply_read(reply, &tokens, &failure, &why) == MT_OK;
+	if (good)
+		succeed(a, &tokens);
+	else
+		fail(a, &failure, &why);
+	oauth_tokens_done(&tokens);
+	return good;
+}
+
+static void
+on_reply(void *context, struct http_reply *reply)
+{
+	struct account *a = context;
+	bool server_answered = reply->http_status != 0;
+	bool was_candidate = a->flight.with_candidate;
+
+	a->flight.active = false;
+	if (a->flight.generation == a->generation && !land(a, reply) &&
+	    was_candidate && fall_back(a, server_answered))
+		return;
+	account_close_record(a);
+	account_notify(a);
+	account_answer_all(a);
+}
+
+/* ---- seeds and logins ---- */
+
+enum mt_status
+account_seed(struct account *a, const struct secret *seed, struct mt_error *err)
+{
+	char hash[CRYPTO_HEX_SIZE];
+	enum mt_status status;
+
+	if (a->flight.active && a->flight.with_candidate)
+		return mt_fail(err, MT_RETRY_LATER,
+		    "the refresh token given before is just being tried");
+	if (!crypto_sha256_hex(secret_expose(seed), seed->len, hash))
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	status = account_open_record(a, err);
+	if (status != MT_OK)
+		return status;
+	if (!record_has_seed(a->record, hash)) {
+		record_add_seed(a->record, hash);
+		clear_candidate(a->record);
+		secret_copy(&a->record->candidate, seed);
+		memcpy(a->record->candidate_fingerprint, a->fingerprint,
+		    sizeof(a->fingerprint));
+		status = save_change(a, err);
+		if (status == MT_OK && !a->flight.active)
+			account_settle(a, a->record);
+		else if (status == MT_OK)
+			a->has_candidate = true;
+		a->candidate_after_ms = 0;
+	}
+	account_close_record(a);
+	account_notify(a);
+	return status;
+}
+
+enum mt_status
+account_prepare_login(struct account *a, struct mt_error *err)
+{
+	return store_reserve(a->env->store, a->settings->name, err);
+}
+
+void
+account_abandon_login(struct account *a)
+{
+	if (!a->flight.active)
+		store_abandon(
+		    a->env->store, a->settings->name, a->interrupted_s != 0);
+}
+
+/* A record that cannot be read is replaced by a login. */
+static enum mt_status
+open_record_for_login(struct account *a, struct mt_error *err)
+{
+	enum mt_status status = account_open_record(a, err);
+
+	if (status != MT_BAD_CONFIG)
+		return status;
+	a->record = record_new(a->env->arena);
+	return a->record ? MT_OK : mt_fail(err, MT_NO_MEMORY, "no memory");
+}
+
+enum mt_status
+account_take_login(
+    struct account *a, struct oauth_tokens *tokens, struct mt_error *err)
+{
+	enum mt_status status = open_record_for_login(a, err);
+
+	if (status != MT_OK)
+		return status;
+	a->generation++;
+	a->flight.with_candidate = false;
+	memcpy(a->flight.fingerprint, a->fingerprint,
+	    sizeof(a->flight.fingerprint));
+	clear_candidate(a->record);
+	take_answer(a, tokens);
+	account_commit(a);
+	account_take_token(a, tokens);
+	account_settle(a, a->record);
+	log_info("account=%s serial=%lld logged in", a->settings->name,
+	    (long long)a->serial);
+	account_close_record(a);
+	account_notify(a);
+	account_answer_all(a);
+	return MT_OK;
+}

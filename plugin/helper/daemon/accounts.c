@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+#include "accounts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct list {
+	struct account **item;
+	size_t count;
+};
+
+struct accounts {
+	const struct account_env *env;
+	struct list known;   /* sorted by name */
+	struct list leaving; /* gone from the settings, but busy */
+};
+
+enum mt_status
+accounts_new(const struct account_env *env, struct accounts **ret_accounts,
+    struct mt_error *err)
+{
+	struct accounts *accounts = calloc(1, sizeof(*accounts));
+
+	if (!accounts)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	accounts->env = env;
+	*ret_accounts = accounts;
+	return MT_OK;
+}
+
+static void
+list_done(struct list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		account_free(&list->item[i]);
+	free(list->item);
+	*list = (struct list){0};
+}
+
+void
+accounts_free(struct accounts **accounts)
+{
+	if (!*accounts)
+		return;
+	list_done(&(*accounts)->known);
+	list_done(&(*accounts)->leaving);
+	free(*accounts);
+	*accounts = NULL;
+}
+
+static const char *
+name_of(const struct account *account)
+{
+	return account_settings_of(account)->name;
+}
+
+static int
+compare_name(const void *key, const void *item)
+{
+	return strcmp(key, name_of(*(struct account *const *)item));
+}
+
+static struct account **
+find(const struct list *list, const char *name)
+{
+	if (!list->count)
+		return NULL;
+	return bsearch(
+	    name, list->item, list->count, sizeof(*list->item), compare_name);
+}
+
+struct account *
+accounts_find(const struct accounts *accounts, const char *name)
+{
+	struct account **found = find(&accounts->known, name);
+
+	return found ? *found : NULL;
+}
+
+struct account *
+accounts_at(const struct accounts *accounts, size_t index)
+{
+	return index < accounts->known.count ? accounts->known.item[index]
+					     : NULL;
+}
+
+/* Frees those that have left and are done. */
+static void
+sweep(struct list *leaving)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < leaving->count; i++) {
+		if (account_is_busy(leaving->item[i]))
+			leaving->item[kept++] = leaving->item[i];
+		else
+			account_free(&leaving->item[i]);
+	}
+	leaving->count = kept;
+}
+
+/* Room for everybody who may have to stay, so that nothing fails half-way. */
+static bool
+make_room(struct accounts *accounts)
+{
+	size_t most = accounts->leaving.count + accounts->known.count;
+	struct account **grown =
+	    reallocarray(accounts->leaving.item, most + 1, sizeof(*grown));
+
+	if (!grown)
+		return false;
+	accounts->leaving.item = grown;
+	return true;
+}
+
+/* An account that had left and is busy still: it comes back as it is, for two of
+ * one name would refresh the same token. */
+static struct account *
+call_back(struct list *leaving, const char *name)
+{
+	for (size_t i = 0; i < leaving->count; i++) {
+		struct account *account = leaving->item[i];
+		if (strcmp(name_of(account), name) != 0)
+			continue;
+		leaving->item[i] = leaving->item[--leaving->count];
+		return account;
+	}
+	return NULL;
+}
+
+/* The account of this name, with its new settings. */
+static enum mt_status
+take_account(struct accounts *accounts, struct account_settings **settings,
+    struct account **ret_account, struct mt_error *err)
+{
+	struct account *old = accounts_find(accounts, (*settings)->name);
+
+	if (!old)
+		old = call_back(&accounts->leaving, (*settings)->name);
+	if (!old)
+		return account_new(accounts->env, settings, ret_account, err);
+	account_use_settings(old, settings);
+	*ret_account = old;
+	return MT_OK;
+}
+
+/* What is left of the old list after the new one took its own. */
+static void
+dismiss_others(struct accounts *accounts, const struct list *fresh)
+{
+	for (size_t i = 0; i < accounts->known.count; i++) {
+		struct account *account = accounts->known.item[i];
+		if (find(fresh, name_of(account)))
+			continue;
+		accounts->leaving.item[accounts->leaving.count++] = account;
+	}
+	free(accounts->known.item);
+	accounts->known = *fresh;
+}
+
+enum mt_status
+accounts_configure(
+    struct accounts *accounts, struct config *config, struct mt_error *err)
+{
+	struct list fresh = {0};
+	enum mt_status status = MT_OK;
+
+	sweep(&accounts->leaving);
+	fresh.item = calloc(config->account_count + 1, sizeof(*fresh.item));
+	if (!fresh.item || !make_room(accounts)) {
+		free(fresh.item);
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	}
+	while (status == MT_OK && fresh.count < config->account_count) {
+		status = take_account(accounts, &config->accounts[fresh.count],
+		    &fresh.item[fresh.count], err);
+		if (status == MT_OK)
+			fresh.count++;
+	}
+	dismiss_others(accounts, &fresh);
+	sweep(&accounts->leaving);
+	return status;
+}
+
+bool
+accounts_in_flight(const struct accounts *accounts)
+{
+	for (size_t i = 0; i < accounts->known.count; i++)
+		if (account_in_flight(accounts->known.item[i]))
+			return true;
+	for (size_t i = 0; i < accounts->leaving.count; i++)
+		if (account_in_flight(accounts->leaving.item[i]))
+			return true;
+	return false;
+}
+
+void
+accounts_flush(struct accounts *accounts)
+{
+	for (size_t i = 0; i < accounts->known.count; i++)
+		account_flush(accounts->known.item[i]);
+	for (size_t i = 0; i < accounts->leaving.count; i++)
+		account_flush(accounts->leaving.item[i]);
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "base/buf.h"
+#include "base/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What reading one file needs to know. */
+struct reader {
+	const struct config_source *source;
+	struct config *config;
+	uid_t owner;
+	struct account_settings *account; /* of the section, or NULL */
+};
+
+static const struct setting account_settings[] = {
+    {"provider", offsetof(struct account_settings, provider_name),
+	provider_check_name},
+    {"user", offsetof(struct account_settings, user), NULL},
+    {"client_id", offsetof(struct account_settings, client_id), NULL},
+    {"client_secret_file",
+	offsetof(struct account_settings, client_secret_file), NULL},
+    {"ca_file", offsetof(struct account_settings, ca_file), NULL},
+    {NULL, 0, NULL},
+};
+
+static const struct setting top_settings[] = {
+    {"state_dir", offsetof(struct config, state_dir), NULL},
+    {NULL, 0, NULL},
+};
+
+static const struct {
+	const char *word;
+	enum permit permit;
+} permits[] = {
+    {"get", PERMIT_GET},
+    {"git-credential", PERMIT_GIT_CREDENTIAL},
+    {"socketmap", PERMIT_SOCKETMAP},
+};
+
+/* Calls `take` for each word of `value`. */
+static enum mt_status
+each_word(const char *value,
+    enum mt_status (*take)(
+	struct account_settings *, const char *, struct mt_error *),
+    struct account_settings *account, struct mt_error *err)
+{
+	char *copy = strdup(value), *rest = copy, *word;
+	enum mt_status status = MT_OK;
+
+	if (!copy)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	while (status == MT_OK && (word = strsep(&rest, " \t")))
+		if (*word)
+			status = take(account, word, err);
+	free(copy);
+	return status;
+}
+
+static enum mt_status
+take_permit(
+    struct account_settings *account, const char *word, struct mt_error *err)
+{
+	for (size_t i = 0; i < sizeof(permits) / sizeof(*permits); i++) {
+		if (strcmp(permits[i].word, word) == 0) {
+			account->permit |= permits[i].permit;
+			return MT_OK;
+		}
+	}
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "permit: '%s' is none of get, git-credential, socketmap", word);
+}
+
+static bool
+find_uid(const char *name, id_t *ret_id)
+{
+	const struct passwd *user;
+	long number;
+
+	if (settings_number(name, 0, INT_MAX, &number)) {
+		*ret_id = (id_t)number;
+		return true;
+	}
+	user = getpwnam(name);
+	if (user)
+		*ret_id = user->pw_uid;
+	return user != NULL;
+}
+
+static bool
+find_gid(const char *name, id_t *ret_id)
+{
+	const struct group *group;
+	long number;
+
+	if (settings_number(name, 0, INT_MAX, &number)) {
+		*ret_id = (id_t)number;
+		return true;
+	}
+	group = getgrnam(name);
+	if (group)
+		*ret_id = group->gr_gid;
+	return group != NULL;
+}
+
+static enum mt_status
+take_allow(
+    struct account_settings *account, const char *word, struct mt_error *err)
+{
+	struct allow entry = {.is_group = strncmp(word, "gid:", 4) == 0};
+	struct allow *grown;
+
+	if (!entry.is_group && strncmp(word, "uid:", 4) != 0)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "allow: '%s' is neither uid:NAME nor gid:NAME", word);
+	if (entry.is_group ? !find_gid(word + 4, &entry.id)
+			   : !find_uid(word + 4, &entry.id))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "allow: there is no %s '%s' on this machine",
+		    entry.is_group ? "group" : "user", word + 4);
+	grown = reallocarray(
+	    account->allow, account->allow_count + 1, sizeof(*grown));
+	if (!grown)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	grown[account->allow_count++] = entry;
+	account->allow = grown;
+	return MT_OK;
+}
+
+static enum mt_status
+take_account_setting(struct account_settings *account,
+    const struct settings_line *line, struct mt_error *err)
+{
+	enum mt_status status;
+
+	if (strcmp(line->name, "permit") == 0)
+		return each_word(line->value, take_permit, account, err);
+	if (strcmp(line->name, "allow") == 0)
+		return each_word(line->value, take_allow, account, err);
+	status = setting_apply(
+	    account_settings, account, line->name, line->value, err);
+	if (status == MT_NO_ACCOUNT)
+		status = setting_apply(provider_settings, &account->provider,
+		    line->name, line->value, err);
+	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
+}
+
+static bool
+is_account_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len && len <= CONFIG_ACCOUNT_MAX &&
+	       isalnum((unsigned char)*name) &&
+	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "abcdefghijklmnopqrstuvwxyz0123456789._@-") == len;
+}
+
+static enum mt_status
+open_account(struct reader *reader, const char *section, struct mt_error *err)
+{
+	struct config *config = reader->config;
+	const char *name = section + strlen("account");
+	struct account_settings **grown, *account;
+
+	if (strncmp(section, "account", strlen("account")) != 0 ||
+	    (*name != ' ' && *name != '\t'))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "unknown section '%s'; only [account NAME] is known",
+		    section);
+	name += strspn(name, " \t");
+	if (!is_account_name(name))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "'%s' cannot be an account's name: letters, digits, '.', "
+		    "'_', '@' and '-', a letter or digit first, at most %d",
+		    name, CONFIG_ACCOUNT_MAX);
+	for (size_t i = 0; i < config->account_count; i++)
+		if (strcmp(config->accounts[i]->name, name) == 0)
+			return mt_fail(err, MT_BAD_CONFIG,
+			    "account '%s' is defined a second time", name);
+	grown = reallocarray(
+	    config->accounts, config->account_count + 1, sizeof(*grown));
+	if (!grown)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	config->accounts = grown;
+	account = calloc(1, sizeof(*account));
+	if (!account)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	grown[config->account_count++] = account;
+	reader->account = account;
+	secret_init(&account->client_secret, reader->source->arena);
+	account->owner = reader->owner;
+	account->name = strdup(name);
+	return account->name ? MT_OK : mt_fail(err, MT_NO_MEMORY, "no memory");
+}
+
+static enum mt_status
+take_socket(struct config *config, const char *path, struct mt_error *err)
+{
+	if (*path != '/')
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "socket: '%s' is not an absolute path", path);
+	if (config->socket_count == CONFIG_SOCKETS_MAX)
+		return mt_fail(err, MT_BAD_CONFIG, "more than %d sockets",
+		    CONFIG_SOCKETS_MAX);
+	config->sockets[config->socket_count] = strdup(path);
+	if (!config->sockets[config->socket_count])
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	config->socket_count++;
+	return MT_OK;
+}
+
+static enum mt_status
+take_line(void *context, const struct settings_line *line, struct mt_error *err)
+{
+	struct reader *reader = context;
+	enum mt_status status;
+
+	if (!line->name)
+		return open_account(reader, line->section, err);
+	if (reader->account)
+		return take_account_setting(reader->account, line, err);
+	if (strcmp(line->name, "socket") == 0)
+		return take_socket(reader->config, line->value, err);
+	status = setting_apply(
+	    top_settings, reader->config, line->name, line->value, err);
+	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
+}
+
+static enum mt_status
+read_all(int fd, const char *path, struct buf *text, struct mt_error *err)
+{
+	char chunk[4096];
+	ssize_t n;
+
+	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mt_fail_errno(
+			    err, MT_BAD_CONFIG, errno, "cannot read %s", path);
+		buf_add(text, chunk, (size_t)n);
+	}
+	if (!buf_ok(text))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "%s is longer than %zu bytes", path, text->max);
+	if (text->len && memchr(text->data, '\0', text->len))
+		return mt_fail(err, MT_BAD_CONFIG, "%s holds a NUL byte", path);
+	return MT_OK;
+}
+
+/* Who can write a settings file decides who gets tokens.  A file without a name
+ * (memfd, O_TMPFILE) can only be reached through its descriptor. */
+static enum mt_status
+check_writers(const char *path, const struct stat *st, struct mt_error *err)
+{
+	if (st->st_nlink > 0 && st->st_mode & (S_IWGRP | S_IWOTH))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "%s can be written by group or others; chmod go-w it",
+		    path);
+	return MT_OK;
+}
+
+static enum mt_status
+read_file(struct reader *reader, const char *path, bool optional,
+    struct mt_error *err)
+{
+	struct buf text = BUF_INIT(SETTINGS_FILE_MAX * 16);
+	enum mt_status status;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0 && errno == ENOENT && optional)
+		return MT_OK;
+	if (fd < 0 || fstat(fd, &st)) {
+		status = mt_fail_errno(
+		    err, MT_BAD_CONFIG, errno, "cannot open %s", path);
+		if (fd >= 0)
+			close(fd);
+		return status;
+	}
+	reader->owner = st.st_uid;
+	reader->account = NULL;
+	status = check_writers(path, &st, err);
+	if (status == MT_OK)
+		status = read_all(fd, path, &text, err);
+	if (status == MT_OK)
+		status = settings_parse(
+		    path, buf_text(&text), take_line, reader, err);
+	buf_done(&text);
+	close(fd);
+	return status;
+}
+
+static enum mt_status
+read_dir(struct reader *reader, const char *dir, struct mt_error *err)
+{
+	char path[PATH_MAX];
+	enum mt_status status;
+	glob_t found = {0};
+
+	snprintf(path, sizeof(path), "%s/mailtoken.conf", dir);
+	status = read_file(reader, path, true, err);
+	if (status != MT_OK)
+		return status;
+	snprintf(path, sizeof(path), "%s/accounts.d/*.conf", dir);
+	if (glob(path, 0, NULL, &found) == 0)
+		for (size_t i = 0; status == MT_OK && i < found.gl_pathc; i++)
+			status =
+			    read_file(reader, found.gl_pathv[i], false, err);
+	globfree(&found);
+	return status;
+}
+
+/*
+ * The secret is read once, here.  Whoever owns the account's settings must not
+ * make a helper that can read more than they can (root's) read another file for
+ * them: it must be their own, unless they are root or the helper's user.
+ */
+static enum mt_status
+read_client_secret(struct account_settings *account, struct mt_error *err)
+{
+	const char *path = account->client_secret_file;
+	enum mt_status status = MT_OK;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return mt_fail_errno(
+		    err, MT_BAD_CONFIG, errno, "cannot open %s", path);
+	if (fstat(fd, &st))
+		status = mt_fail_errno(
+		    err, MT_BAD_CONFIG, errno, "cannot read %s", path);
+	else if (account->owner != 0 && account->owner != geteuid() &&
+		 account->owner != st.st_uid)
+		status = mt_fail(err, MT_BAD_CONFIG,
+		    "%s belongs to uid %lu, the account to uid %lu", path,
+		    (unsigned long)st.st_uid, (unsigned long)account->owner);
+	else if (st.st_nlink > 0 && st.st_mode & (S_IRWXG & ~S_IRGRP))
+		status = mt_fail(err, MT_BAD_CONFIG,
+		    "%s can be written by its group; chmod g-w it", path);
+	else if (st.st_nlink > 0 && st.st_mode & S_IRWXO)
+		status = mt_fail(err, MT_BAD_CONFIG,
+		    "%s is open to everybody; chmod o= it", path);
+	if (status == MT_OK)
+		status = secret_read_fd(&account->client_secret, fd, path, err);
+	close(fd);
+	return status;
+}
+
+static enum mt_status
+check_required(const struct account_settings *account, struct mt_error *err)
+{
+	const struct {
+		const char *name, *value;
+	} required[] = {
+	    {"user", account->user},
+	    {"client_id", account->client_id},
+	    {"token_endpoint", account->provider.token_endpoint},
+	};
+
+	for (size_t i = 0; i < sizeof(required) / sizeof(*required); i++)
+		if (!required[i].value)
+			return mt_fail(err, MT_BAD_CONFIG, "'%s' is not set",
+			    required[i].name);
+	return MT_OK;
+}
+
+static enum mt_status
+complete_account(struct account_settings *account,
+    const struct provider *provider, struct mt_error *err)
+{
+	struct mt_error why = {0};
+	enum mt_status status =
+	    provider_complete(&account->provider, provider, &why);
+
+	if (status == MT_OK)
+		status = check_required(account, &why);
+	if (status == MT_OK && account->client_secret_file)
+		status = read_client_secret(account, &why);
+	if (status == MT_OK)
+		return MT_OK;
+	return mt_fail(err, status, "account %s: %s", account->name, why.text);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct account_settings *const *left = a, *const *right = b;
+
+	return strcmp((*left)->name, (*right)->name);
+}
+
+/* Many accounts have the same provider: the one read last is kept. */
+static enum mt_status
+complete_accounts(const struct config_source *source, struct config *config,
+    struct mt_error *err)
+{
+	struct provider provider = {0};
+	const char *current = "generic";
+	enum mt_status status = MT_OK;
+
+	for (size_t i = 0; status == MT_OK && i < config->account_count; i++) {
+		struct account_settings *account = config->accounts[i];
+		const char *wanted =
+		    account->provider_name ? account->provider_name : "generic";
+
+		if (strcmp(wanted, current) != 0) {
+			provider_done(&provider);
+			status = provider_read(
+			    &source->providers, wanted, &provider, err);
+			current = wanted;
+		}
+		if (status == MT_OK)
+			status = complete_account(account, &provider, err);
+	}
+	provider_done(&provider);
+	return status;
+}
+
+enum mt_status
+config_read(const struct config_source *source, struct config **ret_config,
+    struct mt_error *err)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	struct reader reader = {.source = source, .config = config};
+	enum mt_status status;
+
+	if (!config)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	if (source->file)
+		status = read_file(&reader, source->file, false, err);
+	else
+		status = read_dir(&reader, source->dir, err);
+	if (status == MT_OK)
+		status = complete_accounts(source, config, err);
+	if (status != MT_OK) {
+		config_free(&config);
+		return status;
+	}
+	if (config->account_count)
+		qsort(config->accounts, config->account_count,
+		    sizeof(*config->accounts), by_name);
+	*ret_config = config;
+	return MT_OK;
+}
+
+void
+account_settings_free(struct account_settings **settings)
+{
+	struct account_settings *account = *settings;
+
+	if (!account)
+		return;
+	for (const struct setting *s = account_settings; s->name; s++)
+		free(*(char **)(void *)((char *)account + s->offset));
+	provider_done(&account->provider);
+	secret_done(&account->client_secret);
+	free(account->allow);
+	free(account->name);
+	free(account);
+	*settings = NULL;
+}
+
+void
+config_free(struct config **config)
+{
+	struct config *c = *config;
+
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->socket_count; i++)
+		free(c->sockets[i]);
+	for (size_t i = 0; i < c->account_count; i++)
+		account_settings_free(&c->accounts[i]);
+	free(c->accounts);
+	free(c->state_dir);
+	free(c);
+	*config = NULL;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The settings of the daemon: where it listens, where it keeps its state, and
+ * the accounts (mailtoken.conf(5)).  Errors name file and line.
+ */
+#ifndef MT_DAEMON_CONFIG_H
+#define MT_DAEMON_CONFIG_H
+
+#include "provider.h"
+
+#include "base/secret.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define CONFIG_SOCKETS_MAX 16
+#define CONFIG_ACCOUNT_MAX 127 /* bytes in the name of an account */
+
+/* Ways that hand a token out without naming a server: each is permitted. */
+enum permit {
+	PERMIT_GET = 1,
+	PERMIT_GIT_CREDENTIAL = 2,
+	PERMIT_SOCKETMAP = 4,
+};
+
+/* One word of `allow`. */
+struct allow {
+	bool is_group;
+	id_t id;
+};
+
+struct account_settings {
+	char *name;
+	uid_t owner; /* of the file that defines the account */
+	char *provider_name;
+	struct provider provider; /* what counts, after everything is read */
+	char *user;
+	char *client_id;
+	char *client_secret_file; /* NULL: a public client */
+	struct secret client_secret;
+	char *ca_file;
+	unsigned int permit; /* enum permit, or-ed */
+	struct allow *allow;
+	size_t allow_count;
+};
+
+struct config {
+	char *sockets[CONFIG_SOCKETS_MAX];
+	size_t socket_count;
+	char *state_dir;                    /* NULL: not set */
+	struct account_settings **accounts; /* sorted by name */
+	size_t account_count;
+};
+
+/* Where to read from. */
+struct config_source {
+	const char *file; /* only this one, or NULL: ... */
+	const char *dir; /* ... mailtoken.conf and accounts.d/ *.conf in here */
+	struct provider_dirs providers;
+	struct secret_arena *arena; /* for client secrets */
+};
+
+/* Reads everything.  Without `file`, missing files are not an error.
+ * MT_BAD_CONFIG for whatever a person must mend. */
+enum mt_status config_read(const struct config_source *source,
+    struct config **ret_config, struct mt_error *err) MT_MUST_CHECK;
+
+void config_free(struct config **config);
+
+void account_settings_free(struct account_settings **settings);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reads the reply of a token endpoint: tokens (RFC 6749 s5.1) or an error
+ * (s5.2).  Tolerant where servers differ, strict where a mistake would cost a
+ * login.
+ */
+#ifndef MT_DAEMON_OAUTH_REPLY_H
+#define MT_DAEMON_OAUTH_REPLY_H
+
+#include "failure.h"
+#include "oauth_http.h"
+
+#include "base/secret.h"
+#include "base/status.h"
+
+#define OAUTH_REPLY_SCOPE_SIZE 2048
+
+struct oauth_tokens {
+	struct secret access_token;
+	struct secret
+	    refresh_token; /* empty: the old one stays (RFC 6749 s6) */
+	long expires_in_s;
+	char scope[OAUTH_REPLY_SCOPE_SIZE]; /* "": as asked for */
+};
+
+void oauth_tokens_init(struct oauth_tokens *tokens, struct secret_arena *arena);
+void oauth_tokens_done(struct oauth_tokens *tokens);
+
+/*
+ * MT_OK and tokens, or a failure with its class; `err` then is a sentence that
+ * names the server's own words, with everything that could be a secret left
+ * out.
+ */
+enum mt_status oauth_reply_read(const struct http_reply *reply,
+    struct oauth_tokens *ret_tokens, struct failure *ret_failure,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * Compares a granted scope with the one asked for; `ret_missing` gets the words
+ * that are not granted, as far as they fit.  Words that never show up in a
+ * grant (offline_access, openid, profile, email) are not missed.
+ */
+bool oauth_scope_covers(const char *granted, const char *asked,
+    char *ret_missing, size_t missing_size);
+
+#endif

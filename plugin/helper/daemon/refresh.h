@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The rules of refreshing: when it is due, what is sent, how long to pause
+ * after a failure.  Pure, but for chance.
+ */
+#ifndef MT_DAEMON_REFRESH_H
+#define MT_DAEMON_REFRESH_H
+
+#include "config.h"
+#include "crypto.h"
+
+#include "base/secret.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REFRESH_MIN_TTL_S 60
+#define REFRESH_PAUSE_MIN_S 5
+#define REFRESH_PAUSE_MAX_S 900
+#define REFRESH_ADMIN_PAUSE_S 3600
+
+/*
+ * True if a token with `left_s` of its `lifetime_s` to live is not good enough
+ * for a caller who wants `min_ttl_s`.  A token in the first fifth of its life is
+ * always good enough, so that no wish makes every request a refresh.
+ */
+bool refresh_is_due(long lifetime_s, long left_s, long min_ttl_s);
+
+/* Seconds to pause after the n-th failure in a row (n from 1): doubling from
+ * 5 s to 15 min, each time half of it by chance. */
+long refresh_pause_s(unsigned int failures);
+
+/* The body of a refresh request, RFC 6749 s6. */
+void refresh_form(struct secret *form, const struct account_settings *settings,
+    const struct secret *refresh_token);
+
+/* Adds who asks: client_id, and client_secret unless the client is public. */
+void refresh_add_client(
+    struct secret *form, const struct account_settings *settings);
+
+/* What a refresh token is bound to: it goes to no other endpoint, for no other
+ * client and user. */
+bool refresh_fingerprint(const struct account_settings *settings,
+    char ret_hex[CRYPTO_HEX_SIZE]) MT_MUST_CHECK;
+
+#endif

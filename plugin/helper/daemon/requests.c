@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: ISC */
+#include "requests.h"
+
+#include "fd_reader.h"
+#include "status_report.h"
+
+#include "base/buf.h"
+#include "base/log.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define WAIT_MS_DEFAULT 20000
+#define WAIT_MS_MAX 60000
+#define MIN_TTL_MAX 86400
+#define NAMES_MAX 60000 /* bytes of account names in one reply */
+#define BY_NAME SERVICE_COUNT
+
+/* One connection, behind server_data(). */
+struct asker {
+	struct requests *requests;
+	struct connection *connection;
+	/* what the request under way waits for */
+	struct account_waiter token;
+	struct login_waiter login;
+	struct fd_reader *seed;
+	char account[CONFIG_ACCOUNT_MAX + 1]; /* that the seed is for */
+	enum mail_service service; /* or BY_NAME; for the audit line */
+	bool emits;
+	/* events */
+	bool subscribed;
+	char subscribed_to[CONFIG_ACCOUNT_MAX + 1]; /* "": everything */
+};
+
+typedef void (*verb_handler)(
+    struct asker *asker, const struct token_wire_message *message);
+
+static struct asker *
+asker_of(struct requests *requests, struct connection *connection)
+{
+	struct asker *asker = server_data(connection);
+
+	asker->requests = requests;
+	asker->connection = connection;
+	return asker;
+}
+
+/* ---- answering ---- */
+
+static void
+begin_reply(const struct asker *asker, struct secret *frame, const char *word)
+{
+	secret_init(frame, asker->requests->arena);
+	token_wire_begin(frame, word);
+}
+
+static void
+send_reply(struct asker *asker, struct secret *frame)
+{
+	connection_reply(asker->connection, frame, token_wire_end(frame));
+	secret_done(frame);
+}
+
+static void
+reply_ok(struct asker *asker)
+{
+	struct secret frame;
+
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	send_reply(asker, &frame);
+}
+
+/* `account` may be NULL. */
+static void
+reply_failure(struct asker *asker, const struct account *account,
+    const struct mt_error *failure)
+{
+	struct account_view view = {0};
+	struct secret frame;
+
+	if (account)
+		account_view(account, &view);
+	begin_reply(asker, &frame, token_wire_status_word(failure->status));
+	token_wire_add(&frame, "text", failure->text);
+	if (account)
+		token_wire_add(
+		    &frame, "account", account_settings_of(account)->name);
+	if (failure->status == MT_RETRY_LATER)
+		token_wire_add_number(&frame, "retry_s",
+		    view.next_attempt_s ? view.next_attempt_s : 1);
+	send_reply(asker, &frame);
+}
+
+static void
+reply_error(struct asker *asker, enum mt_status status, const char *text)
+{
+	struct mt_error error;
+
+	mt_fail(&error, status, "%s", text);
+	reply_failure(asker, NULL, &error);
+}
+
+/* ---- finding the account ---- */
+
+static enum mt_status
+no_account(struct mt_error *err)
+{
+	return mt_fail(err, MT_NO_ACCOUNT,
+	    "the token helper has no account for this here");
+}
+
+/* The account that is named, if `may` agrees.  Who may not is told the same as
+ * for one that does not exist. */
+static enum mt_status
+find_named(struct asker *asker, const struct token_wire_message *message,
+    bool (*may)(const struct peer *, const struct account_settings *),
+    struct account **ret_account, struct mt_error *err)
+{
+	const struct peer *peer = connection_peer(asker->connection);
+	const char *name = token_wire_get(message, "account");
+	struct account *account;
+
+	if (!name)
+		return mt_fail(
+		    err, MT_BAD_INPUT, "the request lacks 'account'");
+	account = accounts_find(asker->requests->accounts, name);
+	if (!account)
+		return no_account(err);
+	if (!may(peer, account_settings_of(account))) {
+		access_log_refusal(
+		    peer, account_settings_of(account), message->verb);
+		return no_account(err);
+	}
+	*ret_account = account;
+	return MT_OK;
+}
+
+static bool
+serves(const struct account_settings *settings, enum mail_service service,
+    const char *host, const char *user)
+{
+	const char *own = settings->provider.host[service];
+
+	return own && strcasecmp(own, host) == 0 &&
+	       (!user || strcasecmp(settings->user, user) == 0 ||
+		   strcmp(settings->name, user) == 0);
+}
+
+static enum mail_service
+service_by_name(const char *name)
+{
+	int service = 0;
+
+	while (service < SERVICE_COUNT &&
+	       strcmp(mail_service_name((enum mail_service)service), name))
+		service++;
+	return (enum mail_service)service;
+}
+
+/* The account that names this host for this service. */
+static enum mt_status
+find_by_host(struct asker *asker, const struct token_wire_message *message,
+    struct account **ret_account, struct mt_error *err)
+{
+	const struct peer *peer = connection_peer(asker->connection);
+	const char *service = token_wire_get(message, "service");
+	const char *host = token_wire_get(message, "host");
+	const char *user = token_wire_get(message, "user");
+	const struct account_settings *refused = NULL;
+	struct account *account, *found = NULL;
+
+	if (!service || !host)
+		return mt_fail(err, MT_BAD_INPUT,
+		    "the request lacks 'account', or 'service' and 'host'");
+	asker->service = service_by_name(service);
+	if (asker->service == SERVICE_COUNT)
+		return no_account(err);
+	for (size_t i = 0;
+	     (account = accounts_at(asker->requests->accounts, i)); i++) {
+		const struct account_settings *s = account_settings_of(account);
+		if (!serves(s, asker->service, host, user))
+			continue;
+		if (!access_may_use(peer, s))
+			refused = s;
+		else if (found)
+			return mt_fail(err, MT_BAD_CONFIG,
+			    "accounts %s and %s both fit %s at %s; the login "
+			    "name must tell which",
+			    account_settings_of(found)->name, s->name, service,
+			    s->provider.host[asker->service]);
+		else
+			found = account;
+	}
+	if (!found && refused)
+		access_log_refusal(peer, refused, message->verb);
+	*ret_account = found;
+	return found ? MT_OK : no_account(err);
+}
+
+static enum mt_status
+find_account(struct asker *asker, const struct token_wire_message *message,
+    struct account **ret_account, struct mt_error *err)
+{
+	asker->service = BY_NAME;
+	if (token_wire_get(message, "account"))
+		return find_named(
+		    asker, message, access_may_use, ret_account, err);
+	return find_by_host(asker, message, ret_account, err);
+}
+
+/* Finds the account for a request of the mailtoken command, or answers. */
+static struct account *
+managed_account(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = NULL;
+	struct mt_error error = {0};
+
+	if (find_named(asker, message, access_may_manage, &account, &error) ==
+	    MT_OK)
+		return account;
+	reply_failure(asker, NULL, &error);
+	return NULL;
+}
+
+/* ---- tokens ---- */
+
+static void
+handle_exists(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = NULL;
+	struct mt_error error = {0};
+	struct secret frame;
+
+	if (find_account(asker, message, &account, &error) != MT_OK) {
+		reply_failure(asker, NULL, &error);
+		return;
+	}
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add(&frame, "account", account_settings_of(account)->name);
+	send_reply(asker, &frame);
+}
+
+static struct asker *
+asker_of_token(struct account_waiter *waiter)
+{
+	return (struct asker *)(void *)((char *)waiter -
+					offsetof(struct asker, token));
+}
+
+static void
+audit(const struct asker *asker, const struct account *account)
+{
+	const struct provider *provider =
+	    &account_settings_of(account)->provider;
+	bool by_name = asker->service == BY_NAME;
+
+	access_log_token(connection_peer(asker->connection), account,
+	    by_name ? NULL : mail_service_name(asker->service),
+	    by_name ? NULL : provider->host[asker->service]);
+}
+
+static void
+answer_get(struct account_waiter *waiter, struct account *account,
+    const struct mt_error *result)
+{
+	struct asker *asker = asker_of_token(waiter);
+	struct account_view view;
+	struct secret frame;
+
+	if (result->status != MT_OK) {
+		reply_failure(asker, account, result);
+		return;
+	}
+	audit(asker, account);
+	account_view(account, &view);
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add(&frame, "account", account_settings_of(account)->name);
+	token_wire_add(&frame, "user", account_settings_of(account)->user);
+	token_wire_add_number(&frame, "serial", (long)view.serial);
+	token_wire_add_number(&frame, "expires_in", view.expires_in_s);
+	token_wire_add_secret(&frame, "token", account_token(account));
+	send_reply(asker, &frame);
+}
+
+static void
+handle_get(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = NULL;
+	struct mt_error error = {0};
+	enum mt_status status = find_account(asker, message, &account, &error);
+
+	if (status == MT_OK && asker->service == BY_NAME &&
+	    !(account_settings_of(account)->permit & PERMIT_GET))
+		status = mt_fail(&error, MT_BAD_CONFIG,
+		    "account %s: its token is not handed out by the account's "
+		    "name; if it should be, add 'permit = get'",
+		    account_settings_of(account)->name);
+	if (status != MT_OK) {
+		reply_failure(asker, NULL, &error);
+		return;
+	}
+	asker->token.answer = answer_get;
+	account_get(account, &asker->token,
+	    token_wire_number(message, "min_ttl", MIN_TTL_MAX, 0),
+	    token_wire_number(
+		message, "wait_ms", WAIT_MS_MAX, WAIT_MS_DEFAULT));
+}
+
+static void
+handle_reject(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = NULL;
+	struct account_view view;
+	struct mt_error error = {0};
+
+	if (find_account(asker, message, &account, &error) != MT_OK) {
+		reply_failure(asker, NULL, &error);
+		return;
+	}
+	account_view(account, &view);
+	account_reject(account,
+	    token_wire_number(message, "serial", LONG_MAX, (long)view.serial));
+	reply_ok(asker);
+}
+
+static void
+answer_refresh(struct account_waiter *waiter, struct account *account,
+    const struct mt_error *result)
+{
+	struct asker *asker = asker_of_token(waiter);
+	struct account_view view;
+	struct secret frame;
+
+	if (result->status != MT_OK) {
+		reply_failure(asker, account, result);
+		return;
+	}
+	account_view(account, &view);
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add_number(&frame, "serial", (long)view.serial);
+	token_wire_add_number(&frame, "expires_in", view.expires_in_s);
+	send_reply(asker, &frame);
+}
+
+static void
+handle_refresh(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = managed_account(asker, message);
+
+	if (!account)
+		return;
+	asker->token.answer = answer_refresh;
+	account_refresh(account, &asker->token,
+	    token_wire_number(
+		message, "wait_ms", WAIT_MS_MAX, WAIT_MS_DEFAULT));
+}
+
+/* ---- status and events ---- */
+
+/* The names behind `after`, as many as fit. */
+static void
+add_names(struct asker *asker, const char *after, struct secret *frame)
+{
+	const struct peer *peer = connection_peer(asker->connection);
+	struct buf names = BUF_INIT(NAMES_MAX + CONFIG_ACCOUNT_MAX + 1);
+	struct account *account;
+
+	for (size_t i = 0;
+	     (account = accounts_at(asker->requests->accounts, i)); i++) {
+		const struct account_settings *s = account_settings_of(account);
+		if (!access_may_manage(peer, s) ||
+		    (after && strcmp(s->name, after) <= 0))
+			continue;
+		if (names.len > NAMES_MAX) {
+			token_wire_add_number(frame, "more", 1);
+			break;
+		}
+		if (names.len)
+			buf_add_char(&names, ' ');
+		buf_add_text(&names, s->name);
+	}
+	token_wire_add(frame, "accounts", buf_text(&names));
+	buf_done(&names);
+}
+
+static void
+handle_status(struct asker *asker, const struct token_wire_message *message)
+{
+	const char *format = token_wire_get(message, "format");
+	struct account *account = NULL;
+	struct secret frame;
+
+	if (token_wire_get(message, "account")) {
+		account = managed_account(asker, message);
+		if (!account)
+			return;
+	}
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	if (!account)
+		add_names(asker, token_wire_get(message, "after"), &frame);
+	else if (format && strcmp(format, "json") == 0)
+		status_report_add_json(&frame, account);
+	else
+		status_report_add(&frame, account);
+	send_reply(asker, &frame);
+}
+
+static void
+send_event(struct asker *asker, const struct account *account)
+{
+	const struct account_settings *settings = account_settings_of(account);
+	struct account_view view;
+	struct secret frame;
+
+	if (!asker->subscribed ||
+	    (*asker->subscribed_to &&
+		strcmp(asker->subscribed_to, settings->name) != 0) ||
+	    !access_may_use(connection_peer(asker->connection), settings))
+		return;
+	account_view(account, &view);
+	begin_reply(asker, &frame, "event");
+	token_wire_add(&frame, "account", settings->name);
+	token_wire_add(&frame, "state", account_state_word(view.state));
+	token_wire_add_number(&frame, "serial", (long)view.serial);
+	connection_send_event(
+	    asker->connection, &frame, token_wire_end(&frame));
+	secret_done(&frame);
+}
+
+static void
+handle_subscribe(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = NULL;
+	struct mt_error error = {0};
+
+	if (token_wire_get(message, "account") &&
+	    find_named(asker, message, access_may_use, &account, &error) !=
+		MT_OK) {
+		reply_failure(asker, NULL, &error);
+		return;
+	}
+	asker->subscribed = true;
+	snprintf(asker->subscribed_to, sizeof(asker->subscribed_to), "%s",
+	    account ? account_settings_of(account)->name : "");
+	reply_ok(asker);
+	for (size_t i = 0;
+	     (account = accounts_at(asker->requests->accounts, i)); i++)
+		send_event(asker, account);
+}
+
+struct announcement {
+	struct requests *requests;
+	struct account *account;
+};
+
+static void
+announce_to(void *context, struct connection *connection)
+{
+	const struct announcement *news = context;
+
+	send_event(asker_of(news->requests, connection), news->account);
+}
+
+void
+requests_announce(
+    struct requests *requests, struct server *server, struct account *account)
+{
+	struct announcement news = {requests, account};
+
+	server_each(server, announce_to, &news);
+}
+
+/* ---- logins ---- */
+
+static void
+handle_login_begin(
+    struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = managed_account(asker, message);
+	const char *redirect_uri = token_wire_get(message, "redirect_uri");
+	struct login *login = NULL;
+	struct mt_error error = {0};
+	struct secret frame, url;
+
+	if (!account)
+		return;
+	secret_init(&url, asker->requests->arena);
+	if (login_begin(asker->requests->logins, account,
+		redirect_uri ? redirect_uri : "", &login, &url,
+		&error) != MT_OK) {
+		reply_failure(asker, NULL, &error);
+	} else {
+		begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+		token_wire_add(&frame, "id", login_id(login));
+		token_wire_add_secret(&frame, "url", &url);
+		token_wire_add(
+		    &frame, "redirect_uri", login_redirect_uri(login));
+		send_reply(asker, &frame);
+	}
+	secret_done(&url);
+}
+
+/* The login that is named, if the peer may end it. */
+static struct login *
+named_login(struct asker *asker, const struct token_wire_message *message)
+{
+	const char *id = token_wire_get(message, "id");
+	struct login *login =
+	    id ? login_find(asker->requests->logins, id) : NULL;
+
+	if (login && !access_may_manage(connection_peer(asker->connection),
+			 account_settings_of(login_account(login))))
+		return NULL;
+	return login;
+}
+
+static void
+answer_login(struct login_waiter *waiter, struct account *account,
+    const struct mt_error *result)
+{
+	struct asker *asker =
+	    (struct asker *)(void *)((char *)waiter -
+				     offsetof(struct asker, login));
+	struct secret frame;
+
+	if (result->status != MT_OK || !account) {
+		reply_failure(asker, account, result);
+		return;
+	}
+	if (asker->emits)
+		log_info("account=%s uid=%lu: refresh token of a new login "
+			 "written to a file of the caller's",
+		    account_settings_of(account)->name,
+		    (unsigned long)connection_peer(asker->connection)->uid);
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add(&frame, "account", account_settings_of(account)->name);
+	token_wire_add(&frame, "user", account_settings_of(account)->user);
+	send_reply(asker, &frame);
+}
+
+static void
+handle_login_finish(
+    struct asker *asker, const struct token_wire_message *message)
+{
+	const char *redirect = token_wire_get(message, "redirect");
+	const char *emit = token_wire_get(message, "emit");
+	struct login *login = named_login(asker, message);
+	int fd = -1;
+
+	asker->emits = emit && strcmp(emit, "1") == 0;
+	if (!login) {
+		reply_error(asker, MT_NEEDS_LOGIN,
+		    "there is no such login under way; it was ended by "
+		    "another, is too old, or was finished");
+		return;
+	}
+	if (asker->emits && (fd = connection_take_fd(asker->connection)) < 0) {
+		reply_error(asker, MT_BAD_INPUT,
+		    "emit=1 needs one descriptor beside the request");
+		return;
+	}
+	asker->login.answer = answer_login;
+	login_finish(asker->requests->logins, login, redirect ? redirect : "",
+	    fd, &asker->login);
+}
+
+static void
+handle_login_cancel(
+    struct asker *asker, const struct token_wire_message *message)
+{
+	struct login *login = named_login(asker, message);
+
+	if (login)
+		login_cancel(&login);
+	reply_ok(asker);
+}
+
+/* ---- seeds ---- */
+
+static void
+on_seed(void *context, struct secret *token, const struct mt_error *result)
+{
+	struct asker *asker = context;
+	struct account *account =
+	    accounts_find(asker->requests->accounts, asker->account);
+	struct mt_error error = *result;
+
+	asker->seed = NULL;
+	if (error.status == MT_OK && !account)
+		no_account(&error);
+	if (error.status == MT_OK)
+		error.status = account_seed(account, token, &error);
+	if (error.status == MT_OK)
+		reply_ok(asker);
+	else
+		reply_failure(asker, account, &error);
+}
+
+static void
+handle_seed(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = managed_account(asker, message);
+	struct mt_error error = {0};
+	int fd;
+
+	if (!account)
+		return;
+	fd = connection_take_fd(asker->connection);
+	if (fd < 0) {
+		reply_error(asker, MT_BAD_INPUT,
+		    "the request needs one descriptor beside it");
+		return;
+	}
+	snprintf(asker->account, sizeof(asker->account), "%s",
+	    account_settings_of(account)->name);
+	if (fd_reader_start(asker->requests->loop, asker->requests->arena, fd,
+		on_seed, asker, &asker->seed, &error) != MT_OK)
+		reply_failure(asker, NULL, &error);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+	const char *verb;
+	verb_handler handle;
+} verbs[] = {
+    {"exists", handle_exists},
+    {"get", handle_get},
+    {"reject", handle_reject},
+    {"subscribe", handle_subscribe},
+    {"status", handle_status},
+    {"refresh", handle_refresh},
+    {"login-begin", handle_login_begin},
+    {"login-finish", handle_login_finish},
+    {"login-cancel", handle_login_cancel},
+    {"seed", handle_seed},
+};
+
+static void
+on_request(void *context, struct connection *connection,
+    const struct token_wire_message *message)
+{
+	struct asker *asker = asker_of(context, connection);
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+		if (strcmp(verbs[i].verb, message->verb) == 0) {
+			verbs[i].handle(asker, message);
+			return;
+		}
+	}
+	reply_error(asker, MT_BAD_INPUT, "there is no such request");
+}
+
+/* Who leaves stops waiting; what was begun goes on. */
+static void
+on_closed(void *context, struct connection *connection)
+{
+	struct asker *asker = asker_of(context, connection);
+
+	account_leave(&asker->token);
+	login_leave(&asker->login);
+	fd_reader_cancel(&asker->seed);
+}
+
+void
+requests_init(struct requests *requests, uv_loop_t *loop,
+    struct secret_arena *arena, struct accounts *accounts,
+    struct logins *logins)
+{
+	*requests = (struct requests){
+	    .loop = loop,
+	    .arena = arena,
+	    .accounts = accounts,
+	    .logins = logins,
+	    .handler =
+		{
+		    .request = on_request,
+		    .closed = on_closed,
+		    .context = requests,
+		    .data_size = sizeof(struct asker),
+		},
+	};
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: ISC */
+#include "server.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CONNECTIONS_MAX 4096
+#define CONNECTIONS_PER_UID_MAX 512
+#define FILES_KEPT 64
+#define ACCEPTS_AT_ONCE 64
+#define BACKLOG 1024
+
+struct listener {
+	LIST_ENTRY(listener) link;
+	struct server *server;
+	uv_poll_t poll;
+	int fd;
+	char *path; /* NULL: not ours to remove */
+};
+
+/* Ahead of the handler's data in each connection. */
+struct entry {
+	LIST_ENTRY(entry) link;
+	struct connection *connection;
+	max_align_t data[];
+};
+
+struct server {
+	uv_loop_t *loop;
+	struct secret_arena *arena;
+	const struct server_handler *handler;
+	struct connection_handler connection_handler;
+	LIST_HEAD(, listener) listeners;
+	LIST_HEAD(, entry) entries;
+	size_t count;
+	size_t max;
+};
+
+void *
+server_data(struct connection *connection)
+{
+	struct entry *entry = connection_data(connection);
+
+	return entry->data;
+}
+
+static void
+on_request(void *context, struct connection *connection,
+    const struct token_wire_message *message)
+{
+	struct server *server = context;
+
+	server->handler->request(server->handler->context, connection, message);
+}
+
+static void
+on_closed(void *context, struct connection *connection)
+{
+	struct server *server = context;
+	struct entry *entry = connection_data(connection);
+
+	LIST_REMOVE(entry, link);
+	server->count--;
+	server->handler->closed(server->handler->context, connection);
+}
+
+/* As many as the limit of open files allows, with some for other uses. */
+static size_t
+most_connections(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) ||
+	    limit.rlim_cur > CONNECTIONS_MAX + FILES_KEPT)
+		return CONNECTIONS_MAX;
+	return limit.rlim_cur > 2 * FILES_KEPT ? limit.rlim_cur - FILES_KEPT
+					       : FILES_KEPT / 2;
+}
+
+enum mt_status
+server_new(uv_loop_t *loop, struct secret_arena *arena,
+    const struct server_handler *handler, struct server **ret_server,
+    struct mt_error *err)
+{
+	struct server *server = calloc(1, sizeof(*server));
+
+	if (!server)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	server->loop = loop;
+	server->arena = arena;
+	server->handler = handler;
+	server->max = most_connections();
+	server->connection_handler = (struct connection_handler){
+	    .request = on_request,
+	    .closed = on_closed,
+	    .context = server,
+	    .data_size = sizeof(struct entry) + handler->data_size,
+	};
+	LIST_INIT(&server->listeners);
+	LIST_INIT(&server->entries);
+	*ret_server = server;
+	return MT_OK;
+}
+
+void
+server_free(struct server **server)
+{
+	struct server *s = *server;
+
+	if (!s)
+		return;
+	server_close_listeners(s);
+	while (!LIST_EMPTY(&s->entries))
+		connection_close(LIST_FIRST(&s->entries)->connection);
+	free(s);
+	*server = NULL;
+}
+
+bool
+server_is_listening(const struct server *server)
+{
+	return !LIST_EMPTY(&server->listeners);
+}
+
+size_t
+server_connections(const struct server *server)
+{
+	return server->count;
+}
+
+void
+server_each(struct server *server,
+    void (*visit)(void *context, struct connection *connection), void *context)
+{
+	struct entry *entry, *next;
+
+	for (entry = LIST_FIRST(&server->entries); entry; entry = next) {
+		next = LIST_NEXT(entry, link);
+		visit(context, entry->connection);
+	}
+}
+
+/* ---- connections ---- */
+
+enum mt_status
+server_adopt_connection(struct server *server, int fd, struct mt_error *err)
+{
+	struct connection *connection = NULL;
+	struct entry *entry;
+	enum mt_status status = connection_new(server->loop, fd,
+	    &server->connection_handler, server->arena, &connection, err);
+
+	if (status != MT_OK)
+		return status;
+	entry = connection_data(connection);
+	entry->connection = connection;
+	LIST_INSERT_HEAD(&server->entries, entry, link);
+	server->count++;
+	return MT_OK;
+}
+
+static bool
+has_too_many(const struct server *server, uid_t uid)
+{
+	const struct entry *entry;
+	size_t theirs = 0;
+
+	if (server->count >= server->max)
+		return true;
+	if (uid == 0 || uid == geteuid())
+		return false;
+	LIST_FOREACH(entry, &server->entries, link)
+	theirs += connection_peer(entry->connection)->uid == uid;
+	return theirs >= CONNECTIONS_PER_UID_MAX;
+}
+
+static void
+take_connection(struct server *server, int fd)
+{
+	struct mt_error err = {0};
+	struct peer peer;
+
+	if (access_read_peer(fd, &peer, &err) != MT_OK) {
+		close(fd);
+	} else if (has_too_many(server, peer.uid)) {
+		log_warning("uid %lu has too many connections; one is refused",
+		    (unsigned long)peer.uid);
+		close(fd);
+	} else if (server_adopt_connection(server, fd, &err) != MT_OK) {
+		log_warning("%s", err.text);
+	}
+}
+
+static void
+on_connect(uv_poll_t *poll, int status, int events)
+{
+	struct listener *listener = poll->data;
+
+	(void)events;
+	if (status < 0)
+		return;
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		int fd = accept4(
+		    listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0)
+			return;
+		take_connection(listener->server, fd);
+	}
+}
+
+/* ---- listeners ---- */
+
+static void
+free_listener(uv_handle_t *handle)
+{
+	struct listener *listener = handle->data;
+
+	free(listener->path);
+	free(listener);
+}
+
+void
+server_close_listeners(struct server *server)
+{
+	struct listener *listener;
+
+	while ((listener = LIST_FIRST(&server->listeners))) {
+		LIST_REMOVE(listener, link);
+		uv_close((uv_handle_t *)&listener->poll, free_listener);
+		close(listener->fd);
+		if (listener->path)
+			unlink(listener->path);
+	}
+}
+
+static enum mt_status
+add_listener(
+    struct server *server, int fd, const char *path, struct mt_error *err)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+
+	if (!listener)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	listener->server = server;
+	listener->fd = fd;
+	listener->path = path ? strdup(path) : NULL;
+	if ((path && !listener->path) ||
+	    uv_poll_init(server->loop, &listener->poll, fd)) {
+		free(listener->path);
+		free(listener);
+		return mt_fail(err, MT_NO_MEMORY, "cannot watch a socket");
+	}
+	listener->poll.data = listener;
+	uv_poll_start(&listener->poll, UV_READABLE, on_connect);
+	LIST_INSERT_HEAD(&server->listeners, listener, link);
+	return MT_OK;
+}
+
+enum mt_status
+server_adopt_listener(struct server *server, int fd, struct mt_error *err)
+{
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) ||
+	    !listens)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "descriptor %d is not a listening socket", fd);
+	return add_listener(server, fd, NULL, err);
+}
+
+/* True if a helper answers at the address. */
+static bool
+somebody_listens(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool there;
+
+	if (fd < 0)
+		return false;
+	there = connect(fd, (const struct sockaddr *)address,
+		    sizeof(*address)) == 0 ||
+		errno == EAGAIN;
+	close(fd);
+	return there;
+}
+
+static enum mt_status
+make_way(const struct sockaddr_un *address, struct mt_error *err)
+{
+	struct stat st;
+
+	if (lstat(address->sun_path, &st))
+		return MT_OK;
+	if (!S_ISSOCK(st.st_mode))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "%s is there and is not a socket", address->sun_path);
+	if (somebody_listens(address))
+		return mt_fail(err, MT_RETRY_LATER,
+		    "another token helper listens on %s", address->sun_path);
+	if (unlink(address->sun_path))
+		return mt_fail_errno(err, MT_BAD_CONFIG, errno,
+		    "cannot remove %s", address->sun_path);
+	return MT_OK;
+}
+
+static enum mt_status
+make_directory(const char *path, bool shared, struct mt_error *err)
+{
+	char copy[PATH_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	return fs_make_dirs(dirname(copy), shared ? 0755 : 0700, err);
+}
+
+/* Never open to more than it will be at the end, not for a moment. */
+static int
+bind_closed(int fd, const struct sockaddr_un *address, gid_t group)
+{
+	mode_t before = umask(0177);
+	int result =
+	    bind(fd, (const struct sockaddr *)address, sizeof(*address));
+	int error = errno;
+
+	umask(before);
+	errno = error;
+	if (result || group == (gid_t)-1)
+		return result;
+	if (chown(address->sun_path, (uid_t)-1, group) ||
+	    chmod(address->sun_path, 0660))
+		return -1;
+	return 0;
+}
+
+static enum mt_status
+listen_at(struct server *server, const struct sockaddr_un *address, gid_t group,
+    struct mt_error *err)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	enum mt_status status;
+
+	if (fd < 0)
+		return mt_fail_errno(
+		    err, MT_RETRY_LATER, errno, "cannot make a socket");
+	if (bind_closed(fd, address, group) || listen(fd, BACKLOG))
+		status = mt_fail_errno(err, MT_BAD_CONFIG, errno,
+		    "cannot listen on %s", address->sun_path);
+	else
+		status = add_listener(server, fd, address->sun_path, err);
+	if (status != MT_OK)
+		close(fd);
+	return status;
+}
+
+enum mt_status
+server_listen(
+    struct server *server, const char *path, gid_t group, struct mt_error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	enum mt_status status;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "socket path longer than %zu bytes: %s",
+		    sizeof(address.sun_path) - 1, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	status = make_directory(path, group != (gid_t)-1, err);
+	if (status == MT_OK)
+		status = make_way(&address, err);
+	if (status == MT_OK)
+		status = listen_at(server, &address, group, err);
+	return status;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: ISC */
+#include "service.h"
+
+#include "accounts.h"
+#include "login.h"
+#include "notify.h"
+#include "requests.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ONCE_FD 3
+#define ONCE_LOCK_WAIT_S 20
+#define SOCKET_GROUP "mailtoken"
+
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+#define SIGNALS (sizeof(signals) / sizeof(*signals))
+
+struct service {
+	const struct options *options;
+	const struct places *places;
+	struct secret_arena *arena;
+	struct config *config;
+	uv_loop_t loop;
+	struct store *store;
+	struct oauth_http *http;
+	struct account_env env;
+	struct accounts *accounts;
+	struct logins *logins;
+	struct requests requests;
+	struct server *server;
+	int passed_listeners; /* by the service manager */
+	uv_signal_t signal[SIGNALS];
+	uv_poll_t lifeline;
+	uv_check_t check; /* after each turn: is it time to go? */
+};
+
+struct config_source
+service_config_source(const struct options *options,
+    const struct places *places, struct secret_arena *arena)
+{
+	return (struct config_source){
+	    .file = options->config_file,
+	    .dir = places->config_dir,
+	    .providers = {{places->own_providers, places->shipped_providers}},
+	    .arena = arena,
+	};
+}
+
+static enum mt_status
+read_config(struct service *s, struct config **ret_config, struct mt_error *err)
+{
+	struct config_source source =
+	    service_config_source(s->options, s->places, s->arena);
+
+	return config_read(&source, ret_config, err);
+}
+
+/* ---- starting ---- */
+
+static enum mt_status
+open_store(struct service *s, struct mt_error *err)
+{
+	const char *path = s->options->state_dir;
+	enum mt_status status;
+
+	if (!path)
+		path = s->config->state_dir;
+	if (!path)
+		path = s->places->state_dir;
+	status = store_open(path, &s->store, err);
+	if (status == MT_OK)
+		status = store_lock(
+		    s->store, s->options->once ? ONCE_LOCK_WAIT_S : 0, err);
+	return status;
+}
+
+/* The group that may see the system's socket, if the machine has it. */
+static gid_t
+socket_group(const struct service *s)
+{
+	const struct group *group =
+	    s->places->system ? getgrnam(SOCKET_GROUP) : NULL;
+
+	return group ? group->gr_gid : (gid_t)-1;
+}
+
+static enum mt_status
+listen_on_paths(struct service *s, struct mt_error *err)
+{
+	const struct options *o = s->options;
+	const struct config *c = s->config;
+	enum mt_status status = MT_OK;
+
+	for (size_t i = 0; status == MT_OK && i < o->socket_count; i++)
+		status =
+		    server_listen(s->server, o->sockets[i], (gid_t)-1, err);
+	if (o->socket_count)
+		return status;
+	for (size_t i = 0; status == MT_OK && i < c->socket_count; i++)
+		status = server_listen(
+		    s->server, c->sockets[i], socket_group(s), err);
+	if (!c->socket_count)
+		status = server_listen(
+		    s->server, s->places->socket, socket_group(s), err);
+	return status;
+}
+
+/* The system's socket exists only while there is an account: its existence
+ * makes the SASL module offer its mechanisms. */
+static enum mt_status
+update_listeners(struct service *s, struct mt_error *err)
+{
+	bool wanted = accounts_at(s->accounts, 0) || !s->places->system ||
+		      s->options->socket_count;
+
+	if (s->options->once || s->passed_listeners)
+		return MT_OK;
+	if (!wanted && server_is_listening(s->server)) {
+		log_info("no account is configured: the socket is removed");
+		server_close_listeners(s->server);
+	}
+	if (wanted && !server_is_listening(s->server))
+		return listen_on_paths(s, err);
+	return MT_OK;
+}
+
+static enum mt_status
+open_server(struct service *s, struct mt_error *err)
+{
+	enum mt_status status = server_new(
+	    &s->loop, s->arena, &s->requests.handler, &s->server, err);
+
+	if (status != MT_OK)
+		return status;
+	if (s->options->once)
+		return server_adopt_connection(s->server, ONCE_FD, err);
+	s->passed_listeners = notify_listen_fds();
+	for (int i = 0; status == MT_OK && i < s->passed_listeners; i++)
+		status =
+		    server_adopt_listener(s->server, NOTIFY_FIRST_FD + i, err);
+	return status == MT_OK ? update_listeners(s, err) : status;
+}
+
+static void
+on_changed(void *context, struct account *account)
+{
+	struct service *s = context;
+
+	if (s->server)
+		requests_announce(&s->requests, s->server, account);
+}
+
+static enum mt_status
+open_accounts(struct service *s, struct mt_error *err)
+{
+	enum mt_status status =
+	    oauth_http_new(&s->loop, s->arena, &s->http, err);
+
+	if (status != MT_OK)
+		return status;
+	s->env = (struct account_env){
+	    .loop = &s->loop,
+	    .arena = s->arena,
+	    .store = s->store,
+	    .http = s->http,
+	    .changed = on_changed,
+	    .context = s,
+	};
+	status = accounts_new(&s->env, &s->accounts, err);
+	if (status == MT_OK)
+		status = accounts_configure(s->accounts, s->config, err);
+	if (status == MT_OK)
+		status = logins_new(&s->env, &s->logins, err);
+	if (status == MT_OK)
+		requests_init(
+		    &s->requests, &s->loop, s->arena, s->accounts, s->logins);
+	return status;
+}
+
+/* ---- reloading ---- */
+
+static enum mt_status
+reload(struct service *s, struct mt_error *err)
+{
+	struct config *config = NULL;
+	enum mt_status status = read_config(s, &config, err);
+
+	if (status != MT_OK)
+		return status;
+	config_free(&s->config);
+	s->config = config;
+	logins_forget_all(s->logins);
+	status = accounts_configure(s->accounts, config, err);
+	if (status == MT_OK)
+		status = update_listeners(s, err);
+	return status;
+}
+
+static void
+on_hangup(struct service *s)
+{
+	struct mt_error err = {0};
+
+	notify_reloading();
+	if (reload(s, &err) == MT_OK)
+		log_info("settings read again");
+	else
+		log_error("settings not taken over: %s", err.text);
+	notify_ready();
+}
+
+/* ---- ending ---- */
+
+/* No new work; what is under way goes on. */
+static void
+stop(struct service *s)
+{
+	if (s->env.stopping)
+		return;
+	notify_stopping();
+	s->env.stopping = true;
+	server_close_listeners(s->server);
+}
+
+static void
+on_turn(uv_check_t *check)
+{
+	struct service *s = check->data;
+
+	if (s->options->once && !server_connections(s->server))
+		stop(s);
+	if (s->env.stopping && !accounts_in_flight(s->accounts) &&
+	    !logins_in_flight(s->logins))
+		uv_stop(&s->loop);
+}
+
+static void
+on_signal(uv_signal_t *handle, int number)
+{
+	struct service *s = handle->data;
+
+	if (number == SIGHUP) {
+		on_hangup(s);
+		return;
+	}
+	log_info("stopping on signal %d", number);
+	stop(s);
+}
+
+static void
+on_lifeline(uv_poll_t *poll, int status, int events)
+{
+	struct service *s = poll->data;
+	char ignored[256];
+	ssize_t n =
+	    status < 0 ? 0 : read(STDIN_FILENO, ignored, sizeof(ignored));
+
+	(void)events;
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	log_info("stopping: standard input has ended");
+	uv_poll_stop(poll);
+	stop(s);
+}
+
+static enum mt_status
+watch_lifeline(struct service *s, struct mt_error *err)
+{
+	s->lifeline.data = s;
+	if (uv_poll_init(&s->loop, &s->lifeline, STDIN_FILENO))
+		return mt_fail(err, MT_USAGE,
+		    "--lifeline needs a pipe or socket as standard input");
+	uv_poll_start(&s->lifeline, UV_READABLE | UV_DISCONNECT, on_lifeline);
+	return MT_OK;
+}
+
+static enum mt_status
+watch_ends(struct service *s, struct mt_error *err)
+{
+	for (size_t i = 0; i < SIGNALS; i++) {
+		uv_signal_init(&s->loop, &s->signal[i]);
+		s->signal[i].data = s;
+		uv_signal_start(&s->signal[i], on_signal, signals[i]);
+	}
+	uv_check_init(&s->loop, &s->check);
+	s->check.data = s;
+	uv_check_start(&s->check, on_turn);
+	return s->options->lifeline ? watch_lifeline(s, err) : MT_OK;
+}
+
+enum mt_status
+service_new(const struct options *options, const struct places *places,
+    struct secret_arena *arena, struct service **ret_service,
+    struct mt_error *err)
+{
+	struct service *s = calloc(1, sizeof(*s));
+	enum mt_status status;
+
+	if (!s)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	s->options = options;
+	s->places = places;
+	s->arena = arena;
+	uv_loop_init(&s->loop);
+	status = read_config(s, &s->config, err);
+	if (status == MT_OK)
+		status = open_store(s, err);
+	if (status == MT_OK)
+		status = watch_ends(s, err);
+	if (status == MT_OK)
+		status = open_accounts(s, err);
+	if (status == MT_OK)
+		status = open_server(s, err);
+	if (status != MT_OK) {
+		service_free(&s);
+		return status;
+	}
+	*ret_service = s;
+	return MT_OK;
+}
+
+void
+service_run(struct service *s)
+{
+	notify_ready();
+	uv_run(&s->loop, UV_RUN_DEFAULT);
+	accounts_flush(s->accounts);
+}
+
+static void
+close_handle(uv_handle_t *handle, void *context)
+{
+	(void)context;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+void
+service_free(struct service **service)
+{
+	struct service *s = *service;
+
+	if (!s)
+		return;
+	server_free(&s->server);
+	logins_free(&s->logins);
+	oauth_http_free(&s->http);
+	accounts_free(&s->accounts);
+	/* what is left is part of the service itself */
+	uv_walk(&s->loop, close_handle, NULL);
+	uv_run(&s->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&s->loop);
+	store_free(&s->store);
+	config_free(&s->config);
+	free(s);
+	*service = NULL;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+#include "status_report.h"
+
+#include "clock.h"
+
+#include "tokensock/token_wire.h"
+
+#include <json-c/json.h>
+
+/* One field; a NULL text stands for the number. */
+struct item {
+	const char *name;
+	const char *text;
+	long number;
+};
+
+#define ITEMS 10
+
+static void
+fill(const struct account *account, struct account_view *view,
+    char refreshed_at[CLOCK_TEXT_SIZE], struct item items[ITEMS])
+{
+	const struct account_settings *settings = account_settings_of(account);
+	const char *provider =
+	    settings->provider_name ? settings->provider_name : "generic";
+
+	account_view(account, view);
+	clock_format(view->refreshed_at, refreshed_at);
+	const struct item filled[ITEMS] = {
+	    {"account", settings->name, 0},
+	    {"state", account_state_word(view->state), 0},
+	    {"user", settings->user, 0},
+	    {"provider", provider, 0},
+	    {"serial", NULL, (long)view->serial},
+	    {"expires_in", NULL, view->expires_in_s},
+	    {"refreshed_at", refreshed_at, 0},
+	    {"next_attempt_s", NULL, view->next_attempt_s},
+	    {"text", view->text, 0},
+	    {"alarm", view->alarm, 0},
+	};
+	for (size_t i = 0; i < ITEMS; i++)
+		items[i] = filled[i];
+}
+
+void
+status_report_add(struct secret *frame, const struct account *account)
+{
+	char refreshed_at[CLOCK_TEXT_SIZE];
+	struct account_view view;
+	struct item items[ITEMS];
+
+	fill(account, &view, refreshed_at, items);
+	for (size_t i = 0; i < ITEMS; i++) {
+		if (items[i].text)
+			token_wire_add(frame, items[i].name, items[i].text);
+		else
+			token_wire_add_number(
+			    frame, items[i].name, items[i].number);
+	}
+}
+
+void
+status_report_add_json(struct secret *frame, const struct account *account)
+{
+	struct json_object *object = json_object_new_object();
+	char refreshed_at[CLOCK_TEXT_SIZE];
+	struct account_view view;
+	struct item items[ITEMS];
+
+	fill(account, &view, refreshed_at, items);
+	for (size_t i = 0; i < ITEMS; i++)
+		json_object_object_add(object, items[i].name,
+		    items[i].text ? json_object_new_string(items[i].text)
+				  : json_object_new_int64(items[i].number));
+	token_wire_add(frame, "json",
+	    json_object_to_json_string_ext(object,
+		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}
