@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define LAST_UID "agents/email/state/last_uid"
 
 static const char hello[] = "From: Ann <ann@example.org>\r\n"
 			    "To: bob@example.org\r\n"
@@ -24,7 +27,7 @@ static const char hello[] = "From: Ann <ann@example.org>\r\n"
 static void
 assert_last_uid(struct bench *b, const char *expected)
 {
-	char *text = scratch_read(b->workspace, "agents/email/state/last_uid");
+	char *text = scratch_read(b->workspace, LAST_UID);
 
 	assert_non_null(text);
 	assert_string_equal(text, expected);
@@ -49,10 +52,13 @@ new_mail_is_delivered_once(void **state)
 	assert_false(bench_has(b, "2/raw.eml"));
 	assert_last_uid(b, "2");
 
+	assert_int_equal(chmod(scratch_path(b->workspace, LAST_UID), 0600), 0);
 	bench_expect(b, "");
 	assert_int_equal(b->server.listed_from, 3);
 	bench_restart(b);
 	bench_expect(b, "");
+	/* nothing new, nothing written */
+	assert_int_equal(scratch_mode(b->workspace, LAST_UID), 0600);
 	fake_imap_add(&b->server, hello);
 	bench_expect(b, "3 ");
 	assert_int_equal(b->server.fetched, 3);
@@ -332,6 +338,19 @@ disturbed_workspace_stops_the_poll_and_loses_nothing(void **state)
 }
 
 static void
+trouble_with_the_disk_blames_no_message(void **state)
+{
+	struct bench *b = *state;
+
+	fake_imap_add(&b->server, hello);
+	fake_imap_add(&b->server, hello);
+	scratch_remove(b->workspace, ".tri-onyx");
+	assert_int_equal(bench_poll(b), MT_BAD_CONFIG);
+	bench_restart(b);
+	bench_expect(b, "1 2 "); /* suspects would come the other way round */
+}
+
+static void
 last_uid_that_cannot_be_kept_stops_no_mail(void **state)
 {
 	struct bench *b = *state;
@@ -373,6 +392,7 @@ main(void)
 	    CASE(moved_or_deleted_directory_does_not_come_back),
 	    CASE(report_has_no_control_characters),
 	    CASE(disturbed_workspace_stops_the_poll_and_loses_nothing),
+	    CASE(trouble_with_the_disk_blames_no_message),
 	    CASE(last_uid_that_cannot_be_kept_stops_no_mail),
 	};
 
