@@ -6,6 +6,7 @@
 #include "delivery/publish.h"
 #include "inbound/fetch.h"
 #include "inbound/inbound.h"
+#include "inbound/recover.h"
 #include "mail/imap_conn.h"
 #include "mail/smtp_conn.h"
 #include "mime/mime_client.h"
@@ -197,9 +198,13 @@ receive(struct operations *o, struct json_object *handles, struct mt_error *err)
 	    .notice = on_notice,
 	};
 	struct imap_conn *conn;
-	enum mt_status status = session_open_imap(
-	    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
+	enum mt_status status;
 
+	/* what a crash has cut short needs no server */
+	status = recover_all(&inbound, err);
+	if (status == MT_OK)
+		status = session_open_imap(
+		    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
 	if (status != MT_OK)
 		return status;
 	set_imap(o, conn);

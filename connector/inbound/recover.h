@@ -10,9 +10,9 @@
 #include "inbound/inbound.h"
 
 /*
- * Once at the start, before anything is polled: finishes the messages of all
- * mailboxes, and removes what is staged and in no record.  Of `in` it uses the
- * means and the callbacks only.
+ * While nothing is polled: finishes the messages of all mailboxes, and removes
+ * what is staged and in no record.  Of `in` it uses the means and the callbacks
+ * only.
  */
 enum mt_status recover_all(
     const struct inbound *in, struct mt_error *err) MT_MUST_CHECK;

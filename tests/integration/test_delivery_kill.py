@@ -15,10 +15,24 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from bed import BedTestCase
+from bed.connector import Connector
+from bed.helper import USER
+
 CHANGES = ("openat", "mkdir", "mkdirat", "write", "pwrite64", "ftruncate",
            "fchown", "fchmod", "fsync", "fdatasync", "rename", "renameat",
            "renameat2", "unlink", "unlinkat", "sendmsg", "exit_group")
 LONG = bool(os.environ.get("MAILTOKEN_LONG"))
+MESSAGES = (
+    b"From: a@example.test\nSubject: plain\n\nbody\n",
+    b"From: b@example.test\nSubject: attachments\nMIME-Version: 1.0\n"
+    b"Content-Type: multipart/mixed; boundary=b\n\n"
+    b"--b\n\nsee below\n"
+    b"--b\nContent-Type: application/pdf\n"
+    b"Content-Disposition: attachment; filename=one.pdf\n\none\n"
+    b"--b--\n",
+    b"Content-Type: multipart/mixed; boundary=never\n\ndefective\n",
+)
 
 
 class Delivery:
@@ -42,14 +56,24 @@ class Delivery:
     def inbox(self):
         return self.workspace / "agents/email/inbox"
 
+    def command(self):
+        """The arguments and the environment of one poll."""
+        program = Path(os.environ["MAILTOKEN_BUILD"], "tests/deliver_program")
+        return ([program, self.workspace, self.state, str(self.count)],
+                {"PATH": os.environ["PATH"]})
+
+    @staticmethod
+    def delivered(output):
+        """The handles that a poll says it delivered."""
+        return output.split()
+
     def run(self, *tracer):
-        """Recover and poll once; what was reported, and how it ended."""
-        done = subprocess.run(
-            [*tracer, _program(), self.workspace, self.state,
-             str(self.count)], cwd=self.dir, env={"PATH": os.environ["PATH"]},
+        """Recover and poll once."""
+        argv, env = self.command()
+        return subprocess.run(
+            [*tracer, *argv], cwd=self.dir, env=env, check=False,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=60, check=False)
-        return done
+            timeout=60)
 
     def kill_at(self, call, number):
         """Run until just before the given call; True if it came so far."""
@@ -94,22 +118,38 @@ class Delivery:
         wanted = [str(uid) for uid in range(1, self.count + 1)]
         found = sorted(d.name for d in self.inbox.iterdir())
         assert found == sorted(wanted), (self.dir, found)
-        assert len(set(done.stdout.split())) == len(done.stdout.split())
+        reported = self.delivered(done.stdout)
+        assert len(set(reported)) == len(reported), reported
         staged = self.workspace.glob(".tri-onyx/email-tmp/*/*")
         assert not list(staged), self.dir
         last_uid = self.workspace / "agents/email/state/last_uid"
         assert last_uid.read_text() == str(self.count), self.dir
         again = self.run()
-        assert (again.returncode, again.stdout) == (0, ""), again
+        assert again.returncode == 0, again
+        assert self.delivered(again.stdout) == [], again
 
 
-def _program():
-    return Path(os.environ["MAILTOKEN_BUILD"], "tests/deliver_program")
+class RealDelivery(Delivery):
+    """`mailtoken-connector poll --once` on a Dovecot with `count` messages."""
+
+    def __init__(self, count, bed, mail):
+        super().__init__(count)
+        connector = Connector(bed, mail, WORKSPACE_DIR=self.workspace,
+                              EMAIL_STATE_DIR=self.state)
+        self.env = {k: str(v) for k, v in connector.env.items()}
+        self.program = bed.program("mailtoken-connector")
+
+    def command(self):
+        return [self.program, "poll", "--once"], self.env
+
+    @staticmethod
+    def delivered(output):
+        return json.loads(output)["delivered"]
 
 
-def steps(count):
+def steps(delivery):
     """Each (call, n) before which an undisturbed delivery can be killed."""
-    with Delivery(count) as delivery:
+    with delivery:
         lines = delivery.trace()
     seen, found = dict.fromkeys(CHANGES, 0), []
     for line in lines:
@@ -122,50 +162,66 @@ def steps(count):
     return found
 
 
-def killed_once(count, step):
-    with Delivery(count) as delivery:
-        assert delivery.kill_at(*step), f"{step} was not reached"
+def killed(delivery, *steps_to_kill_at):
+    """How many of the steps were reached."""
+    with delivery:
+        reached = sum(delivery.kill_at(*step) for step in steps_to_kill_at)
         delivery.check_visible()
         delivery.finish()
+    return reached
 
 
-def killed_twice(count, first, second):
-    with Delivery(count) as delivery:
-        delivery.kill_at(*first)
-        delivery.kill_at(*second)
-        delivery.check_visible()
-        delivery.finish()
-
-
-def for_all(function, cases):
+def for_all(make, cases):
+    """killed() for each tuple of steps, with a new delivery from `make`."""
+    reached = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        jobs = {pool.submit(function, *case): case for case in cases}
+        jobs = {pool.submit(killed, make(), *case): case for case in cases}
         for job in concurrent.futures.as_completed(jobs):
             try:
-                job.result()
+                reached += job.result()
             except AssertionError as error:
                 raise AssertionError(f"killed at {jobs[job]}: {error}") \
                     from error
-    return len(jobs)
+    return reached
 
 
 class KilledDelivery(unittest.TestCase):
     def test_kill_at_any_step_loses_nothing_and_repeats_nothing(self):
-        count = 5 if LONG else 2
-        table = steps(count)
+        def make():
+            return Delivery(5 if LONG else 2)
+
+        table = steps(make())
         self.assertGreater(len(table), 80)
-        for_all(killed_once, [(count, step) for step in table])
+        killed_at = for_all(make, [(step,) for step in table])
+        self.assertEqual(killed_at, len(table))
 
     def test_kill_during_the_recovery_too(self):
         """Each first kill with a share of the second ones; each second one
         comes with some first one."""
-        table = steps(2)
-        stride = 7 if LONG else 101
-        cases = [(2, first, second)
-                 for i, first in enumerate(table)
-                 for j, second in enumerate(table)
-                 if (i + j) % stride == 0]
-        for_all(killed_twice, cases)
+        table = steps(Delivery(2))
+        stride = 7 if LONG else 199
+        for_all(lambda: Delivery(2), [
+            (first, second)
+            for i, first in enumerate(table)
+            for j, second in enumerate(table) if (i + j) % stride == 0])
+
+
+class KilledConnector(BedTestCase):
+    def test_kill_of_the_connector_loses_nothing_and_repeats_nothing(self):
+        mail = self.bed.dovecot()
+        for message in MESSAGES:
+            mail.deliver(USER, message)
+        flags = mail.flags()
+
+        def make():
+            return RealDelivery(len(MESSAGES), self.bed, mail)
+
+        table = steps(make())
+        self.assertGreater(len(table), 80)
+        table = table[::1 if LONG else 3]
+        killed_at = for_all(make, [(step,) for step in table])
+        self.assertGreater(killed_at, 0.9 * len(table))
+        self.assertEqual(mail.flags(), flags)   # nothing is marked as read
 
 
 class SyncedDelivery(unittest.TestCase):
