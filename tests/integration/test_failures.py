@@ -62,7 +62,7 @@ class FailuresTest(BedTestCase):
         connector = Connector(self.bed, self.mail, helper)
         result = connector.poll(rc=77)
         self.assertFalse(result.json["success"])
-        self.assertIn("401", result.err + result.out)
+        self.assertIn("invalid_token", result.err)
         self.assertEqual(len(self.refreshes()) - before, 1)
 
     def test_revoked_grant_stops_requests_until_a_new_login(self):
