@@ -169,29 +169,21 @@ login_cancel(struct login **login)
 
 /* ---- beginning ---- */
 
-/* Plain http to the loopback interface, with the account's spelling of it:
- * what the server has registered is compared letter by letter. */
+/* Plain http to the loopback interface.  It is used as it comes: the server
+ * compares it letter by letter with what is registered. */
 static enum mt_status
 take_redirect_uri(struct login *login, const char *uri, struct mt_error *err)
 {
-	const char *host =
-	    account_settings_of(login->account)->provider.redirect_host;
 	struct url url;
-	int len;
 
 	if (!url_parse(uri, &url) || url.tls || !url_is_loopback(&url) ||
 	    strchr(url.path, '?'))
 		return mt_fail(err, MT_BAD_INPUT,
 		    "redirect_uri must be http://127.0.0.1:PORT, with or "
 		    "without a path");
-	if (host)
-		len = snprintf(login->redirect_uri, REDIRECT_URI_MAX,
-		    "http://%s:%ld%s", host, url.port, url.path);
-	else
-		len =
-		    snprintf(login->redirect_uri, REDIRECT_URI_MAX, "%s", uri);
-	if (len >= REDIRECT_URI_MAX)
+	if (strlen(uri) >= REDIRECT_URI_MAX)
 		return mt_fail(err, MT_BAD_INPUT, "redirect_uri is too long");
+	memcpy(login->redirect_uri, uri, strlen(uri) + 1);
 	return MT_OK;
 }
 
@@ -409,7 +401,9 @@ read_redirect(const struct login *login, const char *redirect,
 	if (form_get(query, len, "code", ret_code) == FORM_FOUND &&
 	    ret_code->len)
 		return MT_OK;
-	return read_refusal(query, len, err);
+	status = read_refusal(query, len, err);
+	*ret_over = status != MT_BAD_INPUT;
+	return status;
 }
 
 /* ---- the exchange ---- */

@@ -30,8 +30,8 @@ void logins_forget_all(struct logins *logins);
 
 /*
  * Begins a login and ends the one before for the same account.  `redirect_uri`
- * must be plain http to the loopback interface; its host gives way to the
- * account's `redirect_host`.  *ret_url is the address to open.
+ * must be plain http to the loopback interface and is sent as it is; *ret_url
+ * is the address to open.
  */
 enum mt_status login_begin(struct logins *logins, struct account *account,
     const char *redirect_uri, struct login **ret_login, struct secret *ret_url,

@@ -14,7 +14,7 @@ struct item {
 	long number;
 };
 
-#define ITEMS 10
+#define ITEMS 11
 
 static void
 fill(const struct account *account, struct account_view *view,
@@ -23,6 +23,7 @@ fill(const struct account *account, struct account_view *view,
 	const struct account_settings *settings = account_settings_of(account);
 	const char *provider =
 	    settings->provider_name ? settings->provider_name : "generic";
+	const char *host = settings->provider.redirect_host;
 
 	account_view(account, view);
 	clock_format(view->refreshed_at, refreshed_at);
@@ -31,6 +32,7 @@ fill(const struct account *account, struct account_view *view,
 	    {"state", account_state_word(view->state), 0},
 	    {"user", settings->user, 0},
 	    {"provider", provider, 0},
+	    {"redirect_host", host ? host : "", 0},
 	    {"serial", NULL, (long)view->serial},
 	    {"expires_in", NULL, view->expires_in_s},
 	    {"refreshed_at", refreshed_at, 0},
