@@ -33,11 +33,7 @@ class TokenSocket:
         self.socket = sock or socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         if path:
-            try:
-                self.socket.connect(str(path))
-            except OSError:
-                self.socket.close()
-                raise
+            self.socket.connect(str(path))
         self._buffer = b""
 
     def __enter__(self):

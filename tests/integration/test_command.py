@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: ISC
 """The command `mailtoken`, with a helper that says what a test orders."""
+import base64
 import json
+import os
+import re
 import signal
 import socket
 import threading
 import unittest
 import urllib.parse
+from hashlib import sha256
 
 from bed import BedTestCase
+from bed.tokensock import Mailtokend, account, decode, encode
 
 OK = {"exists": ("ok", {"account": "work"}),
       "status": ("ok", {"state": "ok", "user": "anna@example.test",
@@ -20,17 +25,6 @@ OK = {"exists": ("ok", {"account": "work"}),
 # What a reply means to scripts.
 EXIT_CODES = {"later": 75, "login": 77, "admin": 77, "config": 78,
               "none": 67, "bad": 65}
-
-
-def escape(value):
-    for char, escaped in ("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"):
-        value = value.replace(char, escaped)
-    return value
-
-
-def unescape(value):
-    return (value.replace(r"\\", "\0").replace(r"\t", "\t")
-            .replace(r"\n", "\n").replace("\0", "\\"))
 
 
 class ScriptedHelper:
@@ -81,20 +75,16 @@ class ScriptedHelper:
                 pass
 
     def _answer(self, line):
-        version, verb, *rest = line.rstrip("\n").split("\t")
-        assert version == "1", line
-        fields = {name: unescape(value) for name, value in
-                  (part.split("=", 1) for part in rest)}
-        self.requests.append((verb, fields))
-        reply = self.replies.get(verb, ("bad", {"text": "not ordered"}))
+        request = decode(line.rstrip("\n"))
+        self.requests.append((request.status, dict(request)))
+        reply = self.replies.get(request.status,
+                                 ("bad", {"text": "not ordered"}))
         if callable(reply):
-            reply = reply(fields)
+            reply = reply(request)
         if reply is None or isinstance(reply, bytes):
             return reply
         status, fields = reply
-        return "\t".join(["1", status] + [
-            f"{name}={escape(value)}" for name, value in fields.items()]
-        ).encode() + b"\n"
+        return encode(status, **fields)
 
 
 class CommandTestCase(BedTestCase):
@@ -186,10 +176,10 @@ class AnswerTest(CommandTestCase):
         helper = self.helper(
             get=("login", {"text": "the grant was revoked"}))
         result = self.command("get", "work", helper=helper)
-        self.assertFails(result, 77, "run: mailtoken login work\n$")
+        self.assertFails(result, 77, "; run 'mailtoken login work'\n$")
         helper = self.helper(exists=("none", {"text": "no such account"}))
         result = self.command("get", "work", helper=helper)
-        self.assertFails(result, 67, "run: mailtoken status\n$")
+        self.assertFails(result, 67, "; 'mailtoken status' shows")
 
     def test_text_of_an_error_cannot_drive_the_terminal(self):
         helper = self.helper(get=("later", {"text": "a\x1b[2J\nb\tc"}))
@@ -339,8 +329,8 @@ class HelperDownTest(CommandTestCase):
 class Login:
     """A running `mailtoken login`, and what a browser does with it."""
 
-    def __init__(self, test, *args, **options):
-        self.process = test.start("login", *args, **options)
+    def __init__(self, test, *args, before=(), **options):
+        self.process = test.start(*before, "login", *args, **options)
         self.url = self.process.wait_output(
             r"^http.*\n", stream="stdout").group().rstrip("\n")
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.url).query)
@@ -415,11 +405,13 @@ class ScriptedLoginTest(CommandTestCase):
     def test_redirect_uri_is_spelled_as_registered(self):
         for args, status, uri in (
                 ((), {"redirect_host": "localhost"}, "http://localhost:{}"),
-                ((), {}, "http://localhost:{}"),
+                ((), {}, "http://127.0.0.1:{}/"),
+                ((), {"redirect_host": ""}, "http://127.0.0.1:{}/"),
                 ((), {"redirect_host": "127.0.0.1"}, "http://127.0.0.1:{}/"),
                 (("--redirect-host", "localhost"),
                  {"redirect_host": "127.0.0.1"}, "http://localhost:{}"),
-                (("--redirect-host", "127.0.0.1"), {},
+                (("--redirect-host", "127.0.0.1"),
+                 {"redirect_host": "localhost"},
                  "http://127.0.0.1:{}/")):
             with self.subTest(args=args, status=status):
                 login = self.login(*args, status=("ok", status))
@@ -478,6 +470,325 @@ class ScriptedLoginTest(CommandTestCase):
         env["BROWSER"] = "/nowhere/browser"
         login = Login(self, "work", helper=self.asked, env=env)
         self.assertIn("open this address", login.process.stderr_text())
+
+
+ALICE = "alice@example.test"
+
+
+class RealHelperTestCase(CommandTestCase):
+    """The real helper, with an OAuth2 server that rotates."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.oidc = cls.bed.oidc()
+
+    def setUp(self):
+        self.oidc.release()
+        self.oidc.clear_log()
+
+    def configure(self, **settings):
+        """A settings file with the account `work`; its helper, not started."""
+        state = self.bed.subdir("state")
+        section = account(self.oidc, "work", ALICE, issuer=self.oidc.issuer,
+                          **settings)
+        return Mailtokend(self.bed, f"state_dir = {state}\n{section}",
+                          start=False, state=state)
+
+    def daemon(self, **settings):
+        """Start a helper; what runs next asks it."""
+        daemon = self.configure(**settings).start()
+        self.env = {"MAILTOKEN_SOCKET": daemon.socket}
+        self.addCleanup(daemon.process.stop)
+        return daemon
+
+    def ask(self, *args, **options):
+        return self.command(*args, env=self.env, **options)
+
+    def login(self, *args, **options):
+        return Login(self, "work", *args, env=self.env, **options)
+
+    def log_in(self):
+        login = self.login()
+        self.oidc.login(login.url)
+        self.assertEqual(login.process.wait(), 0, login.process.tail())
+
+    def assertLoggedIn(self, login):
+        self.assertEqual(login.process.wait(), 0, login.process.tail())
+        self.assertRegex(login.process.stderr_text(),
+                         rf"(?m)^mailtoken: work: logged in as {ALICE}$")
+        token = self.ask("get", "work").check().out
+        self.assertRegex(token, r"^\S+\n$")
+        self.assertTrue(self.active(token.strip()))
+
+    def active(self, token):
+        status, reply = self.oidc.request(
+            "introspection", {"token": token},
+            ("mailserver", "introspect-secret"))
+        self.assertEqual(status, 200)
+        return reply["active"]
+
+
+class LoginTest(RealHelperTestCase):
+    def test_login_through_the_listener(self):
+        for host, address in (("127.0.0.1", "127.0.0.1"),
+                              ("localhost", "127.0.0.1"),
+                              ("localhost", "::1")):
+            with self.subTest(host=host, address=address):
+                self.daemon(redirect_host=host)
+                login = self.login()
+                final = self.oidc.walk(login.url)
+                self.assertTrue(final.startswith(f"http://{host}:"), final)
+                target = final.removeprefix(f"http://{host}:{login.port}")
+                head, body = login.get("/" + target.removeprefix("/"),
+                                       address)
+                self.assertRegex(head, "^HTTP/1.1 200 ")
+                self.assertIn("You are logged in", body)
+                self.assertIn(ALICE, body)
+                self.assertNotIn("code", body)
+                self.assertLoggedIn(login)
+                # The port is closed, once and for all.
+                with self.assertRaises(ConnectionRefusedError):
+                    login.connect(address)
+
+    def test_page_shows_its_style_and_nothing_else(self):
+        self.daemon()
+        login = self.login()
+        head, body = login.get("/")
+        self.assertIn("Waiting for the login", body)
+        style = re.search("<style>(.*)</style>", body, re.S).group(1)
+        digest = base64.b64encode(sha256(style.encode()).digest()).decode()
+        self.assertIn(f"style-src 'sha256-{digest}'", head)
+        self.assertEqual(re.findall(r'(?:src|href)="([^"]*)"', body),
+                         ["data:,"])
+
+    def test_login_by_paste(self):
+        self.daemon()
+        login = self.login(stdin=True)
+        login.process.send(self.oidc.walk(login.url) + "\n")
+        self.assertLoggedIn(login)
+
+    def test_last_line_needs_no_line_end(self):
+        self.daemon()
+        login = self.login(stdin=True)
+        login.process.send(f"<{self.oidc.walk(login.url)}> ")
+        login.process.close_stdin()
+        self.assertLoggedIn(login)
+
+    def test_wrong_paste_is_explained_and_may_be_repeated(self):
+        self.daemon()
+        login = self.login(stdin=True)
+        final = self.oidc.walk(login.url)
+        for line, text in (("hello", "not a whole address"),
+                           (login.url, "neither code= nor error="),
+                           (final.replace("state=", "state=x"),
+                            "still waiting for the login")):
+            login.process.send(line + "\n")
+            login.process.wait_output(text)
+        login.process.send("\n\n" + final + "\n")
+        self.assertLoggedIn(login)
+
+    def test_paste_on_a_terminal(self):
+        self.daemon()
+        master, terminal = os.openpty()
+        with open(master, "rb+", buffering=0) as keyboard:
+            with open(terminal, "rb") as stdin:
+                login = self.login(stdin=stdin)
+            keyboard.write(self.oidc.walk(login.url).encode() + b"\n")
+            self.assertLoggedIn(login)
+
+    def test_end_of_input_ends_pasting_alone(self):
+        self.daemon()
+        login = self.login(stdin=True)
+        login.process.close_stdin()
+        self.oidc.login(login.url)
+        self.assertLoggedIn(login)
+
+    def test_denied_consent_is_told_everywhere(self):
+        self.daemon()
+        login = self.login()
+        _, body = self.oidc.login(login.url, deny=True)
+        self.assertIn("The login was refused", body)
+        self.assertEqual(login.process.wait(), 77)
+        self.assertRegex(login.process.stderr_text(),
+                         "access_denied.*run 'mailtoken login work'\n$")
+        self.assertEqual(self.oidc.log(), [])
+        self.assertFails(self.ask("get", "work"), 77,
+                         "run 'mailtoken login work'")
+
+    def test_forged_answers_are_refused_and_the_real_one_works(self):
+        self.daemon()
+        login = self.login()
+        final = self.oidc.walk(login.url)
+        own = urllib.parse.urlencode({"state": login.state,
+                                      "iss": self.oidc.issuer})
+        for target in ("/?code=forged&state=forged", "/?code=forged",
+                       "/?error=access_denied&state=forged",
+                       "/?error=access_denied",
+                       "/?code=forged&state=" + login.state[:-1],
+                       f"/?code=&{own}", f"/?code=a&code=b&{own}"):
+            with self.subTest(target=target):
+                head, body = login.get(target)
+                self.assertRegex(head, "^HTTP/1.1 400 ")
+                self.assertIn("not the answer to the login", body)
+        self.assertEqual(self.oidc.log(), [], "a forged code was sent on")
+        login.get("/?" + final.partition("?")[2])
+        self.assertLoggedIn(login)
+
+    def test_newer_login_ends_the_older(self):
+        self.daemon()
+        older, newer = self.login(), self.login()
+        _, body = self.oidc.login(older.url)
+        self.assertIn("The login failed", body)
+        self.assertEqual(older.process.wait(), 77)
+        self.assertRegex(older.process.stderr_text(), "ended by another")
+        self.oidc.login(newer.url)
+        self.assertLoggedIn(newer)
+
+    def test_noise_neither_ends_nor_delays_the_login(self):
+        self.daemon()
+        login = self.login()
+        self.assertRegex(login.get("/favicon.ico")[0], "^HTTP/1.1 404 ")
+        self.assertRegex(login.get("/", "::1")[0], "^HTTP/1.1 200 ")
+        held = [login.send("GET /?code=slow&sta"),
+                login.send(b"\x16\x03\x01\x02\x00"),
+                login.send("GET /favicon.ico HTTP/1.1\r\n\r\n" * 9),
+                login.send("POST /?code=a HTTP/1.1\r\n"
+                           "Content-Length: 99999\r\n\r\n"),
+                login.send("GET / HTTP/1.1\r\nX: " + "x" * 9000)]
+        held += [login.connect() for _ in range(40)]
+        login.connect("::1").close()
+        self.oidc.login(login.url)
+        self.assertLoggedIn(login)
+        for peer in held:
+            peer.close()
+
+    def test_unused_code_of_a_stopped_server_is_a_failure(self):
+        self.daemon()
+        login = self.login()
+        final = self.oidc.walk(login.url)
+        self.oidc.fault(endpoint="token", status=503, times=9)
+        _, body = login.get("/?" + final.partition("?")[2])
+        self.assertIn("The login failed", body)
+        self.assertEqual(login.process.wait(), 75)
+
+
+class EmitTest(RealHelperTestCase):
+    def test_emitted_token_is_private_and_not_stored(self):
+        self.daemon()
+        path = self.home / "refresh-token"
+        login = self.login("--emit", path)
+        self.assertEqual(path.stat().st_size, 0)
+        self.oidc.login(login.url)
+        self.assertEqual(login.process.wait(), 0, login.process.tail())
+        self.assertEqual(path.stat().st_mode & 0o7777, 0o600)
+        status, reply = self.oidc.refresh(path.read_text().strip())
+        self.assertEqual(status, 200, reply)
+        self.assertFails(self.ask("get", "work"), 77)
+
+    def test_existing_file_is_never_touched(self):
+        self.daemon()
+        path, link = self.home / "mine", self.home / "link"
+        path.write_text("mine")
+        link.symlink_to(self.home / "elsewhere")
+        for name in path, link:
+            self.assertFails(self.ask("login", "work", "--emit", name), 65,
+                             "exists already")
+        self.assertEqual(path.read_text(), "mine")
+        self.assertFalse((self.home / "elsewhere").exists())
+
+    def test_failed_login_leaves_no_file(self):
+        self.daemon()
+        path = self.home / "nothing"
+        login = self.login("--emit", path)
+        self.oidc.login(login.url, deny=True)
+        self.assertEqual(login.process.wait(), 77)
+        self.assertFalse(path.exists())
+
+
+class PrivateHelperTest(RealHelperTestCase):
+    def once(self, daemon, *args):
+        """Run it where no helper listens, with that one's settings."""
+        return self.command("--config", daemon.config_file, *args)
+
+    def test_login_and_get_without_a_daemon(self):
+        daemon = self.configure()
+        self.assertFails(self.once(daemon, "get", "work"), 77)
+        login = Login(self, "work", before=("--config", daemon.config_file))
+        self.oidc.login(login.url)
+        self.assertEqual(login.process.wait(), 0, login.process.tail())
+        token = self.once(daemon, "get", "work").check().out
+        self.assertTrue(self.active(token.strip()))
+        status = self.once(daemon, "status").check().out
+        self.assertRegex(status, rf"(?m)^work +ok +{ALICE} ")
+
+    def test_store_of_a_running_helper_is_75(self):
+        daemon = self.daemon()
+        result = self.once(daemon, "get", "work")
+        self.assertEqual((result.rc, result.out), (75, ""), result)
+        self.assertRegex(result.err, "another token helper holds the store")
+
+    def test_broken_settings_are_78(self):
+        daemon = self.configure(nonsense="1")
+        result = self.once(daemon, "get", "work")
+        self.assertEqual((result.rc, result.out), (78, ""), result)
+        self.assertRegex(result.err, "mailtoken.conf:\\d+: ")
+
+
+class AccountTest(RealHelperTestCase):
+    def test_get_without_a_login_prints_nothing(self):
+        self.daemon()
+        self.assertFails(self.ask("get", "work"), 77,
+                         "run 'mailtoken login work'")
+        self.assertFails(self.ask("get", "nobody"), 67)
+        self.assertFails(self.ask("refresh", "work"), 77)
+
+    def test_get_must_be_permitted(self):
+        self.daemon(permit="git-credential")
+        self.log_in()
+        self.assertFails(self.ask("get", "work"), 78, "'permit = get'")
+
+    def test_refresh_reject_and_status(self):
+        self.daemon()
+        self.log_in()
+        first = self.ask("get", "work").check().out
+        self.assertEqual(self.ask("get", "work").check().out, first)
+        self.assertRegex(self.ask("refresh", "work").check().out,
+                         "^work: new access token, number .*expires in ")
+        second = self.ask("get", "work").check().out
+        self.assertNotEqual(second, first)
+        self.assertRegex(self.ask("reject", "work").check().out, "rejected")
+        third = self.ask("get", "work").check().out
+        self.assertNotEqual(third, second)
+        self.assertTrue(self.active(third.strip()))
+        self.ask("reject", "work", "--serial", "1").check()
+        self.assertEqual(self.ask("get", "work").check().out, third)
+        self.assertRegex(self.ask("status").check().out,
+                         rf"(?m)^work +ok +{ALICE} +\d+ ")
+        shown = self.ask("status", "work", "--json").check().out
+        self.assertNotIn(third.strip(), shown)
+        self.assertEqual(json.loads(shown)[0]["state"], "ok")
+
+    def test_failed_refresh_prints_nothing_on_standard_output(self):
+        self.daemon()
+        self.log_in()
+        self.oidc.fault(endpoint="token", status=503, times=99)
+        self.assertFails(self.ask("refresh", "work"), 75)
+        self.ask("reject", "work").check()
+        self.assertFails(self.ask("get", "work", "--wait", "2"), 75)
+        self.oidc.release()
+        self.oidc.revoke()
+        self.assertFails(self.ask("refresh", "work"), 77,
+                         "run 'mailtoken login work'")
+        self.assertFails(self.ask("get", "work"), 77)
+        self.assertRegex(self.ask("status").check().out,
+                         "(?m)^work +needs-login .*\n    error: ")
+        self.log_in()
+        self.ask("get", "work").check()
+
+    def test_stopped_helper_is_69(self):
+        self.daemon().stop()
+        self.assertFails(self.ask("get", "work"), 69)
 
 
 if __name__ == "__main__":

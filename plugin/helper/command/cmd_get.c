@@ -61,7 +61,7 @@ is_one_word(const struct secret *token)
 
 	while (*c > ' ' && *c < 0x7f)
 		c++;
-	return *c == '\0' && token->len > 0;
+	return *c == '\0';
 }
 
 static enum mt_status

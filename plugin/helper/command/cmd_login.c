@@ -83,7 +83,7 @@ find_redirect_host(struct invocation *in, const struct login_options *options,
 			return status;
 		host = token_wire_get(&reply, "redirect_host");
 	}
-	snprintf(ret_host, size, "%s", host && *host ? host : "localhost");
+	snprintf(ret_host, size, "%s", host && *host ? host : "127.0.0.1");
 	return status;
 }
 

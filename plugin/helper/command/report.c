@@ -8,17 +8,17 @@
 static bool
 names_a_command(const char *text)
 {
-	return strstr(text, "run: ") || strstr(text, "mailtoken login");
+	return strstr(text, "run 'mailtoken ") != NULL;
 }
 
 static void
 add_advice(struct buf *out, enum mt_status status, const char *account)
 {
 	if (status == MT_NEEDS_LOGIN && account)
-		buf_add_format(out, "; run: mailtoken login %s", account);
+		buf_add_format(out, "; run 'mailtoken login %s'", account);
 	else if (status == MT_NO_ACCOUNT)
-		buf_add_text(out, "; to see those that you may use, run: "
-				  "mailtoken status");
+		buf_add_text(
+		    out, "; 'mailtoken status' shows those that there are");
 }
 
 void

@@ -198,6 +198,7 @@ endless_header_is_cut_off(void **state)
 	assert_int_equal(
 	    send(fd, filler, sizeof(filler), 0), (ssize_t)sizeof(filler));
 	serve_until_closed(listener, fd, start, sizeof(start));
+	assert_memory_equal(start, "HTTP/1.1 400 ", 13);
 	listener_free(&listener);
 }
 
@@ -225,21 +226,27 @@ request_in_pieces_among_idle_clients_is_served(void **state)
 }
 
 static void
-oldest_makes_room_for_the_real_one(void **state)
+oldest_makes_room_and_the_real_one_stays(void **state)
 {
 	struct listener *listener = open_listener();
-	int idle[3 * LISTENER_CONNECTIONS], fd;
+	int idle[2 * LISTENER_CONNECTIONS], fd = -1;
 
 	(void)state;
-	for (size_t i = 0; i < 3 * LISTENER_CONNECTIONS; i++) {
+	for (size_t i = 0; i < 2 * LISTENER_CONNECTIONS; i++) {
+		/* the real one comes in the middle and speaks last */
+		if (i == 3 * LISTENER_CONNECTIONS / 2) {
+			fd = connect_to(listener, AF_INET);
+			assert_null(serve_once(listener, 10000));
+		}
 		idle[i] = connect_to(listener, i % 2 ? AF_INET : AF_INET6);
 		assert_null(serve_once(listener, 10000));
 	}
-	fd = connect_and_send(listener, AF_INET, ANSWER);
+	assert_int_equal(
+	    send(fd, ANSWER, strlen(ANSWER), 0), (ssize_t)strlen(ANSWER));
 	serve_until_answer(listener);
 	listener_answer(listener, LOGIN_PAGE_DONE, NULL);
 	close(fd);
-	for (size_t i = 0; i < 3 * LISTENER_CONNECTIONS; i++)
+	for (size_t i = 0; i < 2 * LISTENER_CONNECTIONS; i++)
 		close(idle[i]);
 	listener_free(&listener);
 }
@@ -330,7 +337,7 @@ main(void)
 	    cmocka_unit_test(noise_is_answered_and_closed),
 	    cmocka_unit_test(endless_header_is_cut_off),
 	    cmocka_unit_test(request_in_pieces_among_idle_clients_is_served),
-	    cmocka_unit_test(oldest_makes_room_for_the_real_one),
+	    cmocka_unit_test(oldest_makes_room_and_the_real_one_stays),
 	    cmocka_unit_test(forged_answer_leaves_the_listener_open),
 	    cmocka_unit_test(slow_client_has_a_deadline),
 	    cmocka_unit_test(taken_port_is_refused),

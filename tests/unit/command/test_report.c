@@ -14,13 +14,13 @@ error_says_what_to_do_next(void **state)
 		const char *line;
 	} cases[] = {
 	    {{MT_NEEDS_LOGIN, "the grant was revoked"}, "work",
-		"work: the grant was revoked; run: mailtoken login work"},
+		"work: the grant was revoked; run 'mailtoken login work'"},
 	    {{MT_NEEDS_LOGIN,
-		 "work has no login yet, run: mailtoken login work"},
-		"work", "work has no login yet, run: mailtoken login work"},
+		 "run 'mailtoken login work': nobody has logged in yet"},
+		"work", "run 'mailtoken login work': nobody has logged in yet"},
 	    {{MT_NO_ACCOUNT, "no such account"}, "work",
-		"work: no such account; to see those that you may use, run: "
-		"mailtoken status"},
+		"work: no such account; 'mailtoken status' shows those that "
+		"there are"},
 	    {{MT_RETRY_LATER, "the token endpoint does not answer."}, "work",
 		"work: the token endpoint does not answer"},
 	    {{MT_USAGE, "which command?"}, NULL, "which command?"},
