@@ -234,11 +234,11 @@ fail_refused(const struct oauth_exchange *exchange, struct mt_error *err)
 
 	return mt_fail(err, MT_REFUSED,
 	    "account %s: %s refused the access token for %s (status %s%s%s); "
-	    "%s",
+	    "%s; if it goes on, check the account's user and scope",
 	    exchange->answer.account, exchange->host, exchange->user,
 	    why->status[0] ? why->status : "not given",
 	    why->scope[0] ? ", scope " : "", why->scope,
-	    exchange->reported ? "the next attempt gets a new one"
+	    exchange->reported ? "the token helper will get a new one"
 			       : "the token helper could not be told");
 }
 

@@ -2,6 +2,7 @@
 #include "oauth_message.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define AUTH_LINE_MAX 512

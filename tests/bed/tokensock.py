@@ -33,7 +33,11 @@ class TokenSocket:
         self.socket = sock or socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         if path:
-            self.socket.connect(str(path))
+            try:
+                self.socket.connect(str(path))
+            except OSError:
+                self.socket.close()
+                raise
         self._buffer = b""
 
     def __enter__(self):

@@ -2,71 +2,15 @@
 """libmailtoken.so in real mail programs: mbsync, imtest, smtptest, Postfix."""
 import os
 import re
-import socket
-import threading
+import tempfile
 import unittest
-from pathlib import Path
 
 from bed import Bed, BedTestCase
+from bed.tokensock import Mailtokend, account
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
 CYRUS = "/usr/lib/cyrus/bin"
 MECHANISMS = "XOAUTH2", "OAUTHBEARER"
-
-
-class TokenServer:
-    """Stands for mailtokend."""
-
-    def __init__(self, bed, path, tokens, reply=None):
-        self.path, self.tokens, self.reply = path, tokens, reply
-        self.requests, self.rejected = [], []
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(path))
-        path.chmod(0o666)
-        self._socket.listen()
-        bed.on_exit(self.stop)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def stop(self):
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._socket.close()
-        self.path.unlink(missing_ok=True)
-
-    def _accept(self):
-        while True:
-            try:
-                peer, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(peer,),
-                             daemon=True).start()
-
-    def _serve(self, peer):
-        with peer, peer.makefile("r", newline="\n") as lines:
-            for line in lines:
-                _, verb, *fields = line.rstrip("\n").split("\t")
-                fields = dict(f.split("=", 1) for f in fields)
-                self.requests.append((verb, fields))
-                peer.sendall(("1\t" + self._answer(verb, fields) + "\n")
-                             .encode())
-
-    def _answer(self, verb, fields):
-        if verb == "reject":
-            self.rejected.append(fields["serial"])
-            return "ok"
-        user = fields.get("user", ALICE)
-        if user not in self.tokens:
-            return f"none\ttext=no account for {user}"
-        if verb == "exists":
-            return "ok\taccount=work"
-        if self.reply:
-            return self.reply
-        serial = len(self.rejected) + 1
-        return (f"ok\taccount=work\tuser={user}\tserial={serial}"
-                f"\texpires_in=900\ttoken={self.tokens[user]()}")
 
 
 class ModuleTest(BedTestCase):
@@ -79,19 +23,46 @@ class ModuleTest(BedTestCase):
                                    mechanisms="plain login xoauth2 oauthbearer")
         cls.mail.deliver(ALICE, b"Subject: for alice\n\nhi\n")
 
-    def mint(self, user=ALICE, **options):
-        return self.oidc.mint(user, **options)["access_token"]
+    def setUp(self):
+        self.oidc.release()
+        self.oidc.clear_log()
 
-    def helper(self, path=None, tokens=None, reply=None):
-        return TokenServer(
-            self.bed, path or self.bed.subdir("run") / "socket",
-            tokens or {ALICE: self.mint}, reply)
+    def helper(self, user=ALICE, logged_in=True, jail=None,
+               imap_host="localhost"):
+        """A mailtokend with one account, which Postfix may use too.
+
+        With `jail`, a chroot, it listens there as well.
+        """
+        helper = Mailtokend(self.bed, account(
+            self.oidc, user=user, imap_host=imap_host, smtp_host="localhost",
+            allow="uid:postfix"), start=False)
+        if jail:
+            socket = jail / "run/mailtoken/socket"
+            socket.parent.mkdir(parents=True)
+            helper.start("--socket", socket)
+            socket.chmod(0o666)
+        else:
+            helper.start()
+        self.addCleanup(lambda: helper.process and helper.stop())
+        if logged_in:
+            self.seed(helper, self.oidc.mint(user)["refresh_token"])
+        return helper
+
+    def seed(self, helper, refresh_token):
+        with tempfile.TemporaryFile(dir=self.bed.dir) as f:
+            f.write(refresh_token.encode())
+            f.seek(0)
+            helper.call("seed", fd=f.fileno(), account="alice").expect()
+
+    def refreshes(self):
+        return [entry for entry in self.oidc.log()
+                if entry["form"].get("grant_type") == "refresh_token"]
 
     def env(self, helper=None, extra=("plain", "login")):
         env = {"SASL_PATH": self.bed.sasl_path(extra=extra),
                "HOME": self.bed.dir, "USER": "somebody"}
         if helper:
-            env["MAILTOKEN_SOCKET"] = helper.path
+            env["MAILTOKEN_SOCKET"] = helper.socket
         return env
 
     def logins(self, mail=None):
@@ -144,9 +115,8 @@ class ModuleTest(BedTestCase):
                                mechanisms=mechanism)
         # of all that the server offers, passwords among them
         self.check_fetched(self.env(helper), "OAUTHBEARER")
-        self.assertEqual({fields.get("host") for _, fields in helper.requests},
-                         {"localhost"})
-        self.assertEqual(helper.rejected, [])
+        # one token served them all
+        self.assertEqual(len(self.refreshes()), 1)
 
     def test_mbsync_fetches_without_initial_response(self):
         mail = self.bed.dovecot(oidc=self.oidc, imap_capability="IMAP4rev1")
@@ -161,10 +131,19 @@ class ModuleTest(BedTestCase):
                                password="alice-pw", mechanisms="PLAIN LOGIN")
 
     def test_mbsync_without_account_goes_on_to_its_password(self):
-        helper = self.helper(tokens={BOB: self.mint})
+        helper = self.helper(imap_host="elsewhere.example")
         for mechanisms in None, "XOAUTH2 LOGIN":
             self.check_fetched(self.env(helper), "PLAIN",  # as Dovecot says
                                password="alice-pw", mechanisms=mechanisms)
+
+    def test_mbsync_with_a_password_beside_a_token_must_name_it(self):
+        helper = self.helper(BOB)   # at the same server
+        result, _ = self.mbsync(self.env(helper), password="alice-pw")
+        self.assertIn(f"no account for imap at localhost as {ALICE}",
+                      result.err)
+        self.assertIn("exclude XOAUTH2 and OAUTHBEARER", result.err)
+        self.check_fetched(self.env(helper), "PLAIN",
+                           password="alice-pw", mechanisms="PLAIN LOGIN")
 
     def test_mbsync_does_not_fall_back_when_the_helper_is_down(self):
         helper = self.helper()
@@ -173,23 +152,28 @@ class ModuleTest(BedTestCase):
         result, messages = self.mbsync(self.env(helper), password="alice-pw")
         self.assertNotEqual(result.rc, 0)
         self.assertEqual(messages, [])
-        self.assertIn(f"cannot reach the token helper at {helper.path}",
+        self.assertIn(f"cannot reach the token helper at {helper.socket}",
                       result.err)
         self.assertEqual(self.attempts(), before)
 
     def test_mbsync_reports_a_refused_token_and_the_next_run_works(self):
-        dead = self.mint(ttl=600)
-        self.oidc.expire(ALICE)
         for mechanism in MECHANISMS:
-            tokens = [dead, self.mint()]
-            helper = self.helper(tokens={
-                ALICE: lambda: tokens[len(helper.rejected)]})
+            helper = self.helper()
+            self.check_fetched(self.env(helper), mechanism,
+                               mechanisms=mechanism)
+            self.oidc.expire(ALICE)     # which the helper cannot know
+            before = len(self.refreshes())
             result, messages = self.mbsync(self.env(helper), mechanism)
             self.assertEqual((result.rc, messages), (1, []))
             self.assertIn("AUTHENTICATIONFAILED", result.err)
-            self.assertEqual(helper.rejected, ["1"])
             self.check_fetched(self.env(helper), mechanism,
                                mechanisms=mechanism)
+            self.assertEqual(len(self.refreshes()), before + 1)
+
+    def test_mbsync_prints_what_to_do_when_nobody_is_logged_in(self):
+        result, _ = self.mbsync(self.env(self.helper(logged_in=False)))
+        self.assertEqual(result.rc, 1)
+        self.assertIn("mailtoken: run 'mailtoken login alice'", result.err)
 
     # -- Cyrus' test programs ----------------------------------------------
 
@@ -234,12 +218,18 @@ class ModuleTest(BedTestCase):
         """(Postfix, helper), in a chroot that has nothing but the socket."""
         postfix = self.postfix(socket="/run/mailtoken/socket",
                                mechanism=mechanism)
-        run = postfix.spool / "run/mailtoken"
-        run.mkdir(parents=True)
-        return postfix, self.helper(run / "socket", **options)
+        self.addCleanup(postfix.stop)
+        return postfix, self.helper(jail=postfix.spool, **options)
 
     def send(self, postfix):
         postfix.submit(ALICE, "z@dest.test", b"Subject: pf\r\n\r\nhi\r\n")
+
+    def check_deferred(self, postfix, text, code):
+        """A message waits, and the log says why in the module's words."""
+        self.send(postfix)
+        postfix.wait_log("warning: SASL authentication failure: "
+                         f"mailtoken: {text}")
+        postfix.wait_log(f"status=deferred .*{re.escape(code)}")
 
     def test_postfix_in_its_chroot_sends_with_a_token_of_4_kb(self):
         self.oidc.config(at_size=4096)
@@ -251,75 +241,68 @@ class ModuleTest(BedTestCase):
             postfix.wait_log("status=sent")
             self.assertEqual(len(self.sink.messages()), before + 1)
             self.assertEqual(self.logins()[-1], mechanism)
-            self.assertEqual(helper.requests[0][1],
-                             {"service": "smtp", "host": "localhost",
-                              "user": ALICE})
-            postfix.stop()
 
     def test_postfix_with_a_password_is_untouched(self):
         postfix = self.postfix()
+        self.addCleanup(postfix.stop)
         self.send(postfix)
         postfix.wait_log("status=sent")
         self.assertNotIn("mailtoken", postfix.log_text())
         self.assertIn(self.logins()[-1], ("PLAIN", "LOGIN"))
-        postfix.stop()
 
-    def test_postfix_says_what_to_do(self):
+    def test_postfix_says_who_has_to_do_what(self):
+        denied = '{"error": "access_denied"}'
+        unknown = '{"error": "invalid_client"}'
         cases = [
-            ("login\ttext=account work: expired; run: mailtoken login work",
-             "passphrase expired, has to be reset"),
-            ("later\ttext=the provider is busy\tretry_s=60",
+            (503, "{}", "account alice: ",
              "remote authentication server unavailable"),
-            ("admin\ttext=consent is missing", "authorization failure"),
-            ("config\ttext=work.conf:3: x",
+            (400, denied, "account alice: .*policy refuses",
+             "authorization failure"),
+            (401, unknown, "account alice: .*client_id",
              "error when parsing configuration file"),
         ]
-        for reply, code in cases:
-            postfix, _ = self.postfix_in_jail(reply=reply)
-            self.send(postfix)
-            text = re.search("text=([^\t]*)", reply).group(1)
-            postfix.wait_log("warning: SASL authentication failure: "
-                             f"mailtoken: {re.escape(text)}")
-            postfix.wait_log(f"status=deferred .*{re.escape(code)}")
-            postfix.stop()
+        for status, body, text, code in cases:
+            self.oidc.fault(times=100, status=status, body=body)
+            postfix, _ = self.postfix_in_jail()
+            self.check_deferred(postfix, text, code)
+            self.oidc.release()
 
-    def test_postfix_without_account_defers_unless_told_to_use_a_password(
-            self):
-        postfix, _ = self.postfix_in_jail(tokens={BOB: self.mint})
-        self.send(postfix)
-        postfix.wait_log("mailtoken: no account for smtp at localhost as "
-                         f"{ALICE}: .*exclude XOAUTH2 and OAUTHBEARER")
-        postfix.wait_log("status=deferred .*no mechanism available")
-        postfix.stop()
-        # as libmailtoken(7) has it
-        postfix, helper = self.postfix_in_jail(
-            "!xoauth2, !oauthbearer, static:rest")
-        self.send(postfix)
-        postfix.wait_log("status=sent")
-        self.assertEqual(helper.requests, [])
-        postfix.stop()
+    def test_postfix_says_how_to_log_in(self):
+        postfix, _ = self.postfix_in_jail(logged_in=False)
+        self.check_deferred(
+            postfix, "run 'mailtoken login alice'",
+            "passphrase expired, has to be reset")
 
     def test_postfix_without_helper_defers(self):
         postfix, helper = self.postfix_in_jail()
         helper.stop()
+        self.check_deferred(
+            postfix,
+            "cannot reach the token helper at /run/mailtoken/socket",
+            "remote authentication server unavailable")
+
+    def test_postfix_without_account_defers_unless_told_to_use_a_password(
+            self):
+        postfix, _ = self.postfix_in_jail(user=BOB)
+        self.check_deferred(
+            postfix, f"no account for smtp at localhost as {ALICE}: "
+            ".*exclude XOAUTH2 and OAUTHBEARER", "no mechanism available")
+        # as libmailtoken(7) has it
+        postfix, _ = self.postfix_in_jail(
+            "!xoauth2, !oauthbearer, static:rest", user=BOB)
         self.send(postfix)
-        postfix.wait_log("cannot reach the token helper at "
-                         "/run/mailtoken/socket")
-        postfix.wait_log("status=deferred .*server unavailable")
+        postfix.wait_log("status=sent")
 
     def test_postfix_logs_the_answer_of_the_server_and_not_the_token(self):
-        dead = self.mint()
+        postfix, helper = self.postfix_in_jail()
+        answer = helper.call("get", account="alice").expect()
         self.oidc.expire(ALICE)
-        tokens = [dead, self.mint()]
-        postfix, helper = self.postfix_in_jail(tokens={
-            ALICE: lambda: tokens[len(helper.rejected)]})
         self.send(postfix)
         postfix.wait_log("status=deferred .*535 5.7.8")
-        self.assertEqual(helper.rejected, ["1"])
+        self.assertNotIn(answer["token"], postfix.log_text())
         self.send(postfix)      # with a new token
         postfix.wait_log("status=sent")
-        self.assertNotIn(dead, postfix.log_text())
-        postfix.stop()
+        self.assertEqual(len(self.refreshes()), 2)
 
 
 class ModuleFileTest(unittest.TestCase):

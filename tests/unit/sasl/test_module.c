@@ -359,7 +359,7 @@ refused_token_is_reported_and_acknowledged_before_the_failure(void **state)
 		assert_detail(p, "account work");
 		assert_detail(p, "mail.example");
 		assert_detail(p, "status 401, scope mail.read");
-		assert_detail(p, "the next attempt gets a new one");
+		assert_detail(p, "the token helper will get a new one");
 	}
 }
 
