@@ -13,10 +13,11 @@
 
 #define LINE_MAX_BYTES 2048
 
-/* Set once by log_init, read-only afterwards. */
+/* Set by main before the first thread, read-only afterwards. */
 static struct {
 	const char *program;
 	bool verbose;
+	bool errors_only;
 	bool priorities; /* standard error goes to the journal */
 } logger = {.program = "mailtoken"};
 
@@ -28,12 +29,20 @@ log_init(const char *program, bool verbose)
 	logger.priorities = getenv("JOURNAL_STREAM") != NULL;
 }
 
+void
+log_errors_only(void)
+{
+	logger.errors_only = true;
+}
+
 static void
 write_line(int priority, const char *format, va_list args)
 {
 	char text[LINE_MAX_BYTES];
 	struct buf line = BUF_INIT(LINE_MAX_BYTES + 128);
 
+	if (logger.errors_only && priority > LOG_ERR)
+		return;
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		return;
 	if (logger.priorities)

@@ -16,6 +16,10 @@
  * `verbose` switches log_debug on. */
 void log_init(const char *program, bool verbose);
 
+/* From now on errors only: for a program that another one runs for its user,
+ * to whom it reports in its own way. */
+void log_errors_only(void);
+
 void log_error(const char *format, ...) MT_PRINTF(1, 2);
 void log_warning(const char *format, ...) MT_PRINTF(1, 2);
 void log_info(const char *format, ...) MT_PRINTF(1, 2);

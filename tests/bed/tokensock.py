@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The token socket (docs/protocol.md) from Python, and a daemon behind it."""
 import array
-import os
 import signal
 import socket
 from pathlib import Path
@@ -36,7 +35,7 @@ class TokenSocket:
             try:
                 self.socket.connect(str(path))
             except OSError:
-                self.socket.close()
+                self.close()
                 raise
         self._buffer = b""
 
@@ -134,8 +133,8 @@ class Mailtokend:
         return self
 
     def _listens(self):
-        if self.process.popen.poll() is not None:
-            raise AssertionError(f"mailtokend ended\n{self.log()}")
+        if self.process.rc is not None:
+            raise AssertionError(self.process.tail())
         try:
             self.connect().close()
         except OSError:
@@ -144,21 +143,20 @@ class Mailtokend:
 
     def stop(self):
         """An orderly end; returns the exit status."""
-        self.process.popen.send_signal(signal.SIGTERM)
+        self.process.signal(signal.SIGTERM)
         rc = self.process.wait(40)
         self.process = None
         return rc
 
     def kill(self):
         """End it at once, as a crash would."""
-        os.kill(self.process.popen.pid, signal.SIGKILL)
-        self.process.popen.wait()
+        self.process.kill()
         self.process = None
 
     def reload(self):
         """Have it read its settings again, and wait until it has."""
         seen = self.log().count("settings ")
-        self.process.popen.send_signal(signal.SIGHUP)
+        self.process.signal(signal.SIGHUP)
         self.bed.wait_until(lambda: self.log().count("settings ") > seen,
                             what="the settings to be read again")
 

@@ -92,6 +92,8 @@ main(int argc, char **argv)
 	enum mt_status status = options_parse(&options, argc, argv, &err);
 
 	log_init("mailtokend", options.verbose);
+	if (options.once && !options.verbose)
+		log_errors_only();
 	if (status == MT_OK && options.help) {
 		fputs(options_usage, stdout);
 		return mt_exit_code(MT_OK);

@@ -22,6 +22,7 @@
 #define FILES_KEPT 64
 #define ACCEPTS_AT_ONCE 64
 #define BACKLOG 1024
+#define TEMP_MARK '~' /* behind the path while a socket is being made */
 
 struct listener {
 	LIST_ENTRY(listener) link;
@@ -300,7 +301,7 @@ somebody_listens(const struct sockaddr_un *address)
 }
 
 static enum mt_status
-make_way(const struct sockaddr_un *address, struct mt_error *err)
+check_place(const struct sockaddr_un *address, struct mt_error *err)
 {
 	struct stat st;
 
@@ -312,9 +313,6 @@ make_way(const struct sockaddr_un *address, struct mt_error *err)
 	if (somebody_listens(address))
 		return mt_fail(err, MT_RETRY_LATER,
 		    "another token helper listens on %s", address->sun_path);
-	if (unlink(address->sun_path))
-		return mt_fail_errno(err, MT_BAD_CONFIG, errno,
-		    "cannot remove %s", address->sun_path);
 	return MT_OK;
 }
 
@@ -346,9 +344,28 @@ bind_closed(int fd, const struct sockaddr_un *address, gid_t group)
 	return 0;
 }
 
+/* The socket appears under its name when it listens already: who finds it can
+ * connect.  One that was there is replaced. */
+static int
+listen_at(int fd, const struct sockaddr_un *address, gid_t group)
+{
+	struct sockaddr_un temp = *address;
+
+	temp.sun_path[strlen(temp.sun_path)] = TEMP_MARK;
+	unlink(temp.sun_path);
+	if (bind_closed(fd, &temp, group) || listen(fd, BACKLOG) ||
+	    rename(temp.sun_path, address->sun_path)) {
+		int error = errno;
+		unlink(temp.sun_path);
+		errno = error;
+		return -1;
+	}
+	return 0;
+}
+
 static enum mt_status
-listen_at(struct server *server, const struct sockaddr_un *address, gid_t group,
-    struct mt_error *err)
+open_listener(struct server *server, const struct sockaddr_un *address,
+    gid_t group, struct mt_error *err)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	enum mt_status status;
@@ -356,7 +373,7 @@ listen_at(struct server *server, const struct sockaddr_un *address, gid_t group,
 	if (fd < 0)
 		return mt_fail_errno(
 		    err, MT_RETRY_LATER, errno, "cannot make a socket");
-	if (bind_closed(fd, address, group) || listen(fd, BACKLOG))
+	if (listen_at(fd, address, group))
 		status = mt_fail_errno(err, MT_BAD_CONFIG, errno,
 		    "cannot listen on %s", address->sun_path);
 	else
@@ -373,15 +390,15 @@ server_listen(
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	enum mt_status status;
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (strlen(path) + 1 >= sizeof(address.sun_path))
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "socket path longer than %zu bytes: %s",
-		    sizeof(address.sun_path) - 1, path);
+		    sizeof(address.sun_path) - 2, path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	status = make_directory(path, group != (gid_t)-1, err);
 	if (status == MT_OK)
-		status = make_way(&address, err);
+		status = check_place(&address, err);
 	if (status == MT_OK)
-		status = listen_at(server, &address, group, err);
+		status = open_listener(server, &address, group, err);
 	return status;
 }
