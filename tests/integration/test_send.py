@@ -435,11 +435,18 @@ class FailingServerTest(SendTestCase):
         self.assertEqual(sender.wait(), 0)
         self.assertEqual(json.loads(sender.stdout_text())["state"], "sent")
 
-    def test_server_that_says_goodbye_is_left_alone(self):
-        self.server.at = {"mail": lambda conn: "421 4.3.2 shutting down"}
-        reply = self.send(deadline_ms=2000)
-        self.assertEqual(reply["state"], "queued")
-        self.assertIn("4.3.2", reply["detail"])
+    def test_server_that_says_goodbye_is_called_again(self):
+        self.send(deadline_ms=0)
+        self.send(deadline_ms=0)
+        replies = ["421 4.3.2 shutting down"]
+
+        def goodbye(_conn):
+            return replies.pop() if replies else None
+
+        self.server.at = {"mail": goodbye}
+        self.assertIn("4.3.2", self.work())
+        self.assertEqual(self.states(), ["queued", "sent"])
+        self.assertEqual(self.server.count(), 2)
 
     def test_server_that_is_away_costs_no_attempt(self):
         reply = self.send(port=self.bed.port(), deadline_ms=2000)
@@ -592,6 +599,83 @@ class NothingQueuedTest(SendTestCase):
                 self.assertEqual(reply["state"], "not_queued")
                 self.assertIn("TRI_ONYX_EMAIL_FROM", reply["detail"])
         self.assertEqual(self.entries(), [])
+
+
+
+class ProgramTest(BedTestCase):
+    """mailtoken-connector send, set up by its environment."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.sink = cls.bed.sink()
+        cls.dovecot = cls.bed.dovecot(sink=cls.sink)
+        cls.sasl_path = cls.bed.sasl_path(["plain", "scram"])
+
+    def setUp(self):
+        self.state = self.bed.subdir("state")
+        self.state.chmod(0o700)
+
+    def connector(self, *args, input="", **env):
+        env = {"SASL_PATH": self.sasl_path,
+               "TRI_ONYX_WORKSPACE_DIR": self.bed.subdir("work"),
+               "TRI_ONYX_EMAIL_STATE_DIR": self.state,
+               "TRI_ONYX_TLS_CA_FILE": self.dovecot.ca,
+               "TRI_ONYX_IMAP_HOST": self.dovecot.host,
+               "TRI_ONYX_IMAP_PORT": self.dovecot.imaps_port,
+               "TRI_ONYX_IMAP_USERNAME": ALICE,
+               "TRI_ONYX_IMAP_PASSWORD": PASSWORD,
+               "TRI_ONYX_SMTP_PORT": self.dovecot.submission_port} | env
+        return self.bed.run(
+            [self.bed.program("mailtoken-connector"), *args], env, input)
+
+    def send(self, path, draft=DRAFT, rc=0, **env):
+        result = self.connector("send", path, input=json.dumps(draft), **env)
+        result.check(rc)
+        line, = result.out.splitlines()
+        return json.loads(line), result.err
+
+    def test_draft_from_a_file_and_from_standard_input(self):
+        draft = self.bed.subdir("drafts") / "a.json"
+        draft.write_text(json.dumps(DRAFT))
+        for path in (draft, "-"):
+            with self.subTest(path=path):
+                before = len(self.sink.messages())
+                reply, log = self.send(path)
+                self.assertEqual(reply["state"], "sent")
+                self.assertIn("Email sent to bob@example.test", log)
+                message = parse(self.sink.messages()[before])
+                self.assertEqual(message["message-id"], reply["message_id"])
+
+    def test_author_can_differ_from_the_login(self):
+        before = len(self.sink.messages())
+        self.send("-", TRI_ONYX_EMAIL_FROM="Team A <team@other.test>")
+        arrived = self.sink.messages()[before]
+        self.assertEqual(arrived.mail_from, "team@other.test")
+        self.assertEqual(parse(arrived)["from"], "Team A <team@other.test>")
+
+    def test_exit_codes(self):
+        reply, _ = self.send("/nowhere", rc=65)
+        self.assertEqual(reply["detail"], "cannot read draft: :enoent")
+        reply, _ = self.send("-", DRAFT | {"to": ""}, rc=65)
+        self.assertEqual(reply["detail"], "empty required field: to")
+        self.assertEqual(
+            self.connector("send", "-", TRI_ONYX_IMAP_HOST="").rc, 78)
+        self.sink.fail(550, "5.1.1 nobody", at="rcpt", times=1)
+        reply, log = self.send("-", rc=1)
+        self.assertEqual(reply["state"], "refused")
+        self.assertIn("5.1.1", log)
+
+    def test_wrong_password_leaves_it_for_the_next_poll(self):
+        before = len(self.sink.messages())
+        reply, log = self.send("-", TRI_ONYX_IMAP_PASSWORD="wrong")
+        self.assertEqual(reply["state"], "queued")
+        self.assertIn("535", reply["detail"])
+        self.assertRegex(log, f"{reply['message_id']} stays queued.*535")
+        result = self.connector("poll", "--once").check()
+        self.assertIn("Email sent to bob@example.test", result.err)
+        message, = self.sink.messages()[before:]
+        self.assertEqual(parse(message)["message-id"], reply["message_id"])
 
 
 if __name__ == "__main__":
