@@ -326,6 +326,10 @@ operations_send(struct operations *o, const char *path,
 	struct buf json = BUF_INIT(8192);
 	enum mt_status status = send_draft(&settings, path, &sent, err);
 
+	if (sent.state == SEND_QUEUED)
+		log_warning("Email %s stays queued for `run` or the next "
+			    "`send`: %s",
+		    sent.message_id, sent.detail);
 	send_add_json(&json, &sent);
 	*ret_report = json_tokener_parse(buf_text(&json));
 	buf_done(&json);
