@@ -220,7 +220,13 @@ static enum mt_status
 prepare_smtp(void *context, struct deadline deadline, struct mt_error *err)
 {
 	struct operations *o = context;
+	bool aborted;
 
+	pthread_mutex_lock(&o->lock);
+	aborted = o->aborted;
+	pthread_mutex_unlock(&o->lock);
+	if (aborted)
+		return mt_fail(err, MT_RETRY_LATER, "the connector is ending");
 	return session_prepare(&o->session, deadline, err);
 }
 

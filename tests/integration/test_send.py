@@ -7,6 +7,7 @@ import email.policy
 import email.utils
 import json
 import re
+import signal
 import sqlite3
 import threading
 import time
@@ -279,9 +280,10 @@ class Submission:
     reply that it returns, if any, is sent instead of the usual one.
     """
 
-    def __init__(self, bed):
+    def __init__(self, bed, implicit_tls=True):
         self.at, self.received, self.accepted = {}, [], []
-        self._server = bed.scripted_server(self._script, bed.tls.cert())
+        self._server = bed.scripted_server(self._script, bed.tls.cert(),
+                                           implicit_tls)
         self.port = self._server.port
 
     def count(self):
@@ -298,7 +300,10 @@ class Submission:
         while True:
             verb = conn.readline()[:4].upper()
             if verb == "EHLO":
-                conn.send("250-test\r\n250 AUTH PLAIN\r\n")
+                conn.send("250-test\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n")
+            elif verb == "STAR":
+                conn.send("220 go on\r\n")
+                conn.starttls()
             elif verb == "AUTH":
                 self._answer(conn, "auth", "235 2.7.0 ok")
             elif verb in ("MAIL", "RCPT"):
@@ -616,18 +621,21 @@ class ProgramTest(BedTestCase):
         self.state = self.bed.subdir("state")
         self.state.chmod(0o700)
 
+    def environment(self, **env):
+        return {"SASL_PATH": self.sasl_path,
+                "TRI_ONYX_WORKSPACE_DIR": self.bed.subdir("work"),
+                "TRI_ONYX_EMAIL_STATE_DIR": self.state,
+                "TRI_ONYX_TLS_CA_FILE": self.dovecot.ca,
+                "TRI_ONYX_IMAP_HOST": self.dovecot.host,
+                "TRI_ONYX_IMAP_PORT": self.dovecot.imaps_port,
+                "TRI_ONYX_IMAP_USERNAME": ALICE,
+                "TRI_ONYX_IMAP_PASSWORD": PASSWORD,
+                "TRI_ONYX_SMTP_PORT": self.dovecot.submission_port} | env
+
     def connector(self, *args, input="", **env):
-        env = {"SASL_PATH": self.sasl_path,
-               "TRI_ONYX_WORKSPACE_DIR": self.bed.subdir("work"),
-               "TRI_ONYX_EMAIL_STATE_DIR": self.state,
-               "TRI_ONYX_TLS_CA_FILE": self.dovecot.ca,
-               "TRI_ONYX_IMAP_HOST": self.dovecot.host,
-               "TRI_ONYX_IMAP_PORT": self.dovecot.imaps_port,
-               "TRI_ONYX_IMAP_USERNAME": ALICE,
-               "TRI_ONYX_IMAP_PASSWORD": PASSWORD,
-               "TRI_ONYX_SMTP_PORT": self.dovecot.submission_port} | env
         return self.bed.run(
-            [self.bed.program("mailtoken-connector"), *args], env, input)
+            [self.bed.program("mailtoken-connector"), *args],
+            self.environment(**env), input)
 
     def send(self, path, draft=DRAFT, rc=0, **env):
         result = self.connector("send", path, input=json.dumps(draft), **env)
@@ -676,6 +684,20 @@ class ProgramTest(BedTestCase):
         self.assertIn("Email sent to bob@example.test", result.err)
         message, = self.sink.messages()[before:]
         self.assertEqual(parse(message)["message-id"], reply["message_id"])
+
+    def test_service_ends_soon_whatever_the_server_does(self):
+        for _ in range(2):
+            self.send("-", TRI_ONYX_IMAP_PASSWORD="wrong")
+        server, held = Submission(self.bed, implicit_tls=False), Hold()
+        server.at = {"mail": held}
+        service = self.bed.spawn(
+            [self.bed.program("mailtoken-connector"), "run"],
+            self.environment(TRI_ONYX_SMTP_PORT=server.port))
+        held.wait()
+        service.signal(signal.SIGTERM)
+        self.assertEqual(service.wait(), 0)
+        held.release()
+        self.assertEqual((server.count(), server.received), (1, []))
 
 
 if __name__ == "__main__":
