@@ -15,7 +15,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PARSE_MS 120000
+/* What a message may take, both attempts together: so much, and more for a
+ * large one. */
+#define PARSE_MS 20000
+#define PARSE_BYTES_PER_MS 1024
+
+/* After so long, what is ready is published before the rest is prepared: a
+ * message that stalls the worker holds up no earlier one. */
+#define SHARE_MS 5000
+
 #define REPORT_TEXT_MAX 500           /* bytes of From and Subject */
 #define JSON_MAX (128u * 1024 * 1024) /* beyond what mime_limits allow */
 
@@ -50,7 +58,7 @@ batch_done(struct batch *b)
 	close_raw(b);
 	for (size_t i = 0; i < begun; i++) {
 		struct batch_message *m = &b->messages[i];
-		if (b->staged && i < b->count)
+		if (m->recorded)
 			publish_stage_close(&m->stage);
 		else
 			publish_stage_discard(b->in->publisher, &m->stage);
@@ -249,6 +257,7 @@ static enum mt_status
 parse(const struct batch *b, const struct batch_message *m,
     struct mime_message *ret_mime, struct mt_error *err)
 {
+	int64_t time_ms = PARSE_MS + (int64_t)(m->bytes / PARSE_BYTES_PER_MS);
 	enum mt_status status;
 	int raw =
 	    openat(m->stage.fd, raw_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -257,7 +266,7 @@ parse(const struct batch *b, const struct batch_message *m,
 		return mt_fail_errno(err, MT_RETRY_LATER, errno,
 		    "cannot read %s in the workspace", raw_name);
 	status = mime_client_parse(b->in->mime, raw, m->stage.fd,
-	    &mime_limits_default, ret_mime, deadline_in_ms(PARSE_MS), err);
+	    &mime_limits_default, ret_mime, deadline_in_ms(time_ms), err);
 	close(raw);
 	return status;
 }
@@ -306,28 +315,51 @@ record_of(const struct batch *b, const struct batch_message *m)
 	};
 }
 
-static enum mt_status
-record_staged(struct batch *b, struct mt_error *err)
-{
-	struct inbound_message records[WORKLIST_BATCH_MAX];
-	enum mt_status status = publish_sync_staging(b->in->publisher, err);
+/* Messages [begin, end) of a batch, which take steps 3 to 6 together. */
+struct share {
+	size_t begin;
+	size_t end;
+};
 
-	if (status != MT_OK)
-		return status;
-	for (size_t i = 0; i < b->count; i++)
-		records[i] = record_of(b, &b->messages[i]);
-	status = inbound_state_stage(
-	    b->in->state, b->mailbox->id, records, b->count, err);
-	b->staged = status == MT_OK;
+/* Step 2, and 3 for what is in the directories. */
+static enum mt_status
+prepare_share(struct batch *b, struct share *share, struct mt_error *err)
+{
+	struct deadline soon = deadline_in_ms(SHARE_MS);
+	enum mt_status status = MT_OK;
+
+	while (share->end < b->count && status == MT_OK) {
+		status = prepare(b, &b->messages[share->end++], err);
+		if (deadline_passed(soon))
+			break;
+	}
 	return status;
 }
 
 static enum mt_status
-publish(struct batch *b, struct mt_error *err)
+record_staged(struct batch *b, struct share share, struct mt_error *err)
+{
+	struct inbound_message records[WORKLIST_BATCH_MAX];
+	size_t count = 0;
+	enum mt_status status = publish_sync_staging(b->in->publisher, err);
+
+	if (status != MT_OK)
+		return status;
+	for (size_t i = share.begin; i < share.end; i++)
+		records[count++] = record_of(b, &b->messages[i]);
+	status = inbound_state_stage(
+	    b->in->state, b->mailbox->id, records, count, err);
+	for (size_t i = share.begin; i < share.end; i++)
+		b->messages[i].recorded = status == MT_OK;
+	return status;
+}
+
+static enum mt_status
+publish(struct batch *b, struct share share, struct mt_error *err)
 {
 	enum mt_status status = MT_OK;
 
-	for (size_t i = 0; i < b->count && status == MT_OK; i++) {
+	for (size_t i = share.begin; i < share.end && status == MT_OK; i++) {
 		struct inbound_staged_message m = {
 		    .mailbox_id = b->mailbox->id,
 		    .uidvalidity = b->mailbox->uidvalidity,
@@ -344,15 +376,43 @@ publish(struct batch *b, struct mt_error *err)
 	return status;
 }
 
+/* The cursor stops below what of the batch is still to come. */
+static uint32_t
+cursor_after(const struct batch *b, struct share share, uint32_t cursor)
+{
+	if (share.end == b->count || b->messages[share.end].uid > cursor)
+		return cursor;
+	return b->messages[share.end].uid - 1;
+}
+
 static enum mt_status
-finish(struct batch *b, uint32_t cursor, struct mt_error *err)
+finish(
+    struct batch *b, struct share share, uint32_t cursor, struct mt_error *err)
 {
 	uint32_t uids[WORKLIST_BATCH_MAX];
+	size_t count = 0;
 
-	for (size_t i = 0; i < b->count; i++)
-		uids[i] = b->messages[i].uid;
-	return inbound_state_finish(
-	    b->in->state, b->mailbox->id, uids, b->count, cursor, err);
+	for (size_t i = share.begin; i < share.end; i++)
+		uids[count++] = b->messages[i].uid;
+	return inbound_state_finish(b->in->state, b->mailbox->id, uids, count,
+	    cursor_after(b, share, cursor), err);
+}
+
+static enum mt_status
+deliver_share(
+    struct batch *b, struct share share, uint32_t cursor, struct mt_error *err)
+{
+	enum mt_status status = record_staged(b, share, err);
+
+	if (status == MT_OK)
+		status = publish(b, share, err);
+	if (status == MT_OK)
+		status = finish(b, share, cursor, err);
+	for (size_t i = share.begin; i < share.end && status == MT_OK; i++) {
+		struct inbound_message record = record_of(b, &b->messages[i]);
+		placing_report(b->in, &record, b->messages[i].handle);
+	}
+	return status;
 }
 
 static int
@@ -366,21 +426,16 @@ compare_uids(const void *a, const void *b)
 enum mt_status
 batch_deliver(struct batch *b, uint32_t cursor, struct mt_error *err)
 {
+	struct share share = {0, 0};
 	enum mt_status status = MT_OK;
 
 	/* in the order of the mailbox, whatever the server's */
 	qsort(b->messages, b->count, sizeof(*b->messages), compare_uids);
-	for (size_t i = 0; i < b->count && status == MT_OK; i++)
-		status = prepare(b, &b->messages[i], err);
-	if (status == MT_OK)
-		status = record_staged(b, err);
-	if (status == MT_OK)
-		status = publish(b, err);
-	if (status == MT_OK)
-		status = finish(b, cursor, err);
-	for (size_t i = 0; i < b->count && status == MT_OK; i++) {
-		struct inbound_message record = record_of(b, &b->messages[i]);
-		placing_report(b->in, &record, b->messages[i].handle);
+	while (share.end < b->count && status == MT_OK) {
+		share.begin = share.end;
+		status = prepare_share(b, &share, err);
+		if (status == MT_OK)
+			status = deliver_share(b, share, cursor, err);
 	}
 	return status;
 }

@@ -31,6 +31,7 @@ struct batch_message {
 	uint32_t uid;
 	uint64_t bytes; /* as received, or as announced */
 	bool received;  /* false: larger than allowed, raw.eml is not there */
+	bool recorded;  /* the state knows of it */
 	struct publish_stage stage;
 	char handle[INBOUND_HANDLE_MAX];
 	char *sender; /* for the report; owned */
@@ -43,7 +44,6 @@ struct batch {
 	const struct publish_folder *folder;
 	struct batch_message messages[WORKLIST_BATCH_MAX];
 	size_t count;
-	bool staged; /* the state knows of them */
 
 	int raw_fd; /* of the message that is coming in */
 

@@ -19,9 +19,8 @@
 #define MIN_BYTES_PER_MS 32
 #define BATCH_BYTES (4u * 1024 * 1024)
 
-/* imap_conn's own limit, somewhat above ours: only so can we tell that it was
- * the size, and of which message. */
-#define LIMIT_SLACK (1024u * 1024)
+/* Servers may be somewhat wrong about sizes. */
+#define SIZE_SLACK (1024u * 1024)
 
 struct poll {
 	const struct inbound *in;
@@ -142,6 +141,15 @@ list_new(struct poll *p, struct mt_error *err)
 	return status;
 }
 
+/* What imap_conn may take for a message.  One that is alone may have any size:
+ * then we see for ourselves that it is too large, and whose it is. */
+static size_t
+size_limit(const struct inbound *in, size_t wanted)
+{
+	return (wanted == 1 ? (size_t)in->max_message_bytes : BATCH_BYTES) +
+	       SIZE_SLACK;
+}
+
 /* Step 1 of a batch, for all of its messages that are not too large. */
 static enum mt_status
 receive(struct poll *p, struct batch *batch, struct work *const *work,
@@ -164,8 +172,8 @@ receive(struct poll *p, struct batch *batch, struct work *const *work,
 	}
 	if (status != MT_OK || !wanted)
 		return status;
-	return imap_conn_fetch(p->conn, uids, wanted,
-	    p->in->max_message_bytes + LIMIT_SLACK, &sink,
+	return imap_conn_fetch(p->conn, uids, wanted, size_limit(p->in, wanted),
+	    &sink,
 	    deadline_in_ms(COMMAND_MS + (int64_t)(bytes / MIN_BYTES_PER_MS)),
 	    err);
 }
