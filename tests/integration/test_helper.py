@@ -76,6 +76,21 @@ def as_user(uid, groups, function):
     return text
 
 
+def written_memory(pid):
+    """name of mapping -> contents, of all that the process can write."""
+    found = {}
+    with open(f"/proc/{pid}/maps") as maps, \
+            open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            place, rights, *rest = line.split()
+            start, end = (int(text, 16) for text in place.split("-"))
+            if rights.startswith("rw"):
+                memory.seek(start)
+                found[rest[3] if len(rest) > 3 else place] = \
+                    memory.read(end - start)
+    return found
+
+
 def passed(text):
     """A descriptor of an unnamed file that holds `text`."""
     file = tempfile.TemporaryFile()
@@ -813,6 +828,37 @@ class AccessTest(HelperTestCase):
                 text = f.read()
             for secret in secrets - {None}:
                 self.assertNotIn(secret.encode(), text, place)
+
+    def test_memory_holds_a_secret_once_and_no_longer_than_needed(self):
+        program = self.bed.program("mailtokend")
+        if b"__asan_init" in program.read_bytes():
+            return  # a sanitizer's heap keeps what was released
+        file = self.bed.subdir("secret") / "secret"
+        file.write_text("desktop-secret-value")
+        file.chmod(0o600)
+        for tls in False, True:
+            oidc = self.bed.oidc(tls=tls)
+            self.addCleanup(oidc.stop)
+            helper = Mailtokend(self.bed, account(
+                oidc, client_id="desktop-secret", client_secret_file=file))
+            helper.login(oidc, "alice").expect()
+            self.refresh(helper).expect()
+            self.refresh(helper).expect()
+            token = self.get(helper)["token"]
+            forms = [entry["form"] for entry in oidc.log()]
+            record = json.loads((helper.state / "alice.token").read_text())
+            gone = {form.get(name) for form in forms for name in
+                    ("code", "code_verifier", "refresh_token")} - {None}
+            gone.add(record["refresh_token"])
+            self.assertEqual(len(gone), 5)
+            memory = written_memory(helper.process.pid)
+            for secret in gone:
+                for place, text in memory.items():
+                    self.assertNotIn(secret.encode(), text, place)
+            for kept in token, "desktop-secret-value":
+                self.assertEqual(sum(text.count(kept.encode())
+                                     for text in memory.values()), 1)
+            helper.process.stop()
 
     def test_store_is_closed_to_others(self):
         helper = self.logged_in()

@@ -104,7 +104,9 @@ account_settle_failure(struct account *a, enum failure_class class,
 					    : refresh_pause_s(++a->failures);
 
 	if (pause < retry_after_s)
-		pause = retry_after_s;
+		pause = retry_after_s < REFRESH_RETRY_AFTER_MAX_S
+			    ? retry_after_s
+			    : REFRESH_RETRY_AFTER_MAX_S;
 	a->state = states[class];
 	a->next_attempt_ms = class == FAILURE_CONFIG
 				 ? NEVER_MS
@@ -458,4 +460,8 @@ account_flush(struct account *a)
 {
 	if (a->unsaved)
 		account_save_again(a);
+	if (a->unsaved)
+		log_error("account=%s: its refresh token is lost, it could not "
+			  "be saved: %s",
+		    a->settings->name, a->save_text);
 }

@@ -25,11 +25,21 @@ struct reader {
 	struct account_settings *account; /* of the section, or NULL */
 };
 
+static enum mt_status
+check_line(const char *value, struct mt_error *err)
+{
+	for (; *value; value++)
+		if ((unsigned char)*value < ' ' || *value == 0x7f)
+			return mt_fail(err, MT_BAD_CONFIG,
+			    "the value holds a control character");
+	return MT_OK;
+}
+
 static const struct setting account_settings[] = {
     {"provider", offsetof(struct account_settings, provider_name),
 	provider_check_name},
-    {"user", offsetof(struct account_settings, user), NULL},
-    {"client_id", offsetof(struct account_settings, client_id), NULL},
+    {"user", offsetof(struct account_settings, user), check_line},
+    {"client_id", offsetof(struct account_settings, client_id), check_line},
     {"client_secret_file",
 	offsetof(struct account_settings, client_secret_file), NULL},
     {"ca_file", offsetof(struct account_settings, ca_file), NULL},

@@ -10,9 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The libraries must find these, too. */
+#define EVERYBODYS __attribute__((visibility("default")))
+
 void __libc_free(void *block);
 
-void
+EVERYBODYS void
 free(void *block)
 {
 	if (block)
@@ -21,7 +24,7 @@ free(void *block)
 }
 
 /* The C library's own would leave a copy behind when it moves a block. */
-void *
+EVERYBODYS void *
 realloc(void *block, size_t size)
 {
 	size_t old = block ? malloc_usable_size(block) : 0;

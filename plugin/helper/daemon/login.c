@@ -148,12 +148,6 @@ login_id(const struct login *login)
 	return secret_expose(&login->id);
 }
 
-const char *
-login_redirect_uri(const struct login *login)
-{
-	return login->redirect_uri;
-}
-
 struct account *
 login_account(const struct login *login)
 {

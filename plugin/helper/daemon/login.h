@@ -39,9 +39,6 @@ enum mt_status login_begin(struct logins *logins, struct account *account,
 
 const char *login_id(const struct login *login);
 
-/* The redirect address as it was sent to the server. */
-const char *login_redirect_uri(const struct login *login);
-
 struct account *login_account(const struct login *login);
 
 /* NULL if there is none, or it is too old. */

@@ -18,6 +18,7 @@
 #define REFRESH_PAUSE_MIN_S 5
 #define REFRESH_PAUSE_MAX_S 900
 #define REFRESH_ADMIN_PAUSE_S 3600
+#define REFRESH_RETRY_AFTER_MAX_S 86400 /* no server can silence us longer */
 
 /*
  * True if a token with `left_s` of its `lifetime_s` to live is not good enough

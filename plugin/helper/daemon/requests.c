@@ -47,6 +47,16 @@ asker_of(struct requests *requests, struct connection *connection)
 	return asker;
 }
 
+/* A number that the peer wishes, as far as we go. */
+static long
+wish(const struct token_wire_message *message, const char *name, long most,
+    long otherwise)
+{
+	long number = token_wire_number(message, name, LONG_MAX, otherwise);
+
+	return number < most ? number : most;
+}
+
 /* ---- answering ---- */
 
 static void
@@ -303,9 +313,8 @@ handle_get(struct asker *asker, const struct token_wire_message *message)
 	}
 	asker->token.answer = answer_get;
 	account_get(account, &asker->token,
-	    token_wire_number(message, "min_ttl", MIN_TTL_MAX, 0),
-	    token_wire_number(
-		message, "wait_ms", WAIT_MS_MAX, WAIT_MS_DEFAULT));
+	    wish(message, "min_ttl", MIN_TTL_MAX, 0),
+	    wish(message, "wait_ms", WAIT_MS_MAX, WAIT_MS_DEFAULT));
 }
 
 static void
@@ -353,8 +362,7 @@ handle_refresh(struct asker *asker, const struct token_wire_message *message)
 		return;
 	asker->token.answer = answer_refresh;
 	account_refresh(account, &asker->token,
-	    token_wire_number(
-		message, "wait_ms", WAIT_MS_MAX, WAIT_MS_DEFAULT));
+	    wish(message, "wait_ms", WAIT_MS_MAX, WAIT_MS_DEFAULT));
 }
 
 /* ---- status and events ---- */
@@ -495,8 +503,6 @@ handle_login_begin(
 		begin_reply(asker, &frame, token_wire_status_word(MT_OK));
 		token_wire_add(&frame, "id", login_id(login));
 		token_wire_add_secret(&frame, "url", &url);
-		token_wire_add(
-		    &frame, "redirect_uri", login_redirect_uri(login));
 		send_reply(asker, &frame);
 	}
 	secret_done(&url);

@@ -246,7 +246,8 @@ on_signal(uv_signal_t *handle, int number)
 	struct service *s = handle->data;
 
 	if (number == SIGHUP) {
-		on_hangup(s);
+		if (!s->env.stopping)
+			on_hangup(s);
 		return;
 	}
 	log_info("stopping on signal %d", number);
