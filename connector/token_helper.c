@@ -284,7 +284,7 @@ static enum mt_status
 start(struct token_helper *helper, struct mt_error *err)
 {
 	struct child_files files;
-	char *program = child_program_find("mailtokend", MT_SBIN_DIR);
+	char *program = child_program_find("mailtokend", MT_BIN_DIR);
 	enum mt_status status =
 	    program ? open_files(&files, helper->config, err)
 		    : mt_fail(err, MT_NO_MEMORY, "no memory for a path");
