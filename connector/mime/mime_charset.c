@@ -89,34 +89,39 @@ add_utf8(GString *out, const char *bytes, size_t len)
 	}
 }
 
+/* One call of iconv(3), its output appended; errno if it stopped, else 0. */
+static int
+convert_some(GString *out, iconv_t cd, char **in, size_t *len)
+{
+	char chunk[4096];
+	char *end = chunk;
+	size_t room = sizeof(chunk);
+	int error = iconv(cd, in, len, &end, &room) == (size_t)-1 ? errno : 0;
+
+	g_string_append_len(out, chunk, end - chunk);
+	return error;
+}
+
 /* Converts what `cd` can, with a replacement for each byte that it cannot. */
 static enum mime_charset_issue
 add_converted(GString *out, iconv_t cd, const char *bytes, size_t len)
 {
 	enum mime_charset_issue issue = MIME_CHARSET_FINE;
 	char *in = (char *)(uintptr_t)bytes; /* iconv(3) only reads */
-	char chunk[4096];
 
-	for (;;) {
-		char *end = chunk;
-		size_t room = sizeof(chunk);
-		/* at the end, what the converter still holds back */
-		size_t result = iconv(cd, len ? &in : NULL, &len, &end, &room);
-		int error = errno;
+	while (len) {
+		int error = convert_some(out, cd, &in, &len);
 
-		g_string_append_len(out, chunk, end - chunk);
-		if (!len && result != (size_t)-1)
-			return issue;
-		if (result != (size_t)-1 || error == E2BIG)
+		if (error == 0 || error == E2BIG)
 			continue;
 		g_string_append(out, UTF8_REPLACEMENT);
 		issue = MIME_CHARSET_BROKEN;
-		in++;
-		len--;
 		/* an incomplete sequence at the end is one character */
-		if (error == EINVAL)
-			len = 0;
+		len = error == EINVAL ? 0 : len - 1;
+		in++;
 	}
+	convert_some(out, cd, NULL, NULL); /* what it has held back */
+	return issue;
 }
 
 static iconv_t

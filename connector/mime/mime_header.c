@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "mime_header.h"
 
+#include <gmime/gmime.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -263,86 +264,161 @@ mime_header_in_utf8(const char *raw, unsigned *issues)
 	return g_string_free(convert(raw, true, issues), FALSE);
 }
 
-static bool
-has_many_colons(const char *text)
+static size_t
+count_char(const char *text, char c)
 {
 	size_t count = 0;
 
 	for (; *text; text++)
-		count += *text == ':';
-	return count > ADDRESS_COLONS_MAX;
+		count += *text == c;
+	return count;
 }
 
-/* The first address of a list, groups searched; NULL if there is none. */
-static const char *
-first_address(InternetAddressList *list)
+/* Where the quoted string or comment that starts at `p` ends. */
+static char *
+skip_quoted(char *p)
 {
-	const char *found = NULL;
+	char end = *p == '"' ? '"' : ')';
+
+	for (p++; *p && *p != end; p++)
+		if (*p == '\\' && p[1])
+			p++;
+	return p;
+}
+
+/* Outlook's users separate addresses by ';', where only a group ends so. */
+static void
+mend_separators(char *list)
+{
+	bool in_group = false;
+
+	for (char *p = list; *p; p++) {
+		if (*p == '"' || *p == '(') {
+			p = skip_quoted(p);
+			if (!*p)
+				return;
+		} else if (*p == ':') {
+			in_group = true;
+		} else if (*p == ';') {
+			if (!in_group)
+				*p = ',';
+			in_group = false;
+		}
+	}
+}
+
+/* RFC 5322 section 3.2.3: what is special, and '.', must be quoted. */
+static void
+add_name(GString *out, const char *name)
+{
+	if (!name)
+		return;
+	if (!strpbrk(name, "()<>[]:;@\\,.\"")) {
+		g_string_append(out, name);
+		return;
+	}
+	g_string_append_c(out, '"');
+	for (; *name; name++) {
+		if (*name == '"' || *name == '\\')
+			g_string_append_c(out, '\\');
+		g_string_append_c(out, *name);
+	}
+	g_string_append_c(out, '"');
+}
+
+static void
+add_mailbox(GString *out, InternetAddressMailbox *mailbox)
+{
+	const char *name = internet_address_get_name(INTERNET_ADDRESS(mailbox));
+	const char *address = internet_address_mailbox_get_idn_addr(mailbox);
+
+	if (name && *name) {
+		add_name(out, name);
+		g_string_append_printf(out, " <%s>", address);
+	} else {
+		g_string_append(out, address);
+	}
+}
+
+/* Adds the list as text, and notes its first address. */
+static void
+add_list(GString *out, InternetAddressList *list, char **first)
+{
 	int length = list ? internet_address_list_length(list) : 0;
 
-	for (int i = 0; i < length && !found; i++) {
+	for (int i = 0; i < length; i++) {
 		InternetAddress *a = internet_address_list_get_address(list, i);
 
-		if (INTERNET_ADDRESS_IS_MAILBOX(a))
-			found = internet_address_mailbox_get_addr(
-			    INTERNET_ADDRESS_MAILBOX(a));
-		else
-			found =
-			    first_address(internet_address_group_get_members(
-				INTERNET_ADDRESS_GROUP(a)));
+		if (i)
+			g_string_append(out, ", ");
+		if (INTERNET_ADDRESS_IS_MAILBOX(a)) {
+			InternetAddressMailbox *m = INTERNET_ADDRESS_MAILBOX(a);
+
+			add_mailbox(out, m);
+			if (!*first)
+				*first = g_strdup(
+				    internet_address_mailbox_get_idn_addr(m));
+			continue;
+		}
+		add_name(out, internet_address_get_name(a));
+		g_string_append(out, ":");
+		if (internet_address_list_length(
+			internet_address_group_get_members(
+			    INTERNET_ADDRESS_GROUP(a))))
+			g_string_append(out, " ");
+		add_list(out,
+		    internet_address_group_get_members(
+			INTERNET_ADDRESS_GROUP(a)),
+		    first);
+		g_string_append(out, ";");
 	}
-	return found;
 }
 
-static char *
-list_text(GMimeParserOptions *options, const char *in_utf8, char **ret_first,
-    unsigned *issues)
+/* The list as GMime understands it.  NULL if it understands nothing, or not
+ * all: then an '@' is missing from what it gives back. */
+static GString *
+parse_list(char *in_utf8, char **first)
 {
-	InternetAddressList *list =
-	    internet_address_list_parse(options, in_utf8);
-	const char *first;
-	char *text, *line;
+	InternetAddressList *list;
+	GString *text;
 
+	mend_separators(in_utf8);
+	list = internet_address_list_parse(NULL, in_utf8);
 	if (!list)
 		return NULL;
-	first = first_address(list);
-	if (first) {
-		*ret_first = mime_header_plain(first, issues);
-		text = internet_address_list_to_string(list, NULL, FALSE);
-	} else {
-		text = internet_address_list_length(list)
-			   ? internet_address_list_to_string(list, NULL, FALSE)
-			   : NULL;
-	}
+	text = g_string_new(NULL);
+	add_list(text, list, first);
 	g_object_unref(list);
-	if (!text)
-		return NULL;
-	line = mime_header_plain(text, issues);
-	g_free(text);
-	return line;
+	if (text->len && count_char(text->str, '@') >= count_char(in_utf8, '@'))
+		return text;
+	g_string_free(text, TRUE);
+	return NULL;
+}
+
+static bool
+is_blank(const char *text)
+{
+	return !text[strspn(text, " \t\r\n")];
 }
 
 char *
-mime_header_addresses(GMimeParserOptions *options, const char *raw,
-    char **ret_first, unsigned *issues)
+mime_header_addresses(const char *raw, char **ret_first, unsigned *issues)
 {
-	char *in_utf8, *line = NULL;
-	bool blank = strspn(raw, " \t\r\n") == strlen(raw);
+	char *in_utf8, *first = NULL;
+	GString *text = NULL;
 
-	*ret_first = NULL;
-	if (!blank && !has_many_colons(raw)) {
+	if (!is_blank(raw) && count_char(raw, ':') <= ADDRESS_COLONS_MAX) {
 		in_utf8 = mime_header_in_utf8(raw, issues);
-		line = list_text(options, in_utf8, ret_first, issues);
+		text = parse_list(in_utf8, &first);
 		g_free(in_utf8);
 	}
-	if (!line) {
-		line = mime_header_text(raw, issues);
-		if (!blank)
-			*issues |= MIME_HEADER_ADDRESSES;
-	}
-	if (!*ret_first)
-		*ret_first = g_strdup("");
-	return line;
+	*ret_first = first ? mime_header_plain(first, issues) : g_strdup("");
+	g_free(first);
+	if (text)
+		return to_line(text, issues);
+	if (!is_blank(raw))
+		*issues |= MIME_HEADER_ADDRESSES;
+	return mime_header_text(raw, issues);
 }
 
 char *

@@ -8,7 +8,6 @@
 #define MT_MIME_MIME_HEADER_H
 
 #include <glib.h>
-#include <gmime/gmime.h>
 
 enum mime_header_issue {
 	MIME_HEADER_BROKEN = 1,    /* bytes without meaning in their charset */
@@ -31,8 +30,8 @@ char *mime_header_plain(const char *raw, unsigned *issues);
  * that looks like an address does not become one.  *ret_first is the first
  * address, bare, "" if there is none.
  */
-char *mime_header_addresses(GMimeParserOptions *options, const char *raw,
-    char **ret_first, unsigned *issues);
+char *mime_header_addresses(
+    const char *raw, char **ret_first, unsigned *issues);
 
 /* A date as ISO 8601, UTC, to the second (2026-02-17T10:00:00Z); NULL if it
  * is none. */

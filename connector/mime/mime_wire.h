@@ -55,6 +55,10 @@ enum mime_frame_kind {
 #define MIME_WIRE_DEFECT_MAX 300
 #define MIME_WIRE_DEFECTS 64
 
+/* Bytes that an attachment frame may carry. */
+#define MIME_WIRE_ATTACHMENT_MAX                                               \
+	(1 + MIME_WIRE_TYPE_MAX + MIME_WIRE_ID_MAX + MIME_WIRE_NAME_MAX + 3)
+
 struct mime_wire_attachment {
 	bool is_inline;
 	const char *content_type;
@@ -72,8 +76,8 @@ struct mime_frame {
 bool mime_wire_send(int fd, enum mime_frame_kind kind, const void *data,
     size_t len) MT_MUST_CHECK;
 
-/* Writes an attachment frame's contents into `out`, which has MIME_WIRE_MAX
- * bytes; each text is within its limit.  Returns the length. */
+/* Writes an attachment frame's contents into `out`, which has
+ * MIME_WIRE_ATTACHMENT_MAX bytes; each text is within its limit.  Returns the length. */
 size_t mime_wire_put_attachment(
     uint8_t *out, const struct mime_wire_attachment *attachment);
 

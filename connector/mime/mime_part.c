@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: ISC */
+#include "mime_part.h"
+
+#include <string.h>
+
+#include "mime_header.h"
+
+static bool
+is_base64_text(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (!g_ascii_isalnum(c) && c != '+' && c != '/' && c != '=' &&
+		    !g_ascii_isspace(c))
+			return false;
+	}
+	return true;
+}
+
+/* Base64 is decoded whatever it holds; what does not belong there is noted. */
+static bool
+is_base64(GMimePart *part)
+{
+	GMimeStream *raw =
+	    g_mime_data_wrapper_get_stream(g_mime_part_get_content(part));
+	char chunk[16384];
+	bool fine = true;
+	ssize_t n;
+
+	g_mime_stream_reset(raw);
+	while (fine && (n = g_mime_stream_read(raw, chunk, sizeof(chunk))) > 0)
+		fine = is_base64_text(chunk, (size_t)n);
+	return fine;
+}
+
+GMimeStream *
+mime_part_open(GMimePart *part)
+{
+	GMimeDataWrapper *wrapper = g_mime_part_get_content(part);
+	GMimeContentEncoding encoding;
+	GMimeStream *raw, *decoded;
+	GMimeFilter *filter;
+
+	if (!wrapper)
+		return NULL;
+	raw = g_mime_data_wrapper_get_stream(wrapper);
+	encoding = g_mime_data_wrapper_get_encoding(wrapper);
+	g_mime_stream_reset(raw);
+	if (encoding != GMIME_CONTENT_ENCODING_BASE64 &&
+	    encoding != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE &&
+	    encoding != GMIME_CONTENT_ENCODING_UUENCODE)
+		return g_object_ref(raw);
+	decoded = g_mime_stream_filter_new(raw);
+	filter = g_mime_filter_basic_new(encoding, FALSE);
+	g_mime_stream_filter_add(GMIME_STREAM_FILTER(decoded), filter);
+	g_object_unref(filter);
+	return decoded;
+}
+
+GString *
+mime_part_read(GMimePart *part, size_t max)
+{
+	GString *bytes = g_string_new(NULL);
+	GMimeStream *stream = mime_part_open(part);
+	char chunk[16384];
+	ssize_t n;
+
+	while (stream && bytes->len <= max &&
+	       (n = g_mime_stream_read(stream, chunk, sizeof(chunk))) > 0)
+		g_string_append_len(bytes, chunk, n);
+	if (stream)
+		g_object_unref(stream);
+	return bytes;
+}
+
+static bool
+has_type(GMimePart *part, const char *type, const char *subtype)
+{
+	return g_mime_content_type_is_type(
+	    g_mime_object_get_content_type(GMIME_OBJECT(part)), type, subtype);
+}
+
+bool
+mime_part_is_text(GMimePart *part)
+{
+	return GMIME_IS_TEXT_PART(part);
+}
+
+bool
+mime_part_is_plain(GMimePart *part)
+{
+	/* GMime's class says text, but its type does not: it was unreadable */
+	return GMIME_IS_TEXT_PART(part) && (has_type(part, "text", "plain") ||
+					       !has_type(part, "text", "*"));
+}
+
+bool
+mime_part_is_html(GMimePart *part)
+{
+	return has_type(part, "text", "html");
+}
+
+static void
+check_encoding(struct mime_report *report, GMimePart *part, size_t number)
+{
+	const char *name = g_mime_object_get_header(
+	    GMIME_OBJECT(part), "Content-Transfer-Encoding");
+	GMimeContentEncoding encoding = g_mime_part_get_content_encoding(part);
+
+	if (name && *name && encoding == GMIME_CONTENT_ENCODING_DEFAULT)
+		mime_report_defect(report,
+		    "part %zu has an unknown transfer encoding; it was not "
+		    "decoded",
+		    number);
+	if (encoding == GMIME_CONTENT_ENCODING_BASE64 &&
+	    g_mime_part_get_content(part) && !is_base64(part))
+		mime_report_defect(report,
+		    "part %zu has characters that are no base64", number);
+}
+
+/* Single fields that the part has more than once; the first counts. */
+static void
+check_duplicates(struct mime_report *report, GMimePart *part, size_t number)
+{
+	static const char *const names[] = {
+	    "Content-Type", "Content-Transfer-Encoding", "Content-Disposition"};
+	GMimeHeaderList *list =
+	    g_mime_object_get_header_list(GMIME_OBJECT(part));
+	int count = g_mime_header_list_get_count(list);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		int found = 0;
+
+		for (int j = 0; j < count; j++)
+			found += g_ascii_strcasecmp(names[i],
+				     g_mime_header_get_name(
+					 g_mime_header_list_get_header_at(
+					     list, j))) == 0;
+		if (found > 1)
+			mime_report_defect(report, "part %zu has %d %s fields",
+			    number, found, names[i]);
+	}
+}
+
+void
+mime_part_check(struct mime_report *report, GMimePart *part, size_t number)
+{
+	if (GMIME_IS_TEXT_PART(part) && !has_type(part, "text", "*"))
+		mime_report_defect(
+		    report, "part %zu has an unreadable type", number);
+	check_encoding(report, part, number);
+	check_duplicates(report, part, number);
+}
+
+/* RFC 6838 section 4.2, lower case */
+static bool
+is_type_name(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789"
+				      "!#$&-^_.+";
+
+	return *name && !name[strspn(name, allowed)];
+}
+
+char *
+mime_part_type(GMimePart *part)
+{
+	GMimeContentType *said =
+	    g_mime_object_get_content_type(GMIME_OBJECT(part));
+	char *type =
+	    g_ascii_strdown(g_mime_content_type_get_media_type(said), -1);
+	char *subtype =
+	    g_ascii_strdown(g_mime_content_type_get_media_subtype(said), -1);
+	char *whole = NULL;
+
+	if (is_type_name(type) && is_type_name(subtype) &&
+	    strlen(type) + 1 + strlen(subtype) <= MIME_WIRE_TYPE_MAX)
+		whole = g_strdup_printf("%s/%s", type, subtype);
+	else
+		whole = g_strdup("application/octet-stream");
+	g_free(type);
+	g_free(subtype);
+	return whole;
+}
+
+/* A raw header field of the part, in UTF-8; NULL if it has none. */
+static char *
+field_in_utf8(struct mime_report *report, GMimePart *part, const char *name)
+{
+	GMimeHeader *header = g_mime_header_list_get_header(
+	    g_mime_object_get_header_list(GMIME_OBJECT(part)), name);
+	const char *raw = header ? g_mime_header_get_raw_value(header) : NULL;
+	unsigned issues = 0;
+	char *cut, *field;
+
+	if (!raw)
+		return NULL;
+	cut = g_strndup(raw, 4 * report->limits->max_header_bytes);
+	field = mime_header_in_utf8(cut, &issues);
+	g_free(cut);
+	mime_report_issues(report, name, issues);
+	return field;
+}
+
+/* A file name as a parameter has it, made a line; NULL if there is none. */
+static char *
+name_line(struct mime_report *report, const char *value)
+{
+	unsigned issues = 0;
+	char *line;
+
+	if (!value || !*value)
+		return NULL;
+	line = mime_header_plain(value, &issues);
+	mime_report_issues(report, "file name", issues);
+	return line;
+}
+
+/* The value of a parameter; of two, the one in RFC 2231's form, beside which
+ * the plain one is for those who cannot read it. */
+static const char *
+find_parameter(GMimeParamList *list, const char *name)
+{
+	const char *found = NULL;
+	int count = g_mime_param_list_length(list);
+
+	for (int i = 0; i < count; i++) {
+		GMimeParam *p = g_mime_param_list_get_parameter_at(list, i);
+
+		if (g_ascii_strcasecmp(g_mime_param_get_name(p), name) != 0)
+			continue;
+		if (g_mime_param_get_encoding_method(p) ==
+		    GMIME_PARAM_ENCODING_METHOD_RFC2231)
+			return g_mime_param_get_value(p);
+		if (!found)
+			found = g_mime_param_get_value(p);
+	}
+	return found;
+}
+
+static char *
+disposition_name(struct mime_report *report, GMimePart *part)
+{
+	char *field = field_in_utf8(report, part, "Content-Disposition");
+	GMimeContentDisposition *disposition;
+	char *name;
+
+	if (!field)
+		return NULL;
+	disposition = g_mime_content_disposition_parse(NULL, field);
+	name = name_line(
+	    report, find_parameter(
+			g_mime_content_disposition_get_parameters(disposition),
+			"filename"));
+	g_object_unref(disposition);
+	g_free(field);
+	return name;
+}
+
+static char *
+type_name(struct mime_report *report, GMimePart *part)
+{
+	char *field = field_in_utf8(report, part, "Content-Type");
+	GMimeContentType *type;
+	char *name;
+
+	if (!field)
+		return NULL;
+	type = g_mime_content_type_parse(NULL, field);
+	name = name_line(report,
+	    find_parameter(g_mime_content_type_get_parameters(type), "name"));
+	g_object_unref(type);
+	g_free(field);
+	return name;
+}
+
+char *
+mime_part_file_name(struct mime_report *report, GMimePart *part)
+{
+	char *name = disposition_name(report, part);
+
+	if (!name)
+		name = type_name(report, part);
+	return name ? name : g_strdup("");
+}
+
+enum mime_disposition
+mime_part_disposition(GMimePart *part)
+{
+	const char *disposition =
+	    g_mime_object_get_disposition(GMIME_OBJECT(part));
+
+	if (!disposition || !*disposition)
+		return MIME_DISPOSITION_NONE;
+	return g_ascii_strcasecmp(disposition, "inline") == 0
+		   ? MIME_DISPOSITION_INLINE
+		   : MIME_DISPOSITION_ATTACHMENT;
+}
