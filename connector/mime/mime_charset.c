@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "mime_charset.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <gmime/gmime.h>
 #include <iconv.h>
@@ -43,13 +44,27 @@ static const char *const loaded[] = {"iso-8859-1", "iso-8859-2", "iso-8859-3",
     "iso-2022-jp-3", "euc-kr", "cp949", "johab", "iso-2022-kr", "utf-7",
     "utf-16", "utf-16le", "utf-16be", "utf-32"};
 
+static_assert(G_N_ELEMENTS(loaded) <= MIME_CHARSETS_MAX, "too many charsets");
+
 void
-mime_charset_load(void)
+mime_charset_load(struct mime_charsets *ret_charsets)
 {
-	/* The descriptors stay open on purpose: they hold the tables.  One that
-	 * this system does not have is unknown, and said so with the mail. */
-	for (size_t i = 0; i < G_N_ELEMENTS(loaded); i++)
-		g_mime_iconv_open("utf-8", loaded[i]);
+	ret_charsets->count = 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(loaded); i++) {
+		iconv_t cd = g_mime_iconv_open("utf-8", loaded[i]);
+
+		/* one that this system does not have is unknown, and said so
+		 * with the mail */
+		if (cd != (iconv_t)-1)
+			ret_charsets->open[ret_charsets->count++] = cd;
+	}
+}
+
+void
+mime_charset_unload(struct mime_charsets *charsets)
+{
+	while (charsets->count)
+		g_mime_iconv_close(charsets->open[--charsets->count]);
 }
 
 static bool

@@ -16,12 +16,21 @@ enum mime_charset_issue {
 	MIME_CHARSET_GUESSED, /* none was named, and it is no UTF-8 */
 };
 
+#define MIME_CHARSETS_MAX 64
+
+/* What keeps the tables of charsets in memory. */
+struct mime_charsets {
+	void *open[MIME_CHARSETS_MAX];
+	size_t count;
+};
+
 /*
- * Loads the charsets that mail is written in, for the life of the process:
- * glibc reads each from a file, which the lock-down forbids.  Any other charset
- * is then unknown.
+ * Loads the charsets that mail is written in, until they are unloaded: glibc
+ * reads each from a file, which the lock-down forbids.  Any other charset is
+ * then unknown.
  */
-void mime_charset_load(void);
+void mime_charset_load(struct mime_charsets *ret_charsets);
+void mime_charset_unload(struct mime_charsets *charsets);
 
 /*
  * Appends `len` bytes in `charset` to `out`, as UTF-8.  Without a charset (NULL

@@ -321,7 +321,6 @@ mime_extract_init(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(subtypes); i++)
 		g_mime_object_register_type(
 		    "message", subtypes[i], GMIME_TYPE_PART);
-	mime_charset_load();
 }
 
 static GMimeObject *
@@ -337,8 +336,9 @@ parse(struct extraction *x, int fd)
 	/* as a part: a GMimeMessage would parse its addresses, which crashes
 	 * on nested groups */
 	message = g_mime_parser_construct_part(parser, NULL);
-	mime_block_check(
-	    &x->report, fd, start, g_mime_parser_get_headers_end(parser));
+	if (message)
+		mime_block_check(&x->report, fd, start,
+		    g_mime_parser_get_headers_end(parser));
 	g_object_unref(parser);
 	g_object_unref(stream);
 	return message;

@@ -5,33 +5,74 @@
 
 #include "mime_header.h"
 
-static bool
-is_base64_text(const char *text, size_t len)
+/* What is wrong with base64 text, which is decoded whatever it holds. */
+struct base64_scan {
+	bool padded;  /* met the '=' that ends it */
+	bool foreign; /* met a character that does not belong there */
+	bool more;    /* met text after the end, which is lost */
+};
+
+static void
+scan_base64(struct base64_scan *scan, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 
-		if (!g_ascii_isalnum(c) && c != '+' && c != '/' && c != '=' &&
-		    !g_ascii_isspace(c))
-			return false;
+		if (c == '=')
+			scan->padded = true;
+		else if (g_ascii_isalnum(c) || c == '+' || c == '/')
+			scan->more |= scan->padded;
+		else if (!g_ascii_isspace(c))
+			scan->foreign = true;
 	}
-	return true;
 }
 
-/* Base64 is decoded whatever it holds; what does not belong there is noted. */
-static bool
-is_base64(GMimePart *part)
+static void
+check_base64(struct mime_report *report, GMimePart *part, size_t number)
 {
 	GMimeStream *raw =
 	    g_mime_data_wrapper_get_stream(g_mime_part_get_content(part));
+	struct base64_scan scan = {false, false, false};
 	char chunk[16384];
-	bool fine = true;
 	ssize_t n;
 
 	g_mime_stream_reset(raw);
-	while (fine && (n = g_mime_stream_read(raw, chunk, sizeof(chunk))) > 0)
-		fine = is_base64_text(chunk, (size_t)n);
-	return fine;
+	while ((n = g_mime_stream_read(raw, chunk, sizeof(chunk))) > 0)
+		scan_base64(&scan, chunk, (size_t)n);
+	if (scan.foreign)
+		mime_report_defect(report,
+		    "part %zu has characters that are no base64", number);
+	if (scan.more)
+		mime_report_defect(report,
+		    "part %zu goes on after the end of its base64; the rest "
+		    "was left out",
+		    number);
+}
+
+/* Base64 with an end: the decoder drops the last bytes if the padding was
+ * forgotten, and ignores what follows it. */
+static GMimeStream *
+with_padding(GMimeStream *raw)
+{
+	GMimeStream *whole = g_mime_stream_cat_new();
+	GMimeStream *padding = g_mime_stream_mem_new_with_buffer("==", 2);
+
+	g_mime_stream_cat_add_source(GMIME_STREAM_CAT(whole), raw);
+	g_mime_stream_cat_add_source(GMIME_STREAM_CAT(whole), padding);
+	g_object_unref(padding);
+	return whole;
+}
+
+/* A stream that decodes `raw`. */
+static GMimeStream *
+decoded(GMimeStream *raw, GMimeContentEncoding encoding)
+{
+	GMimeStream *stream = g_mime_stream_filter_new(raw);
+	GMimeFilter *filter = g_mime_filter_basic_new(encoding, FALSE);
+
+	g_mime_stream_filter_add(GMIME_STREAM_FILTER(stream), filter);
+	g_object_unref(filter);
+	return stream;
 }
 
 GMimeStream *
@@ -39,23 +80,29 @@ mime_part_open(GMimePart *part)
 {
 	GMimeDataWrapper *wrapper = g_mime_part_get_content(part);
 	GMimeContentEncoding encoding;
-	GMimeStream *raw, *decoded;
-	GMimeFilter *filter;
+	GMimeStream *raw, *padded, *stream;
 
 	if (!wrapper)
 		return NULL;
 	raw = g_mime_data_wrapper_get_stream(wrapper);
 	encoding = g_mime_data_wrapper_get_encoding(wrapper);
 	g_mime_stream_reset(raw);
-	if (encoding != GMIME_CONTENT_ENCODING_BASE64 &&
-	    encoding != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE &&
-	    encoding != GMIME_CONTENT_ENCODING_UUENCODE)
-		return g_object_ref(raw);
-	decoded = g_mime_stream_filter_new(raw);
-	filter = g_mime_filter_basic_new(encoding, FALSE);
-	g_mime_stream_filter_add(GMIME_STREAM_FILTER(decoded), filter);
-	g_object_unref(filter);
-	return decoded;
+	switch (encoding) {
+	case GMIME_CONTENT_ENCODING_BASE64:
+		padded = with_padding(raw);
+		stream = decoded(padded, encoding);
+		g_object_unref(padded);
+		return stream;
+	case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
+	case GMIME_CONTENT_ENCODING_UUENCODE:
+		return decoded(raw, encoding);
+	case GMIME_CONTENT_ENCODING_DEFAULT:
+	case GMIME_CONTENT_ENCODING_7BIT:
+	case GMIME_CONTENT_ENCODING_8BIT:
+	case GMIME_CONTENT_ENCODING_BINARY:
+		break;
+	}
+	return g_object_ref(raw);
 }
 
 GString *
@@ -114,12 +161,12 @@ check_encoding(struct mime_report *report, GMimePart *part, size_t number)
 		    "decoded",
 		    number);
 	if (encoding == GMIME_CONTENT_ENCODING_BASE64 &&
-	    g_mime_part_get_content(part) && !is_base64(part))
-		mime_report_defect(report,
-		    "part %zu has characters that are no base64", number);
+	    g_mime_part_get_content(part))
+		check_base64(report, part, number);
 }
 
-/* Single fields that the part has more than once; the first counts. */
+/* Single fields that the part has more than once: readers may differ on which
+ * counts. */
 static void
 check_duplicates(struct mime_report *report, GMimePart *part, size_t number)
 {

@@ -7,6 +7,7 @@
  */
 #include <unistd.h>
 
+#include "mime_charset.h"
 #include "mime_extract.h"
 #include "mime_lockdown.h"
 #include "mime_process.h"
@@ -23,10 +24,12 @@ emit_frame(
 int
 main(void)
 {
+	struct mime_charsets charsets;
 	struct mime_limits limits;
 	int message_fd;
 
 	mime_extract_init();
+	mime_charset_load(&charsets);
 	if (!mime_lockdown(MIME_PROCESS_FD) ||
 	    !mime_wire_send(MIME_PROCESS_FD, MIME_FRAME_READY, NULL, 0))
 		_exit(1);
