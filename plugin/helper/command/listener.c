@@ -143,10 +143,11 @@ listener_open(struct listener **ret_listener, long port, const char *account,
 		listener->connections[i].fd = -1;
 	if (port ? open_both(listener, (uint16_t)port)
 		 : open_any_port(listener)) {
-		enum mt_status status = mt_fail_errno(err, MT_RETRY_LATER,
-		    errno, "cannot listen on port %ld for the browser", port);
+		int error = errno;
 		listener_free(&listener);
-		return status;
+		return mt_fail_errno(err,
+		    error == EACCES ? MT_USAGE : MT_RETRY_LATER, error,
+		    "cannot listen on port %ld for the browser", port);
 	}
 	*ret_listener = listener;
 	return MT_OK;

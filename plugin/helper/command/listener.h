@@ -27,8 +27,8 @@ struct listener;
 /*
  * Listens on `port`, or on a free one if it is 0.  One missing address family
  * is tolerated; a port that somebody else has in either is not, because the
- * browser would go there (MT_RETRY_LATER).  `account` is for the pages and
- * must outlive the listener.
+ * browser would go there (MT_RETRY_LATER).  MT_USAGE for a port that only root
+ * may have.  `account` is for the pages and must outlive the listener.
  */
 enum mt_status listener_open(struct listener **ret_listener, long port,
     const char *account, struct mt_error *err) MT_MUST_CHECK;

@@ -75,8 +75,7 @@ status_view_duration(char ret_text[STATUS_VIEW_DURATION_MAX], long s)
 	    {1, 1, "s"},
 	};
 
-	snprintf(
-	    ret_text, STATUS_VIEW_DURATION_MAX, "%s", s < 0 ? "-" : "expired");
+	memcpy(ret_text, "-", sizeof("-"));
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
 		if (s >= units[i].from_s) {
 			snprintf(ret_text, STATUS_VIEW_DURATION_MAX, "%ld %s",

@@ -42,7 +42,7 @@ void status_view_table(
 /* All of one account. */
 void status_view_detail(struct buf *out, const struct status_row *row);
 
-/* "53 min", "3 h", "expired" (0), "-" (not known, negative). */
+/* "53 min", "3 h", or "-" where there is nothing that lasts (0, negative). */
 void status_view_duration(char ret_text[STATUS_VIEW_DURATION_MAX], long s);
 
 #endif
