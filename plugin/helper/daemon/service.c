@@ -91,6 +91,17 @@ socket_group(const struct service *s)
 }
 
 static enum mt_status
+listen_on(
+    struct service *s, const char *path, gid_t group, struct mt_error *err)
+{
+	enum mt_status status = server_listen(s->server, path, group, err);
+
+	if (status == MT_OK)
+		log_info("listening on %s", path);
+	return status;
+}
+
+static enum mt_status
 listen_on_paths(struct service *s, struct mt_error *err)
 {
 	const struct options *o = s->options;
@@ -98,16 +109,13 @@ listen_on_paths(struct service *s, struct mt_error *err)
 	enum mt_status status = MT_OK;
 
 	for (size_t i = 0; status == MT_OK && i < o->socket_count; i++)
-		status =
-		    server_listen(s->server, o->sockets[i], (gid_t)-1, err);
+		status = listen_on(s, o->sockets[i], (gid_t)-1, err);
 	if (o->socket_count)
 		return status;
 	for (size_t i = 0; status == MT_OK && i < c->socket_count; i++)
-		status = server_listen(
-		    s->server, c->sockets[i], socket_group(s), err);
+		status = listen_on(s, c->sockets[i], socket_group(s), err);
 	if (!c->socket_count)
-		status = server_listen(
-		    s->server, s->places->socket, socket_group(s), err);
+		status = listen_on(s, s->places->socket, socket_group(s), err);
 	return status;
 }
 
@@ -127,6 +135,11 @@ update_listeners(struct service *s, struct mt_error *err)
 	}
 	if (wanted && !server_is_listening(s->server))
 		return listen_on_paths(s, err);
+	if (!wanted)
+		log_warning("no account is configured in %s/mailtoken.conf or "
+			    "%s/accounts.d: nobody is served until one is, and "
+			    "SIGHUP",
+		    s->places->config_dir, s->places->config_dir);
 	return MT_OK;
 }
 
