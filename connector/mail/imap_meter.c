@@ -51,46 +51,50 @@ ends_in(const struct imap_meter *m, size_t back, const char *text)
 	return true;
 }
 
-/*
- * Does the line that has just ended announce a message, by "BODY[] {n}"?  A
- * size of more than 18 digits is none that anybody means.
- */
+/* The n of "BODY[] {n}" in front of the last `back` bytes of the line; false if
+ * that is not there.  More than 18 digits are more than anybody allows. */
 static bool
-announces_message(const struct imap_meter *m, uint64_t *ret_size)
+read_size(const struct imap_meter *m, size_t back, uint64_t *ret_size)
 {
-	size_t back = last(m, 1) == '\r' ? 2 : 1;
 	uint64_t size = 0, unit = 1;
 	int digits = 0;
 
-	if (m->depth != 1 || !is_fetch(m) || last(m, back++) != '}')
-		return false;
-	for (; isdigit((unsigned char)last(m, back)) && digits < 18; back++) {
-		size += unit * (uint64_t)(last(m, back) - '0');
+	for (; isdigit((unsigned char)last(m, back)); back++, digits++) {
+		size = digits < 18
+			   ? size + unit * (uint64_t)(last(m, back) - '0')
+			   : UINT64_MAX;
 		unit *= 10;
-		digits++;
 	}
 	*ret_size = size;
 	return digits && ends_in(m, back, "BODY[] {");
 }
 
+/* A FETCH response may end its line to send a literal: a message. */
 static const char *
-end_line(struct imap_meter *m)
+begin_literal(struct imap_meter *m, size_t back)
 {
 	uint64_t size;
 
-	if (m->quoted)
-		return "a string that goes beyond its line";
-	if (!announces_message(m, &size)) {
-		m->line = 0;
-		m->depth = 0;
-		memset(m->head, 0, sizeof(m->head));
-		return NULL;
-	}
-	if (!m->max_message)
-		return "a message that nobody asked for";
+	if (m->depth != 1 || !read_size(m, back, &size) || !m->max_message)
+		return "data that nobody asked for";
 	if (size > m->max_message)
 		return "a message that is larger than allowed";
 	m->message_left = size;
+	return NULL;
+}
+
+static const char *
+end_line(struct imap_meter *m)
+{
+	size_t back = last(m, 1) == '\r' ? 2 : 1;
+
+	if (m->quoted)
+		return "a string that goes beyond its line";
+	if (last(m, back) == '}' && is_fetch(m))
+		return begin_literal(m, back + 1);
+	m->line = 0;
+	m->depth = 0;
+	memset(m->head, 0, sizeof(m->head));
 	return NULL;
 }
 

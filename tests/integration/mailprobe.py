@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Runs tests/tools/mailprobe, and a token helper that says what a test
-wants."""
+wants.
+
+MAILPROBE_PREFIX in the environment is a program to run it in, such as
+"valgrind -q --leak-check=full --error-exitcode=99".
+"""
+import os
 import socket
 import threading
 
@@ -72,9 +77,9 @@ def argv(bed, kind, port, mechanisms, *options, tls="tls", user=ALICE,
             mechanisms, user, *trust, *options]
 
 
-def probe(bed, *args, password=None, env=None, timeout=60, prefix=(),
-          **options):
-    """Run mailprobe as argv() says; `prefix` is a program to run it in."""
+def probe(bed, *args, password=None, env=None, timeout=60, **options):
+    """Run mailprobe as argv() says."""
+    prefix = os.environ.get("MAILPROBE_PREFIX", "").split()
     env = dict(env or {})
     if password is not None:
         env["MAILPROBE_PASSWORD"] = password
