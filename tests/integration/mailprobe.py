@@ -83,8 +83,11 @@ def probe(bed, *args, password=None, env=None, timeout=60, **options):
     env = dict(env or {})
     if password is not None:
         env["MAILPROBE_PASSWORD"] = password
-    return Outcome(bed.run([*prefix, *argv(bed, *args, **options)], env=env,
-                           timeout=timeout))
+    ran = bed.run([*prefix, *argv(bed, *args, **options)], env=env,
+                  timeout=timeout)
+    if prefix and ran.rc == 99:
+        raise AssertionError(ran.err)
+    return Outcome(ran)
 
 
 class TokenHelper:

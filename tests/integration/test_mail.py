@@ -2,6 +2,7 @@
 """connector/mail against real servers: Dovecot and oidc-provider."""
 import email.utils
 import itertools
+import os
 import time
 
 from bed import BedTestCase
@@ -36,7 +37,7 @@ class MailTest(BedTestCase):
                              b".\r\n..two\r\n.\r\nlast\r\n")
 
     def login(self, kind, port, mechanism, *options, dovecot=None,
-              helper=None, **settings):
+              helper=None, env=None, **settings):
         """Log in by `mechanism`, with the password or the token."""
         dovecot = dovecot or self.dovecot
         if mechanism in OAUTH_MECHANISMS:
@@ -44,8 +45,8 @@ class MailTest(BedTestCase):
         else:
             settings.setdefault("password", PASSWORDS[ALICE])
         return probe(self.bed, kind, port, mechanism, *options,
-                     host=dovecot.host, ca=dovecot.ca, env=self.modules,
-                     **settings)
+                     host=dovecot.host, ca=dovecot.ca,
+                     env=self.modules | (env or {}), **settings)
 
     def assert_login(self, outcome, mechanism):
         self.assertEqual(
@@ -345,14 +346,18 @@ class MailTest(BedTestCase):
             "mailbox", "list", "-u", ALICE))
 
     def test_memory_does_not_grow_with_the_message(self):
+        # A sanitizer keeps what was freed; here that would be every record.
+        env = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")
+               + ":quarantine_size_mb=1"}
         dovecot = self.bed.dovecot()
         dovecot.deliver(ALICE, message(1))
-        small = self.read(dovecot, "--fetch")
+        small = self.read(dovecot, "--fetch", env=env)
         line = "x" * 75 + "\n"
         dovecot.deliver(ALICE, message(2, line * (30_000_000 // len(line))))
-        large = self.read(dovecot, "--fetch")
+        large = self.read(dovecot, "--fetch", env=env)
         self.assertGreater(large.fetched[1][1], 30_000_000)
-        self.assertLess(large.peak_kb - small.peak_kb, 2000)
+        if "MAILPROBE_PREFIX" not in os.environ:    # its memory, not ours
+            self.assertLess(large.peak_kb - small.peak_kb, 2000)
 
     def test_message_beyond_the_limit_is_not_taken(self):
         dovecot = self.bed.dovecot()
