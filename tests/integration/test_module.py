@@ -40,6 +40,7 @@ class ModuleTest(BedTestCase):
             socket = jail / "run/mailtoken/socket"
             socket.parent.mkdir(parents=True)
             helper.start("--socket", socket)
+            helper.process.wait_output(f"listening on {socket}")
             socket.chmod(0o666)
         else:
             helper.start()

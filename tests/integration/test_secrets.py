@@ -14,7 +14,11 @@ def descendants(pid):
     """pid -> name of all processes beneath `pid`."""
     found = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
+        try:
+            children = (task / "children").read_text().split()
+        except FileNotFoundError:
+            continue  # that thread has ended
+        for child in children:
             name = Path(f"/proc/{child}/comm").read_text().strip()
             found |= {int(child): name} | descendants(child)
     return found
