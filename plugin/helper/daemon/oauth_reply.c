@@ -66,15 +66,18 @@ member(struct json_object *object, const char *name)
 static bool
 take_token(struct json_object *object, const char *name, struct secret *token)
 {
+	struct json_object *value = json_object_object_get(object, name);
 	const char *text = member(object, name);
+	size_t len;
 
 	secret_reset(token);
 	if (!text || !*text)
 		return false;
-	for (const char *p = text; *p; p++)
-		if (*p < ' ' || *p > '~')
+	len = (size_t)json_object_get_string_len(value);
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
 			return false;
-	secret_add(token, text, strlen(text));
+	secret_add(token, text, len);
 	return secret_ok(token);
 }
 
@@ -298,13 +301,22 @@ has_scope(const char *words, const char *word, size_t len)
 	return false;
 }
 
+static bool
+is_missing(const char *granted, const char *word, size_t len)
+{
+	static const char never_granted[] =
+	    "offline_access openid profile email";
+
+	return len && !has_scope(granted, word, len) &&
+	       !has_scope(never_granted, word, len);
+}
+
 bool
 oauth_scope_covers(const char *granted, const char *asked, char *ret_missing,
     size_t missing_size)
 {
-	static const char never_granted[] =
-	    "offline_access openid profile email";
 	size_t used = 0;
+	bool covers = true;
 
 	ret_missing[0] = '\0';
 	while (*asked) {
@@ -312,13 +324,14 @@ oauth_scope_covers(const char *granted, const char *asked, char *ret_missing,
 		size_t len = strcspn(asked + gap, " ");
 
 		asked += gap;
-		if (len && !has_scope(granted, asked, len) &&
-		    !has_scope(never_granted, asked, len) &&
-		    used + len + 2 < missing_size)
-			used += (size_t)snprintf(ret_missing + used,
-			    missing_size - used, "%s%.*s", used ? " " : "",
-			    (int)len, asked);
+		if (is_missing(granted, asked, len)) {
+			covers = false;
+			if (used + len + 2 < missing_size)
+				used += (size_t)snprintf(ret_missing + used,
+				    missing_size - used, "%s%.*s",
+				    used ? " " : "", (int)len, asked);
+		}
 		asked += len;
 	}
-	return used == 0;
+	return covers;
 }
