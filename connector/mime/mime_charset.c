@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "mime_charset.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <gmime/gmime.h>
@@ -8,8 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-#include "utf8.h"
 
 /* A charset that has a superset is always read as that (the Encoding Standard
  * of WHATWG, section 4.2). */

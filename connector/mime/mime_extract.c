@@ -10,7 +10,8 @@
 #include "mime_header.h"
 #include "mime_part.h"
 #include "mime_report.h"
-#include "utf8.h"
+
+#include "base/utf8.h"
 
 /* Honest mail has less than ten levels. */
 #define DEPTH_MAX 100

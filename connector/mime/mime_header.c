@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "mime_charset.h"
-#include "utf8.h"
+
+#include "base/utf8.h"
 
 /* GMime recurses into nested groups; a field with more colons is no honest
  * list of addresses. */

@@ -2,7 +2,6 @@
 #include "mime_reply.h"
 
 #include "mime_name.h"
-#include "utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/fs.h"
+#include "base/utf8.h"
 
 #define SHA256_LEN 32
 

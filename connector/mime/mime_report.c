@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "mime_header.h"
-#include "utf8.h"
+
+#include "base/utf8.h"
 
 void
 mime_report_bytes(struct mime_report *report, enum mime_frame_kind kind,

@@ -210,69 +210,33 @@ send_draft(const struct send_settings *settings, const char *path,
 	return MT_OK;
 }
 
-/* Bytes of the character that begins at `p` (RFC 3629); 0: it is none. */
-static size_t
-character_len(const unsigned char *p)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len = 0;
-
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		len = 2;
-	else if (p[0] >= 0xe0 && p[0] <= 0xef)
-		len = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		len = 4;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (len && (p[1] < low || p[1] > high))
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
 /* A server may say anything, and what is said may have been cut. */
-static struct json_object *
-new_text(const char *text)
+static void
+add_text(struct json_object *json, const char *name, const char *text)
 {
-	struct buf b = BUF_INIT(sizeof(struct send_report));
-	struct json_object *value;
+	struct buf clean = BUF_INIT(sizeof(struct send_report));
 
-	while (*text) {
-		size_t len = character_len((const unsigned char *)text);
-
-		if (len)
-			buf_add(&b, text, len);
-		else
-			buf_add_char(&b, '?');
-		text += len ? len : 1;
-	}
-	value = json_object_new_string(buf_text(&b));
-	buf_done(&b);
-	return value;
+	buf_add_printable(&clean, text, strlen(text), clean.max);
+	json_object_object_add(
+	    json, name, json_object_new_string(buf_text(&clean)));
+	buf_done(&clean);
 }
 
 void
 send_add_json(struct buf *out, const struct send_report *report)
 {
 	struct json_object *json = json_object_new_object();
+	bool success = report->state == SEND_SENT ||
+		       report->state == SEND_QUEUED ||
+		       report->state == SEND_UNCERTAIN;
 
+	add_text(json, "type", "send_email_response");
 	json_object_object_add(
-	    json, "state", new_text(state_words[report->state]));
+	    json, "success", json_object_new_boolean(success));
+	add_text(json, "state", state_words[report->state]);
 	if (*report->message_id)
-		json_object_object_add(
-		    json, "message_id", new_text(report->message_id));
-	json_object_object_add(json, "detail", new_text(report->detail));
+		add_text(json, "message_id", report->message_id);
+	add_text(json, "detail", report->detail);
 	buf_add_text(
 	    out, json_object_to_json_string_ext(json,
 		     JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "buf.h"
 
+#include "utf8.h"
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -111,9 +113,18 @@ buf_add_format(struct buf *b, const char *format, ...)
 void
 buf_add_printable(struct buf *b, const char *text, size_t len, size_t max_len)
 {
-	for (size_t i = 0; i < len && i < max_len; i++) {
+	size_t end = utf8_cut_len(text, len, max_len);
+
+	for (size_t i = 0, good = 0; i < end; i++) {
 		unsigned char c = (unsigned char)text[i];
-		buf_add_char(b, c < 0x20 || c == 0x7f ? '?' : text[i]);
+		bool invalid = false;
+
+		if (i >= good) {
+			good = i + utf8_valid_len(text + i, end - i);
+			invalid = i >= good;
+		}
+		buf_add_char(
+		    b, invalid || c < 0x20 || c == 0x7f ? '?' : text[i]);
 	}
 }
 

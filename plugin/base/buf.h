@@ -49,8 +49,8 @@ void buf_add_char(struct buf *b, char c);
 void buf_add_format(struct buf *b, const char *format, ...) MT_PRINTF(2, 3);
 
 /*
- * Text from a peer for a person to read: control characters become '?', and
- * no more than `max_len` bytes of it are taken.
+ * Text from a peer for a person to read: control characters and what is no
+ * UTF-8 become '?', and no more than `max_len` bytes of it are taken.
  */
 void buf_add_printable(
     struct buf *b, const char *text, size_t len, size_t max_len);

@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 #include "status.h"
 
+#include "utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
+/* The end may be half a character, if the text was cut. */
 static void
 make_printable(char *text)
 {
-	for (unsigned char *p = (unsigned char *)text; *p; p++)
-		if (*p < 0x20 || *p == 0x7f)
+	char *bad = text + utf8_valid_len(text, strlen(text));
+
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if ((char *)p == bad) {
 			*p = '?';
+			bad += utf8_valid_len(bad, strlen(bad));
+		} else if (*p < 0x20 || *p == 0x7f) {
+			*p = '?';
+		}
+	}
 }
 
 static void

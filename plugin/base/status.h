@@ -36,7 +36,7 @@ struct mt_error {
 /*
  * Fills `err` (may be NULL) and returns `status`, so that a failure is one
  * line: return mt_fail(err, MT_BAD_CONFIG, "%s: no such file", path).
- * Control characters in the result become '?', a long text is cut.
+ * Control characters and what is no UTF-8 become '?', a long text is cut.
  */
 enum mt_status mt_fail(struct mt_error *err, enum mt_status status,
     const char *format, ...) MT_PRINTF(3, 4);

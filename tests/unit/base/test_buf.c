@@ -77,6 +77,12 @@ control_characters_become_question_marks(void **state)
 	buf_reset(&b);
 	buf_add_printable(&b, "abcdef", 6, 3);
 	assert_string_equal(buf_text(&b), "abc");
+	buf_reset(&b);
+	buf_add_printable(&b, "a\xff\xc3\xa9\xe2\x82z", 7, 100);
+	assert_string_equal(buf_text(&b), "a?\xc3\xa9??z");
+	buf_reset(&b);
+	buf_add_printable(&b, "ab\xc3\xa9", 4, 3);
+	assert_string_equal(buf_text(&b), "ab");
 	buf_done(&b);
 }
 

@@ -42,6 +42,8 @@ hostile_text_is_cut_and_made_printable(void **state)
 	mt_fail_errno(&err, MT_REFUSED, EIO, "%s", text);
 	assert_int_equal(strlen(err.text), MT_ERROR_TEXT_MAX - 1);
 	assert_null(strchr(err.text, '\n'));
+	mt_fail(&err, MT_REFUSED, "%s", "\xc3\xa9 \xff\xfe\x80 \xc3");
+	assert_string_equal(err.text, "\xc3\xa9 ??? ?");
 }
 
 static void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "mime/utf8.h"
+#include "base/utf8.h"
 
 #include "unit/cmocka_headers.h"
 

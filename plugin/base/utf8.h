@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What is valid UTF-8 (RFC 3629): shortest form, no surrogates, nothing beyond
- * U+10FFFF.  For both ends of the MIME worker; knows nothing of charsets.
+ * U+10FFFF.  Knows nothing of charsets.
  */
-#ifndef MT_MIME_UTF8_H
-#define MT_MIME_UTF8_H
+#ifndef MT_BASE_UTF8_H
+#define MT_BASE_UTF8_H
 
 #include <stddef.h>
 
