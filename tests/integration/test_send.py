@@ -594,7 +594,8 @@ class NothingQueuedTest(SendTestCase):
         result = self.bed.run(argv, self.env, json.dumps(DRAFT)).check(78)
         self.assertEqual(
             json.loads(result.out),
-            {"state": "not_queued", "detail":
+            {"type": "send_email_response", "success": False,
+             "state": "not_queued", "detail":
              "email not configured (TRI_ONYX_IMAP_HOST not set)"})
 
     def test_author_must_be_an_address(self):
