@@ -69,7 +69,7 @@ class Demo:
         return place
 
     def login(self):
-        url = self.helper.login()
+        url = self.helper.log_in()
         form = self.oidc.log()[-1]["form"]
         assert "code_challenge_method=S256" in url and form["code_verifier"]
         status = self.helper.command("status").check()
@@ -99,7 +99,7 @@ class Demo:
                     f"libmailtoken.so, no PassCmd ({skipped} too broken for "
                     "it)", self.keep("mbsync", into / "INBOX"))
 
-    def connector(self, title, auth):
+    def connector(self, word, title, auth):
         """Receive and send, configured by the variables alone."""
         connector = Connector(self.bed, self.mail, auth, self.oidc)
         run = connector.start()
@@ -109,8 +109,8 @@ class Demo:
         assert run.rc == 0, run.tail()
         self.proven(f"receive, {title}", f"{self.count} messages, "
                     f"{attachments} attachments",
-                    self.keep(f"inbox, {title}", connector.inbox))
-        self.send(title, connector)
+                    self.keep(f"inbox-{word}", connector.inbox))
+        self.send(word, title, connector)
 
     def check_messages(self, inbox):
         """Every message.json is complete; returns the attachments' count."""
@@ -127,7 +127,7 @@ class Demo:
             "a message was marked as read"
         return count
 
-    def send(self, title, connector):
+    def send(self, word, title, connector):
         before = len(self.sink.messages())
         sent = connector.send(subject=f"Grüße ({title})")
         assert sent.json["state"] == "sent", sent
@@ -135,12 +135,12 @@ class Demo:
         assert message.rcpt_to == ["bob@example.test"], message
         assert sent.json["message_id"].encode() in message.data
         self.proven(f"send, {title}", "a draft through SMTP AUTH",
-                    self.keep(f"sent, {title}.eml", message.data))
+                    self.keep(f"sent-{word}.eml", message.data))
 
     def seed(self):
         """The refresh token of a second login, written to a file once."""
         file = self.bed.dir / "refresh-token"
-        self.helper.login("--emit", file)
+        self.helper.log_in("--emit", file)
         assert file.stat().st_mode & 0o777 == 0o600, oct(file.stat().st_mode)
         return file.read_text().strip()
 
@@ -163,9 +163,9 @@ class Demo:
         self.login()
         self.deliver()
         self.mbsync()
-        self.connector("token of mailtokend", self.helper)
-        self.connector("token of a private helper", self.seed())
-        self.connector("password", "password")
+        self.connector("mailtokend", "token of mailtokend", self.helper)
+        self.connector("private", "token of a private helper", self.seed())
+        self.connector("password", "password", "password")
         self.no_secret_in_output()
 
     def table(self):

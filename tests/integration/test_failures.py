@@ -20,8 +20,8 @@ class FailuresTest(BedTestCase):
 
     def logged_in(self):
         helper = Helper(self.bed, self.oidc)
-        helper.login()
-        self.addCleanup(helper.stop)
+        helper.log_in()
+        self.addCleanup(lambda: helper.process and helper.stop())
         return helper
 
     def refreshes(self):
@@ -83,7 +83,7 @@ class FailuresTest(BedTestCase):
         self.assertEqual(connector.run("poll", "--once").rc, 77)
         self.assertEqual(len(self.refreshes()), before)
         # the service resumes by itself
-        helper.login()
+        helper.log_in()
         connector.wait_handles(2, run)
         run.stop()
         self.assertEqual(run.rc, 0, run.tail())

@@ -37,10 +37,11 @@ LIBRARY_USERS = {
     r"^curl/": r"^plugin/helper/daemon/oauth_http\.",
     r"^sqlite3\.h": r"^connector/state/",
     r"^libetpan/": r"^connector/mail/",
-    r"^gmime/": r"^connector/(mime/|outbound/compose)",
+    r"^gmime/": r"^connector/mime/",
     r"^(json-c|json)": r"^(plugin/helper/daemon/|connector/)",
     r"^uv\.h": r"^(plugin/helper/daemon/|connector/)",
     r"^gnutls/": r"^(plugin/helper/daemon/|connector/mail/|connector/mime/|connector/delivery/|connector/outbound/)",
+    r"^sasl/": r"^(plugin/sasl/|connector/mail/)",
     r"^seccomp\.h": r"^(plugin/helper/daemon/|connector/mime/)",
 }
 
