@@ -209,10 +209,13 @@ command_check(struct invocation *in)
 
 	config_log_warnings(&in->config);
 	status = operations_open(&operations, &in->config, &err);
-	if (status == MT_OK)
-		status = operations_check(operations, &report, &err);
+	if (status != MT_OK)
+		return finish(status, NULL, &err);
+	/* which logs what it finds, server by server */
+	status = operations_check(operations, &report, &err);
 	operations_close(&operations);
-	return finish(status, report, &err);
+	print_report(report);
+	return mt_exit_code(status);
 }
 
 /* ---- the program ------------------------------------------------------------ */

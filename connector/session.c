@@ -61,6 +61,24 @@ session_rejected(struct session *session, const char *service,
 	return MT_OK;
 }
 
+/* Whose login it is that is over, and how to mend it, when the helper is our
+ * own: nobody can guess where it listens. */
+static enum mt_status
+explain(const struct session *session, enum mt_status status,
+    enum mail_login login, struct mt_error *err)
+{
+	struct mt_error why;
+
+	if (status != MT_NEEDS_LOGIN || login == MAIL_LOGIN_REJECTED ||
+	    !session->helper || !config_wants_private_helper(session->config))
+		return status;
+	why = *err;
+	return mt_fail(err, status,
+	    "set a new TRI_ONYX_OAUTH2_REFRESH_TOKEN, or log in with mailtoken "
+	    "--socket %s login connector (%s)",
+	    token_helper_socket(session->helper), why.text);
+}
+
 enum mt_status
 session_open_imap(struct session *session, struct imap_conn **ret_conn,
     struct deadline deadline, struct mt_error *err)
@@ -72,11 +90,11 @@ session_open_imap(struct session *session, struct imap_conn **ret_conn,
 	if (status == MT_OK)
 		status = imap_conn_open(
 		    ret_conn, server, session->trust, &login, deadline, err);
-	if (status == MT_OK || login != MAIL_LOGIN_REJECTED ||
-	    session_rejected(session, "imap", server, deadline, err) != MT_OK)
-		return status;
-	return imap_conn_open(
-	    ret_conn, server, session->trust, &login, deadline, err);
+	if (login == MAIL_LOGIN_REJECTED &&
+	    session_rejected(session, "imap", server, deadline, err) == MT_OK)
+		status = imap_conn_open(
+		    ret_conn, server, session->trust, &login, deadline, err);
+	return explain(session, status, login, err);
 }
 
 enum mt_status
@@ -90,9 +108,9 @@ session_open_smtp(struct session *session, struct smtp_conn **ret_conn,
 	if (status == MT_OK)
 		status = smtp_conn_open(
 		    ret_conn, server, session->trust, &login, deadline, err);
-	if (status == MT_OK || login != MAIL_LOGIN_REJECTED ||
-	    session_rejected(session, "smtp", server, deadline, err) != MT_OK)
-		return status;
-	return smtp_conn_open(
-	    ret_conn, server, session->trust, &login, deadline, err);
+	if (login == MAIL_LOGIN_REJECTED &&
+	    session_rejected(session, "smtp", server, deadline, err) == MT_OK)
+		status = smtp_conn_open(
+		    ret_conn, server, session->trust, &login, deadline, err);
+	return explain(session, status, login, err);
 }

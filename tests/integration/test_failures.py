@@ -88,6 +88,18 @@ class FailuresTest(BedTestCase):
         run.stop()
         self.assertEqual(run.rc, 0, run.tail())
 
+    def test_dead_seed_names_the_private_helper_and_a_new_one_mends_it(self):
+        connector = Connector(self.bed, self.mail, "no-token", self.oidc)
+        self.mail.deliver(USER, MESSAGE)
+        for _ in range(2):
+            result = connector.poll(rc=77)
+            self.assertIn(f"--socket {connector.state}/helper/socket",
+                          result.err)
+        self.assertEqual(len(self.refreshes()), 1)
+        connector.env["TRI_ONYX_OAUTH2_REFRESH_TOKEN"] = \
+            self.oidc.mint(USER)["refresh_token"]
+        self.assertEqual(len(connector.poll().json["delivered"]), 1)
+
     def test_token_endpoint_down_is_temporary(self):
         helper = self.logged_in()
         helper.command("reject", "work").check()
