@@ -402,6 +402,25 @@ class RefreshTest(HelperTestCase):
         self.refresh(helper).expect()
         self.assertEqual(helper.status("alice")["state"], "ok")
 
+    def test_tokens_are_taken_when_only_the_end_of_the_reply_is_lost(self):
+        body = json.dumps({"access_token": "new", "refresh_token": "rotated",
+                           "token_type": "Bearer"})
+
+        def script(conn):
+            while conn.readline():
+                pass
+            conn.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                      f"Content-Length: {len(body) + 2}\r\n\r\n{body}")
+
+        server = self.bed.scripted_server(script)
+        helper = self.helper(
+            token_endpoint=f"http://127.0.0.1:{server.port}/token")
+        with passed("seed") as file:
+            helper.call("seed", fd=file.fileno(), account="alice").expect()
+        self.assertEqual(self.get(helper).expect()["token"], "new")
+        record = json.loads((helper.state / "alice.token").read_text())
+        self.assertEqual(record["refresh_token"], "rotated")
+
     def test_retry_after_is_honoured(self):
         helper = self.logged_in()
         self.oidc.fault(status=429, headers={"retry-after": "120"})
@@ -652,9 +671,10 @@ class SeedTest(HelperTestCase):
     def test_new_seed_that_fails_keeps_the_old_login(self):
         helper = self.logged_in()
         self.seed(helper, "never-issued").expect()
-        self.assertEqual(self.get(helper, min_ttl=3600).expect()["serial"],
-                         "2")
-        self.assertEqual(self.sent()[0], "never-issued")
+        # the good token serves, and who wants another gets one
+        self.assertEqual(self.get(helper).expect()["serial"], "1")
+        self.assertEqual(self.sent(), ["never-issued"])
+        self.assertEqual(self.refresh(helper).expect()["serial"], "2")
         self.assertEqual([e["status"] for e in self.posts()], [400, 200])
         status = helper.status("alice")
         self.assertEqual(status["state"], "ok")

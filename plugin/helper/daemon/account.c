@@ -13,7 +13,6 @@
 
 /* A server that refuses every token must not make every refusal a refresh. */
 #define REJECT_PAUSE_MS 60000
-#define NEVER_MS INT64_MAX
 
 const char *
 account_state_word(enum account_state state)
@@ -109,7 +108,7 @@ account_settle_failure(struct account *a, enum failure_class class,
 			    : REFRESH_RETRY_AFTER_MAX_S;
 	a->state = states[class];
 	a->next_attempt_ms = class == FAILURE_CONFIG
-				 ? NEVER_MS
+				 ? ACCOUNT_NEVER_MS
 				 : clock_boot_ms() + (int64_t)pause * 1000;
 	mt_fail(&a->error, failure_status(class), "account %s: %s",
 	    a->settings->name, why->text);
@@ -153,7 +152,7 @@ account_view(const struct account *a, struct account_view *ret_view)
 	    .refreshed_at = a->refreshed_at,
 	};
 	memcpy(ret_view->alarm, alarm.text, sizeof(ret_view->alarm));
-	if (pause > 0 && a->next_attempt_ms != NEVER_MS)
+	if (pause > 0 && a->next_attempt_ms != ACCOUNT_NEVER_MS)
 		ret_view->next_attempt_s = (long)((pause + 999) / 1000);
 }
 
@@ -182,6 +181,19 @@ account_is_busy(const struct account *a)
 }
 
 /* ---- askers ---- */
+
+bool
+account_wants_token(const struct account *a)
+{
+	const struct account_waiter *w;
+
+	if (!a->token.len || refresh_is_due(a->lifetime_s, left_s(a), 0))
+		return true;
+	LIST_FOREACH(w, &a->waiters, link)
+	if (w->forced)
+		return true;
+	return false;
+}
 
 bool
 account_candidate_is_due(const struct account *a)
@@ -446,6 +458,8 @@ account_use_settings(struct account *a, struct account_settings **settings)
 	a->settings = *settings;
 	*settings = NULL;
 	memcpy(a->fingerprint, fingerprint, sizeof(a->fingerprint));
+	a->candidate_after_ms = 0;
+	a->candidate_failures = 0;
 	if (a->flight.active)
 		return;
 	if (account_open_record(a, &err) == MT_OK) {

@@ -244,7 +244,6 @@ account_take_token(struct account *a, struct oauth_tokens *tokens)
 	secret_move(&a->token, &tokens->access_token);
 	a->lifetime_s = tokens->expires_in_s;
 	a->expires_ms = clock_boot_ms() + (int64_t)tokens->expires_in_s * 1000;
-	a->interrupted_s = 0;
 }
 
 static void
@@ -272,6 +271,7 @@ take_answer(struct account *a, struct oauth_tokens *tokens)
 	record->dead = (struct record_mark){0};
 	record->serial++;
 	record->refreshed_at = clock_wall_s();
+	a->interrupted_s = 0;
 }
 
 static void
@@ -316,24 +316,27 @@ mark_dead(struct account *a, const struct mt_error *why)
 	account_settle(a, record);
 }
 
-/* An answer that may be lost stays in the journal until one is stored. */
+/* An answer that may be lost stays in the journal until one is stored; that to
+ * a seed beside a login that serves does not, it says nothing of the login. */
 static void
 end_journal(struct account *a, const struct failure *failure)
 {
-	if (failure->ambiguous && !a->interrupted_s)
+	bool of_login = !a->flight.with_candidate || !login_is_alive(a);
+
+	if (failure->ambiguous && of_login && !a->interrupted_s)
 		a->interrupted_s = a->flight.started_s;
 	store_abandon(a->env->store, a->settings->name, a->interrupted_s != 0);
 }
 
-/* When the server answered the candidate with a no of any kind, the login that
- * it was to replace goes on serving.  True if a request is under way again. */
-static bool
-fall_back(struct account *a, bool server_answered)
+/* The pauses of a seed grow on their own: the login may go well meanwhile. */
+static void
+postpone_candidate(struct account *a, enum failure_class class)
 {
-	struct mt_error err = {0};
+	long pause_s = refresh_pause_s(++a->candidate_failures);
 
-	return server_answered && login_is_alive(a) && !a->env->stopping &&
-	       take_off(a, true, &err) == MT_OK;
+	a->candidate_after_ms = class == FAILURE_CONFIG
+				    ? ACCOUNT_NEVER_MS
+				    : clock_boot_ms() + (int64_t)pause_s * 1000;
 }
 
 static void
@@ -347,8 +350,22 @@ fail(struct account *a, const struct failure *failure,
 		account_settle_failure(
 		    a, failure->class, failure->retry_after_s, why);
 	if (a->flight.with_candidate)
-		a->candidate_after_ms = a->next_attempt_ms;
+		postpone_candidate(a, failure->class);
 	end_journal(a, failure);
+}
+
+/*
+ * The server answered the seed with a no of any kind: the login that it was to
+ * replace goes on serving, with a request of its own if the token at hand will
+ * not do.  True if one is under way.
+ */
+static bool
+fall_back(struct account *a)
+{
+	struct mt_error err = {0};
+
+	return login_is_alive(a) && !a->env->stopping &&
+	       account_wants_token(a) && take_off(a, true, &err) == MT_OK;
 }
 
 /* True if it brought tokens. */
@@ -374,12 +391,12 @@ static void
 on_reply(void *context, struct http_reply *reply)
 {
 	struct account *a = context;
-	bool server_answered = reply->http_status != 0;
-	bool was_candidate = a->flight.with_candidate;
+	bool seed_was_answered =
+	    a->flight.with_candidate && reply->http_status != 0;
 
 	a->flight.active = false;
 	if (a->flight.generation == a->generation && !land(a, reply) &&
-	    was_candidate && fall_back(a, server_answered))
+	    seed_was_answered && fall_back(a))
 		return;
 	account_close_record(a);
 	account_notify(a);
@@ -414,6 +431,7 @@ account_seed(struct account *a, const struct secret *seed, struct mt_error *err)
 		else if (status == MT_OK)
 			a->has_candidate = true;
 		a->candidate_after_ms = 0;
+		a->candidate_failures = 0;
 	}
 	account_close_record(a);
 	account_notify(a);

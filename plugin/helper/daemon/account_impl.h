@@ -12,6 +12,9 @@
 /* A token with less than this is not worth handing out. */
 #define ACCOUNT_VALID_MIN_S 5
 
+/* A time that does not come. */
+#define ACCOUNT_NEVER_MS INT64_MAX
+
 /* The request under way. */
 struct flight {
 	bool active;
@@ -38,8 +41,9 @@ struct account {
 	int64_t refreshed_at; /* wall clock */
 	int64_t rejected_ms;  /* boot clock, of the last token given up */
 
-	bool has_candidate;         /* a seed waits to be tried ... */
-	int64_t candidate_after_ms; /* ... not before, boot clock */
+	bool has_candidate;              /* a seed waits to be tried ... */
+	int64_t candidate_after_ms;      /* ... not before, boot clock */
+	unsigned int candidate_failures; /* in a row */
 	bool candidate_refused;
 	int64_t interrupted_s; /* wall clock, of a refresh without an answer */
 
@@ -66,6 +70,9 @@ void account_settle(struct account *a, const struct record *record);
 /* The state after a failure of this class; `why` says what happened. */
 void account_settle_failure(struct account *a, enum failure_class class,
     long retry_after_s, const struct mt_error *why);
+
+/* True if somebody waits for another token than the one at hand. */
+bool account_wants_token(const struct account *a);
 
 /* True if a seed is to be tried now. */
 bool account_candidate_is_due(const struct account *a);

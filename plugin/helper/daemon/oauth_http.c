@@ -79,11 +79,10 @@ fill_reply(struct http_reply *reply, struct request *request, CURLcode result)
 	secret_init(&reply->body, request->http->arena);
 	reply->sent = was_sent(request->easy);
 	reply->misconfigured = is_our_fault(result);
-	if (result != CURLE_OK) {
+	reply->broken = result != CURLE_OK;
+	if (reply->broken)
 		snprintf(reply->why, sizeof(reply->why), "%s",
 		    secret_ok(&request->body) ? why : "the reply is too long");
-		return;
-	}
 	curl_easy_getinfo(
 	    request->easy, CURLINFO_RESPONSE_CODE, &reply->http_status);
 	if (curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER,

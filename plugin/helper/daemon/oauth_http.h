@@ -23,12 +23,13 @@
 struct oauth_http;
 
 struct http_reply {
-	long http_status; /* 0: no whole reply came */
-	struct secret body;
+	long http_status;   /* 0: none came */
+	bool broken;        /* the reply has no proper end, see `why` */
+	struct secret body; /* as far as it came */
 	long retry_after_s; /* -1: the server did not say */
 	bool sent;          /* the request may have reached the server */
 	bool misconfigured; /* it could not be sent because of our settings */
-	char why[256];      /* without a whole reply: what happened */
+	char why[256];      /* if broken or none: what happened */
 };
 
 /* Called once per request from the loop; `reply` lives until it returns. */

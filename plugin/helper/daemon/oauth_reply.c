@@ -212,7 +212,7 @@ static void
 describe_http(struct buf *text, const struct http_reply *reply,
     const struct failure *failure)
 {
-	if (!reply->http_status)
+	if (reply->broken || !reply->http_status)
 		buf_add_format(
 		    text, "no answer from the token endpoint: %s", reply->why);
 	else
@@ -228,7 +228,7 @@ read_failure(const struct http_reply *reply, struct json_object *object,
 {
 	struct buf text = BUF_INIT(MT_ERROR_TEXT_MAX * 2);
 	const struct failure_facts facts = {
-	    .http_status = reply->http_status,
+	    .http_status = reply->broken ? 0 : reply->http_status,
 	    .sent = reply->sent,
 	    .misconfigured = reply->misconfigured,
 	    .body_is_empty = reply->body.len == 0,

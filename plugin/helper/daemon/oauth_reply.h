@@ -29,7 +29,8 @@ void oauth_tokens_done(struct oauth_tokens *tokens);
 /*
  * MT_OK and tokens, or a failure with its class; `err` then is a sentence that
  * names the server's own words, with everything that could be a secret left
- * out.
+ * out.  Tokens that came whole are taken also from a reply that broke off behind
+ * them: there may be no other copy of a refresh token.
  */
 enum mt_status oauth_reply_read(const struct http_reply *reply,
     struct oauth_tokens *ret_tokens, struct failure *ret_failure,

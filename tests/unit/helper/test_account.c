@@ -159,7 +159,7 @@ seed_during_a_refresh_waits_its_turn(void **state)
 	bench_seed(bench, "s1");
 	scripted_http_answer(200, TOKENS("a2", "r2"));
 	assert_string_equal(asker.token, "a2");
-	bench_get(bench, &asker);
+	bench_refresh(bench, &asker);
 	assert_sent(1, "s1");
 	scripted_http_answer(400, INVALID_GRANT);
 	/* the rotated login was not lost by it */
@@ -185,6 +185,31 @@ two_seeds_at_once_are_refused(void **state)
 	scripted_http_answer(200, TOKENS("a1", "r1"));
 	assert_int_equal(account_seed(bench->account, &seed, &err), MT_OK);
 	secret_done(&seed);
+}
+
+static void
+failed_seed_costs_no_request_of_the_login_without_need(void **state)
+{
+	struct account_bench *bench = *state;
+	struct bench_asker asker;
+
+	bench_login(bench, "r1");
+	bench_seed(bench, "s1");
+	bench_get(bench, &asker);
+	assert_sent(0, "s1");
+	scripted_http_answer(500, "");
+	/* the good token serves, the seed pauses */
+	assert_string_equal(asker.token, "login-access");
+	bench_get(bench, &asker);
+	assert_string_equal(asker.token, "login-access");
+	assert_int_equal(scripted_http_count(), 1);
+	/* what was lost was not the login's */
+	assert_string_equal(account_bench_view(bench).alarm, "");
+	/* whoever wants another gets one of the login */
+	bench_refresh(bench, &asker);
+	assert_sent(1, "r1");
+	scripted_http_answer(200, TOKENS("a2", "r2"));
+	assert_string_equal(asker.token, "a2");
 }
 
 static void
@@ -470,6 +495,7 @@ main(void)
 	    TEST(old_refusal_does_not_hurt_a_new_login),
 	    TEST(seed_during_a_refresh_waits_its_turn),
 	    TEST(two_seeds_at_once_are_refused),
+	    TEST(failed_seed_costs_no_request_of_the_login_without_need),
 	    TEST(seed_without_an_answer_keeps_trying_itself),
 	    TEST(changed_endpoint_gets_nothing_even_after_a_failure),
 	    TEST(answer_for_old_settings_is_stored_but_not_served),

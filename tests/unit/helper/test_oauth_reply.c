@@ -128,8 +128,11 @@ text_names_the_servers_words_and_nothing_that_may_be_a_secret(void **state)
 static void
 lost_answer_says_what_happened(void **state)
 {
-	struct http_reply reply = {
-	    .sent = true, .retry_after_s = -1, .why = "Connection reset"};
+	struct http_reply reply = {.sent = true,
+	    .broken = true,
+	    .http_status = 200,
+	    .retry_after_s = -1,
+	    .why = "Connection reset"};
 	struct oauth_tokens tokens;
 	struct failure failure;
 	struct mt_error err = {0};
@@ -142,6 +145,32 @@ lost_answer_says_what_happened(void **state)
 	assert_string_equal(
 	    err.text, "no answer from the token endpoint: Connection reset");
 	assert_true(failure.ambiguous);
+	secret_add(&reply.body, "{\"error\":\"invalid_grant\"}", 25);
+	assert_int_equal(
+	    oauth_reply_read(&reply, &tokens, &failure, &err), MT_RETRY_LATER);
+	secret_done(&reply.body);
+}
+
+static void
+tokens_of_a_reply_that_breaks_off_behind_them_are_taken(void **state)
+{
+	static const char body[] =
+	    "{\"access_token\":\"a\",\"refresh_token\":\"r\"}";
+	struct http_reply reply = {
+	    .sent = true, .broken = true, .http_status = 200};
+	struct oauth_tokens tokens;
+	struct failure failure;
+	struct mt_error err = {0};
+
+	(void)state;
+	secret_init(&reply.body, NULL);
+	oauth_tokens_init(&tokens, NULL);
+	secret_add(&reply.body, body, strlen(body));
+	assert_int_equal(
+	    oauth_reply_read(&reply, &tokens, &failure, &err), MT_OK);
+	assert_string_equal(secret_expose(&tokens.refresh_token), "r");
+	oauth_tokens_done(&tokens);
+	secret_done(&reply.body);
 }
 
 static void
@@ -197,6 +226,8 @@ main(void)
 	    cmocka_unit_test(
 		text_names_the_servers_words_and_nothing_that_may_be_a_secret),
 	    cmocka_unit_test(lost_answer_says_what_happened),
+	    cmocka_unit_test(
+		tokens_of_a_reply_that_breaks_off_behind_them_are_taken),
 	    cmocka_unit_test(granted_scope_is_compared_word_by_word),
 	    cmocka_unit_test(long_list_of_missing_scopes_is_cut_but_missed),
 	};
