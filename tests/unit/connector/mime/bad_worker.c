@@ -116,8 +116,10 @@ empty_packets(void)
 static void
 big_packet(void)
 {
-	static uint8_t bytes[MIME_WIRE_MAX + 2];
+	uint8_t bytes[MIME_WIRE_MAX + 2];
 
+	memset(bytes, 'x', sizeof(bytes));
+	bytes[0] = MIME_FRAME_BODY_TEXT;
 	if (send(FD, bytes, sizeof(bytes), MSG_NOSIGNAL) < 0)
 		_exit(1);
 	done();

@@ -151,6 +151,9 @@ static const struct {
 	"a@xn--bcher-kva.example", "a@xn--bcher-kva.example", 0},
     /* no lists */
     {"foo bar baz", "foo bar baz", "", MIME_HEADER_ADDRESSES},
+    /* GMime would stop half-way */
+    {"a@b.c) d@e.f", "a@b.c) d@e.f", "a@b.c", MIME_HEADER_ADDRESSES},
+    {"a@b.c] d@e.f", "a@b.c] d@e.f", "a@b.c", MIME_HEADER_ADDRESSES},
     {"<>", "<>", "", MIME_HEADER_ADDRESSES},
     {"Foo foo@bar.com", "Foo foo@bar.com", "", MIME_HEADER_ADDRESSES},
 };
