@@ -181,6 +181,9 @@ mime_client_parse(struct mime_client *client, int raw_fd, int dir_fd,
 
 	if (!err)
 		err = &own;
+	if (deadline_passed(deadline))
+		return mt_fail(err, MT_RETRY_LATER,
+		    "there was no time left to take the message apart");
 	for (int left = ATTEMPTS; left > 0; left--) {
 		struct mime_reply *reply = mime_reply_new(dir_fd, limits);
 		enum mt_status status = MT_OK;

@@ -69,11 +69,14 @@ struct mime_client *mime_client_new(const char *worker_path);
 void mime_client_free(struct mime_client **client);
 
 /*
- * Parses the message in `raw_fd` (a regular file, read from its start) and
- * writes the attachments as files into the directory `dir_fd`, not yet synced.
- * A message that kills or stalls the worker is tried once more in a new one;
- * then MT_OK with ret_message->parsed false and a defect that says so.  Other
- * results: MT_RETRY_LATER (disk full, no process), MT_NO_MEMORY.
+ * Parses the message in `raw_fd` (a regular file, read from its start; its
+ * offset moves) and writes the attachments as files into the directory
+ * `dir_fd`, not yet synced.  A message that kills or stalls the worker is tried
+ * once more in a new one; then MT_OK with ret_message->parsed false and a
+ * defect that says so.  A message is given up on for want of time, too: the
+ * deadline must be one for this call only, of which the first attempt may use
+ * half.  Other results: MT_RETRY_LATER (disk full, no process, the deadline was
+ * over before), MT_NO_MEMORY.
  */
 enum mt_status mime_client_parse(struct mime_client *client, int raw_fd,
     int dir_fd, const struct mime_limits *limits,

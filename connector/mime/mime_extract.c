@@ -30,22 +30,33 @@ enum place { WHOLE, IN_ALTERNATIVE, IN_RELATED, IN_OTHER };
 
 enum role { BODY_TEXT, BODY_HTML, ATTACHMENT };
 
-/* CR LF becomes LF, NUL the replacement character. */
+static bool
+is_layout(char c)
+{
+	return c == '\t' || c == '\n' || c == '\f';
+}
+
+/* CR LF, and CR alone, become LF; controls that move no text on a page, and
+ * NUL, the replacement character. */
 static void
 add_lines(struct extraction *x, GString *body, const GString *text)
 {
-	for (size_t i = 0; i < text->len; i++) {
-		char c = text->str[i];
+	const char *p = text->str, *end = p + text->len;
 
-		if (c == '\r' && text->str[i + 1] == '\n')
-			continue;
-		if (c != '\0') {
-			g_string_append_c(body, c);
-			continue;
+	while (p < end) {
+		size_t control = utf8_control_len(p);
+
+		if (*p == '\r') {
+			if (p[1] != '\n')
+				g_string_append_c(body, '\n');
+		} else if (control && !is_layout(*p)) {
+			g_string_append(body, UTF8_REPLACEMENT);
+			mime_report_defect(&x->report,
+			    "part %zu has control characters", x->parts);
+		} else {
+			g_string_append_c(body, *p);
 		}
-		g_string_append(body, UTF8_REPLACEMENT);
-		mime_report_defect(
-		    &x->report, "part %zu has NUL characters", x->parts);
+		p += control ? control : 1;
 	}
 }
 
@@ -95,10 +106,11 @@ take_body(struct extraction *x, GString *body, GMimePart *part)
 {
 	const char *charset = g_mime_object_get_content_type_parameter(
 	    GMIME_OBJECT(part), "charset");
-	/* no charset needs more than four bytes for one of UTF-8 */
-	GString *bytes =
-	    mime_part_read(part, 4 * x->report.limits->max_body_bytes);
+	/* no honest charset needs more than four bytes for one of UTF-8 */
+	size_t max = 4 * x->report.limits->max_body_bytes;
+	GString *bytes = mime_part_read(part, max);
 
+	mime_report_limit(&x->report, bytes, max, "an undecoded body");
 	add_text(x, body, charset, bytes->str, bytes->len);
 	g_string_free(bytes, TRUE);
 }

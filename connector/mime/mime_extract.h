@@ -10,7 +10,8 @@
  *  - Everything else is an attachment: inline pictures, text with a name,
  *    signatures, delivery reports.  message/rfc822 is one, with exactly the
  *    bytes that came; it is not opened.
- *  - Text is decoded and converted to UTF-8 with LF as line end.  format=flowed
+ *  - Text is decoded and converted to UTF-8 with LF as line end, and
+ *    without control characters but tab, LF and form feed.  format=flowed
  *    (RFC 3676) is left as it is: what is lost by not joining lines is less
  *    than what is lost by joining wrong ones.
  */

@@ -204,18 +204,6 @@ convert(const char *raw, bool as_words, unsigned *issues)
 	return out;
 }
 
-/* The length of a control character at `p`, 0 if there is none: C0, DEL, and
- * C1 (U+0080 to U+009F), which terminals obey, too. */
-static size_t
-control_len(const char *p)
-{
-	unsigned char c = (unsigned char)*p;
-
-	if (c < 0x20 || c == 0x7f)
-		return 1;
-	return c == 0xc2 && (unsigned char)p[1] < 0xa0 ? 2 : 0;
-}
-
 /* Makes one trimmed line of it; folding is one space per line end. */
 static char *
 to_line(GString *text, unsigned *issues)
@@ -224,7 +212,7 @@ to_line(GString *text, unsigned *issues)
 	const char *p = text->str, *end = p + text->len;
 
 	while (p < end) {
-		size_t len = control_len(p);
+		size_t len = utf8_control_len(p);
 
 		if (*p == '\r' || *p == '\n') {
 			/* the space that follows stands for the line end */

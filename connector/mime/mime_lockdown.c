@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "base/secret.h"
 
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define MIB ((rlim_t)1024 * 1024)
 
 /* AddressSanitizer maps terabytes of address space. */
@@ -32,7 +34,7 @@ static const struct {
 static bool
 set_limits(void)
 {
-	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+	for (size_t i = 0; i < COUNT(limits); i++) {
 		struct rlimit limit = {limits[i].max, limits[i].max};
 
 		if (setrlimit(limits[i].resource, &limit))
@@ -73,36 +75,43 @@ static const int refused[] = {
     SCMP_SYS(statx),
 };
 
+/* What is allowed with certain arguments only: no packets but on the socket, no
+ * memory with contents of files or code, for what can be executed is there
+ * already. */
 static int
-add_rules(scmp_filter_ctx filter, int socket_fd)
+add_conditions(scmp_filter_ctx filter, int socket_fd)
+{
+	const scmp_datum_t fd = (scmp_datum_t)socket_fd;
+	const struct {
+		int call;
+		unsigned count;
+		struct scmp_arg_cmp when[2];
+	} rules[] = {
+	    {SCMP_SYS(sendmsg), 1, {SCMP_A0_32(SCMP_CMP_EQ, fd)}},
+	    {SCMP_SYS(recvmsg), 1, {SCMP_A0_32(SCMP_CMP_EQ, fd)}},
+	    {SCMP_SYS(mprotect), 1,
+		{SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+	    {SCMP_SYS(mmap), 2,
+		{SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+		    SCMP_A3_32(
+			SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS)}},
+	};
+	int error = 0;
+
+	for (size_t i = 0; i < COUNT(rules) && !error; i++)
+		error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW,
+		    rules[i].call, rules[i].count, rules[i].when);
+	return error;
+}
+
+static int
+add_calls(
+    scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed) && !error;
-	     i++)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused) && !error;
-	     i++)
-		error = seccomp_rule_add(
-		    filter, SCMP_ACT_ERRNO(EACCES), refused[i], 0);
-	if (!error)
-		error =
-		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg),
-			1, SCMP_A0_32(SCMP_CMP_EQ, (unsigned)socket_fd));
-	if (!error)
-		error =
-		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(recvmsg),
-			1, SCMP_A0_32(SCMP_CMP_EQ, (unsigned)socket_fd));
-	/* memory that can be executed is there already */
-	if (!error)
-		error =
-		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect),
-			1, SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (!error)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap),
-		    2, SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-		    SCMP_A3_32(
-			SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
+	for (size_t i = 0; i < count && !error; i++)
+		error = seccomp_rule_add(filter, action, calls[i], 0);
 	return error;
 }
 
@@ -117,7 +126,10 @@ load_filter(int socket_fd)
 		return false;
 	ok = !seccomp_attr_set(
 		 filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) &&
-	     !add_rules(filter, socket_fd) && !seccomp_load(filter);
+	     !add_calls(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed)) &&
+	     !add_calls(
+		 filter, SCMP_ACT_ERRNO(EACCES), refused, COUNT(refused)) &&
+	     !add_conditions(filter, socket_fd) && !seccomp_load(filter);
 	seccomp_release(filter);
 	return ok;
 }

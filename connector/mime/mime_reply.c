@@ -129,18 +129,14 @@ write_failed(struct mime_reply *reply, int errnum, struct mt_error *err)
 }
 
 static bool
-has_control(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			return true;
-	return false;
-}
-
-static bool
 is_line(const char *text, size_t len)
 {
-	return utf8_valid_len(text, len) == len && !has_control(text, len);
+	if (utf8_valid_len(text, len) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (utf8_control_len(text + i))
+			return false;
+	return true;
 }
 
 static bool

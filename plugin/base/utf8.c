@@ -85,3 +85,13 @@ utf8_cut_len(const char *text, size_t len, size_t max)
 		max--;
 	return max;
 }
+
+size_t
+utf8_control_len(const char *text)
+{
+	const uint8_t *p = (const uint8_t *)text;
+
+	if (p[0] < 0x20 || p[0] == 0x7f)
+		return 1;
+	return p[0] == 0xc2 && p[1] < 0xa0 ? 2 : 0;
+}

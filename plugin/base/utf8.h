@@ -16,4 +16,8 @@ size_t utf8_valid_len(const char *text, size_t len);
 /* The largest length up to `max` at which valid UTF-8 can be cut. */
 size_t utf8_cut_len(const char *text, size_t len, size_t max);
 
+/* The length of a control character at the start of valid UTF-8, 0 if there is
+ * none: C0, DEL, and C1 (U+0080 to U+009F), which terminals obey, too. */
+size_t utf8_control_len(const char *text);
+
 #endif

@@ -63,12 +63,37 @@ text_is_cut_between_characters(void **state)
 		    utf8_cut_len(text, sizeof(text) - 1, max), wanted[max]);
 }
 
+static void
+controls_of_both_sets_are_known(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} texts[] = {
+	    {"", 1}, /* the NUL that ends it */
+	    {"\n", 1},
+	    {"\x1f", 1},
+	    {" ", 0},
+	    {"~", 0},
+	    {"\x7f", 1},
+	    {"\xc2\x80", 2},
+	    {"\xc2\x9f", 2},
+	    {"\xc2\xa0", 0},
+	    {"\xc3\x80", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		assert_int_equal(utf8_control_len(texts[i].text), texts[i].len);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(only_rfc3629_is_valid),
 	    cmocka_unit_test(text_is_cut_between_characters),
+	    cmocka_unit_test(controls_of_both_sets_are_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

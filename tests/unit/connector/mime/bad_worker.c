@@ -125,6 +125,23 @@ big_packet(void)
 	done();
 }
 
+/* What it was given: its environment and its descriptors. */
+static void
+describe(void)
+{
+	char text[64];
+	int variables = 0, descriptors = 0;
+
+	while (environ[variables])
+		variables++;
+	for (int fd = 0; fd < 256; fd++)
+		descriptors += fcntl(fd, F_GETFD) >= 0;
+	snprintf(text, sizeof(text), "%d variables, %d descriptors", variables,
+	    descriptors);
+	say_text(MIME_FRAME_SUBJECT, text);
+	done();
+}
+
 /* Answers with one wrong frame, otherwise as it should. */
 static bool
 say_wrong(const char *what)
@@ -143,6 +160,8 @@ say_wrong(const char *what)
 		say_text(MIME_FRAME_SUBJECT, "\xff");
 	else if (strcmp(what, "text with a line end") == 0)
 		say_text(MIME_FRAME_SUBJECT, "a\nb");
+	else if (strcmp(what, "text with a C1 control") == 0)
+		say_text(MIME_FRAME_SUBJECT, "a\xc2\x9b");
 	else if (strcmp(what, "text with a NUL") == 0)
 		say(MIME_FRAME_BODY_TEXT, "a\0b", 3);
 	else if (strcmp(what, "body that is no UTF-8") == 0)
@@ -192,6 +211,8 @@ behave(const char *what, int message_fd)
 		return;
 	if (strcmp(what, "whole") == 0)
 		whole();
+	else if (strcmp(what, "describe") == 0)
+		describe();
 	else if (strcmp(what, "kill once") == 0)
 		kill_once(message_fd);
 	else if (strcmp(what, "stall once") == 0)

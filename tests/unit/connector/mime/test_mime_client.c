@@ -5,7 +5,6 @@
 #include "unit/cmocka_headers.h"
 #include "unit/connector/scratch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -239,63 +238,38 @@ charsets_of_mail_are_known_in_the_worker(void **state)
 	mime_client_free(&client);
 }
 
-static char *
-read_proc(pid_t pid, const char *name, size_t *ret_len)
-{
-	char path[64], *bytes = calloc(1, 65536);
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	n = read(fd, bytes, 65535);
-	assert_true(n >= 0);
-	*ret_len = (size_t)n;
-	close(fd);
-	return bytes;
-}
-
-static int
-count_descriptors(pid_t pid)
-{
-	char path[64];
-	struct dirent *entry;
-	int count = 0;
-	DIR *fds;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	fds = opendir(path);
-	assert_non_null(fds);
-	while ((entry = readdir(fds)))
-		count += entry->d_name[0] != '.';
-	closedir(fds);
-	return count;
-}
-
+/* 0 to 2 are /dev/null, 3 is the socket, the fifth is the message. */
 static void
 worker_inherits_nothing(void **state)
 {
-	struct mime_client *client = mime_client_new(MIME_WORKER);
+	struct mime_client *client = mime_client_new(BAD_WORKER);
 	int leaked = fcntl(STDERR_FILENO, F_DUPFD, 50); /* not close-on-exec */
-	struct deadline deadline = deadline_in_ms(LONG_MS);
-	char *environment, *status;
-	size_t len;
+	struct mime_message m;
 
 	setenv("SECRET_OF_THE_TEST", "1", 1);
-	assert_works(client, *state);
-	environment = read_proc(worker_pid(), "environ", &len);
-	assert_int_equal(len, 0);
-	status = read_proc(worker_pid(), "status", &len);
-	assert_non_null(strstr(status, "NoNewPrivs:\t1"));
-	assert_non_null(strstr(status, "Seccomp:\t2"));
-	/* 0 to 2 are /dev/null; the message is closed after the answer */
-	while (count_descriptors(worker_pid()) != 4)
-		assert_false(deadline_passed(deadline));
-	free(environment);
-	free(status);
+	m = parse(client, *state, "describe");
+	assert_string_equal(m.subject, "0 variables, 5 descriptors");
+	mime_message_done(&m);
 	close(leaked);
 	unsetenv("SECRET_OF_THE_TEST");
+	mime_client_free(&client);
+}
+
+static void
+worker_is_locked_down(void **state)
+{
+	struct mime_client *client = mime_client_new(MIME_WORKER);
+	char path[64], status[8192] = "";
+	int fd;
+
+	assert_works(client, *state);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)worker_pid());
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(read(fd, status, sizeof(status) - 1) > 0);
+	close(fd);
+	assert_non_null(strstr(status, "NoNewPrivs:\t1"));
+	assert_non_null(strstr(status, "Seccomp:\t2"));
 	mime_client_free(&client);
 }
 
@@ -319,6 +293,19 @@ missing_or_wrong_worker_is_tried_again_later(void **state)
 		    MT_RETRY_LATER);
 		mime_client_free(&client);
 	}
+}
+
+static void
+deadline_that_is_over_condemns_no_message(void **state)
+{
+	struct mime_client *client = mime_client_new(MIME_WORKER);
+	struct mime_message m;
+
+	assert_works(client, *state);
+	assert_int_equal(
+	    parse_within(client, *state, "A: b\n\n", 6, -1, &m, NULL),
+	    MT_RETRY_LATER);
+	mime_client_free(&client);
 }
 
 static void
@@ -397,6 +384,7 @@ static const struct {
     {"data without attachment", "answered nonsense twice", LONG_MS},
     {"text that is no UTF-8", "answered nonsense twice", LONG_MS},
     {"text with a line end", "answered nonsense twice", LONG_MS},
+    {"text with a C1 control", "answered nonsense twice", LONG_MS},
     {"text with a NUL", "answered nonsense twice", LONG_MS},
     {"body that is no UTF-8", "answered nonsense twice", LONG_MS},
     {"defect with a line end", "answered nonsense twice", LONG_MS},
@@ -475,7 +463,9 @@ main(void)
 	    TEST(charset_from_a_file_is_unknown),
 	    TEST(charsets_of_mail_are_known_in_the_worker),
 	    TEST(worker_inherits_nothing),
+	    TEST(worker_is_locked_down),
 	    TEST(missing_or_wrong_worker_is_tried_again_later),
+	    TEST(deadline_that_is_over_condemns_no_message),
 	    TEST(full_disk_is_tried_again_later),
 	    TEST(existing_file_is_not_overwritten),
 	    TEST(nothing_a_worker_says_is_trusted),

@@ -115,6 +115,12 @@ static const struct {
     {"plain", "Subject: x\r\n\r\none\r\ntwo\r\n", "one\ntwo\n", "", "", ""},
     {"plain with bare line feeds", "Subject: x\n\none\ntwo\n", "one\ntwo\n", "",
 	"", ""},
+    {"plain with bare carriage returns", "Subject: x\r\n\r\none\rtwo\r\r\n",
+	"one\ntwo\n\n", "", "", ""},
+    {"controls in the text",
+	"Content-Type: text/plain; charset=utf-8\n\n"
+	"\x1b[1m\x7f\xc2\x9b\t\f\xc2\xa0\n",
+	R "[1m" R R "\t\f\xc2\xa0\n", "", "", "part 1 has control characters"},
     {"html alone", HTML "<p>", "", "<p>", "", ""},
     {"alternative",
 	"Content-Type: multipart/alternative; boundary=M\r\n\r\npro" NEXT PLAIN
