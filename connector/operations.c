@@ -2,6 +2,7 @@
 #include "operations.h"
 
 #include "base/log.h"
+#include "check.h"
 #include "child_program.h"
 #include "delivery/publish.h"
 #include "inbound/fetch.h"
@@ -12,6 +13,7 @@
 #include "mime/mime_client.h"
 #include "outbound/send.h"
 #include "outbound/submit.h"
+#include "report.h"
 #include "session.h"
 #include "state/state.h"
 
@@ -28,7 +30,6 @@ struct operations {
 	const struct config *config;
 	struct session session;
 	struct state *state;
-	struct publisher *publisher;
 	struct mime_client *mime;
 	char *folder;        /* "agents/<agent>/inbox" */
 	char *gateway_state; /* "agents/<agent>/state" */
@@ -77,9 +78,7 @@ operations_open(struct operations **ret_operations, const struct config *config,
 	pthread_mutex_init(&o->lock, NULL);
 	if ((status = name_folders(o, err)) == MT_OK &&
 	    (status = session_open(&o->session, config, err)) == MT_OK &&
-	    (status = state_open(&o->state, config->state_dir, err)) == MT_OK &&
-	    (status = publish_open(&o->publisher, config->workspace,
-		 state_id(o->state), err)) == MT_OK)
+	    (status = state_open(&o->state, config->state_dir, err)) == MT_OK)
 		status = open_mime(o, err);
 	if (status != MT_OK)
 		operations_close(&o);
@@ -96,7 +95,6 @@ operations_close(struct operations **operations)
 	if (!o)
 		return;
 	mime_client_free(&o->mime);
-	publish_close(&o->publisher);
 	state_close(&o->state);
 	session_close(&o->session);
 	pthread_mutex_destroy(&o->lock);
@@ -179,13 +177,38 @@ on_notice(void *context, const char *sentence)
 	log_warning("%s", sentence);
 }
 
+/* The workspace is opened for each poll: somebody may have replaced it. */
+static enum mt_status
+open_workspace(struct operations *o, struct publisher **ret_publisher,
+    struct mt_error *err)
+{
+	return publish_open(
+	    ret_publisher, o->config->workspace, state_id(o->state), err);
+}
+
+static enum mt_status
+fetch_inbox(
+    struct operations *o, const struct inbound *inbound, struct mt_error *err)
+{
+	struct imap_conn *conn;
+	enum mt_status status = session_open_imap(
+	    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
+
+	if (status != MT_OK)
+		return status;
+	set_imap(o, conn);
+	status = fetch_poll(inbound, conn, err);
+	set_imap(o, NULL);
+	imap_conn_close(&conn);
+	return status;
+}
+
 static enum mt_status
 receive(struct operations *o, struct json_object *handles, struct mt_error *err)
 {
 	struct receipt receipt = {o, handles};
-	const struct inbound inbound = {
+	struct inbound inbound = {
 	    .state = o->state,
-	    .publisher = o->publisher,
 	    .mime = o->mime,
 	    .account = o->config->imap_username,
 	    .mailbox = "INBOX",
@@ -197,20 +220,15 @@ receive(struct operations *o, struct json_object *handles, struct mt_error *err)
 	    .delivered = on_delivered,
 	    .notice = on_notice,
 	};
-	struct imap_conn *conn;
-	enum mt_status status;
+	enum mt_status status = open_workspace(o, &inbound.publisher, err);
 
+	if (status != MT_OK)
+		return status;
 	/* what a crash has cut short needs no server */
 	status = recover_all(&inbound, err);
 	if (status == MT_OK)
-		status = session_open_imap(
-		    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
-	if (status != MT_OK)
-		return status;
-	set_imap(o, conn);
-	status = fetch_poll(&inbound, conn, err);
-	set_imap(o, NULL);
-	imap_conn_close(&conn);
+		status = fetch_inbox(o, &inbound, err);
+	publish_close(&inbound.publisher);
 	return status;
 }
 
@@ -283,21 +301,6 @@ work_outbox(struct operations *o)
 		log_error("SMTP send failed: %s", err.text);
 }
 
-static void
-add_text(struct json_object *object, const char *name, const char *text)
-{
-	json_object_object_add(object, name, json_object_new_string(text));
-}
-
-static void
-add_outcome(struct json_object *report, enum mt_status status,
-    const struct mt_error *err, const char *success)
-{
-	json_object_object_add(
-	    report, "success", json_object_new_boolean(status == MT_OK));
-	add_text(report, "detail", status == MT_OK ? success : err->text);
-}
-
 enum mt_status
 operations_poll(
     struct operations *o, struct json_object **ret_report, struct mt_error *err)
@@ -308,8 +311,8 @@ operations_poll(
 
 	if (!o->aborted)
 		work_outbox(o);
-	add_text(report, "type", "poll_response");
-	add_outcome(report, status, err, "polled");
+	report_add_text(report, "type", "poll_response");
+	report_add_outcome(report, status, err, "polled");
 	json_object_object_add(report, "delivered", handles);
 	json_object_object_add(
 	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
@@ -342,77 +345,24 @@ operations_send(struct operations *o, const char *path,
 	return status;
 }
 
-/* ---- check -------------------------------------------------------------------- */
-
-static struct json_object *
-describe_login(const char *protocol, const struct mail_server *server,
-    enum mt_status status, const char *mechanism, const struct mt_error *err)
-{
-	struct json_object *report = json_object_new_object();
-
-	add_text(report, "host", server->host);
-	json_object_object_add(
-	    report, "port", json_object_new_int(server->port));
-	if (status == MT_OK) {
-		log_info("%s %s:%d: logged in with %s", protocol, server->host,
-		    server->port, mechanism);
-		add_text(report, "mechanism", mechanism);
-	} else {
-		log_error("%s %s:%d: %s", protocol, server->host, server->port,
-		    err->text);
-	}
-	add_outcome(report, status, err, "logged in");
-	return report;
-}
-
-static enum mt_status
-check_imap(
-    struct operations *o, struct json_object *report, struct mt_error *err)
-{
-	struct imap_conn *conn = NULL;
-	enum mt_status status = session_open_imap(
-	    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
-
-	json_object_object_add(report, "imap",
-	    describe_login("IMAP", &o->config->imap, status,
-		conn ? imap_conn_mechanism(conn) : "", err));
-	imap_conn_close(&conn);
-	return status;
-}
-
-static enum mt_status
-check_smtp(
-    struct operations *o, struct json_object *report, struct mt_error *err)
-{
-	struct smtp_conn *conn = NULL;
-	enum mt_status status = session_open_smtp(
-	    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
-
-	json_object_object_add(report, "smtp",
-	    describe_login("SMTP", &o->config->smtp, status,
-		conn ? smtp_conn_mechanism(conn) : "", err));
-	smtp_conn_close(&conn);
-	return status;
-}
+/* ---- check ---- */
 
 enum mt_status
 operations_check(
     struct operations *o, struct json_object **ret_report, struct mt_error *err)
 {
-	struct json_object *report = json_object_new_object();
-	struct mt_error smtp_error;
-	enum mt_status imap, smtp;
+	struct publisher *publisher = NULL;
+	enum mt_status status = open_workspace(o, &publisher, err);
 
-	add_text(report, "type", "check_response");
-	add_text(report, "workspace", o->config->workspace);
-	add_text(report, "state_dir", o->config->state_dir);
-	imap = check_imap(o, report, err);
-	smtp = check_smtp(o, report, &smtp_error);
-	if (imap == MT_OK && smtp != MT_OK)
-		*err = smtp_error;
-	if (imap == MT_OK)
-		imap = smtp;
-	add_outcome(report, imap, err, "both servers let us in");
-	*ret_report = report;
-	return imap;
+	publish_close(&publisher);
+	*ret_report = json_object_new_object();
+	report_add_text(*ret_report, "type", "check_response");
+	report_add_text(*ret_report, "workspace", o->config->workspace);
+	report_add_text(*ret_report, "state_dir", o->config->state_dir);
+	if (status == MT_OK)
+		status = check_logins(&o->session, *ret_report, err);
+	else
+		log_error("%s", err->text);
+	report_add_outcome(*ret_report, status, err, "both servers let us in");
+	return status;
 }

@@ -199,6 +199,18 @@ class FailuresTest(BedTestCase):
         (connector.workspace / "agents").unlink()
         self.assertEqual(len(connector.poll().json["delivered"]), 1)
 
+    def test_workspace_replaced_under_a_running_service_heals(self):
+        connector = Connector(self.bed, self.mail, IMAP_POLL_INTERVAL=1000)
+        self.mail.deliver(USER, MESSAGE)
+        run = connector.start()
+        connector.wait_handles(1, run)
+        shutil.rmtree(connector.workspace)
+        connector.workspace.mkdir()
+        self.mail.deliver(USER, MESSAGE)
+        connector.wait_handles(1, run)
+        self.assertEqual(connector.handles(), ["2"])
+        run.stop()
+
     # -- several processes -----------------------------------------------------
 
     def test_two_processes_with_one_seed_share_one_helper(self):
