@@ -659,6 +659,20 @@ class SeedTest(HelperTestCase):
         self.assertNotIn(seed, self.sent()[1:])
         self.assertEqual({e["status"] for e in self.posts()}, {200})
 
+    def test_seed_that_is_being_tried_may_be_given_again(self):
+        helper = self.helper()
+        seed = self.mint()
+        self.seed(helper, seed).expect()
+        self.oidc.fault(hang=True)
+        with helper.connect() as asking:
+            asking.send("get", account="alice")
+            wait_until(lambda: self.posts(), what="the request")
+            self.seed(helper, seed).expect()
+            self.seed(helper, "another").expect("later")
+            self.oidc.release()
+            asking.receive().expect()
+        self.assertEqual(self.sent(), [seed])
+
     def test_new_seed_replaces_the_login_after_its_first_refresh(self):
         helper = self.logged_in()
         seed = self.mint()

@@ -405,34 +405,43 @@ on_reply(void *context, struct http_reply *reply)
 
 /* ---- seeds and logins ---- */
 
+static enum mt_status
+take_seed(struct account *a, const struct secret *seed, const char *hash,
+    struct mt_error *err)
+{
+	enum mt_status status;
+
+	if (a->flight.active && a->flight.with_candidate)
+		return mt_fail(err, MT_RETRY_LATER,
+		    "the refresh token given before is just being tried");
+	record_add_seed(a->record, hash);
+	clear_candidate(a->record);
+	secret_copy(&a->record->candidate, seed);
+	memcpy(a->record->candidate_fingerprint, a->fingerprint,
+	    sizeof(a->fingerprint));
+	status = save_change(a, err);
+	if (status == MT_OK && !a->flight.active)
+		account_settle(a, a->record);
+	else if (status == MT_OK)
+		a->has_candidate = true;
+	a->candidate_after_ms = 0;
+	a->candidate_failures = 0;
+	return status;
+}
+
 enum mt_status
 account_seed(struct account *a, const struct secret *seed, struct mt_error *err)
 {
 	char hash[CRYPTO_HEX_SIZE];
 	enum mt_status status;
 
-	if (a->flight.active && a->flight.with_candidate)
-		return mt_fail(err, MT_RETRY_LATER,
-		    "the refresh token given before is just being tried");
 	if (!crypto_sha256_hex(secret_expose(seed), seed->len, hash))
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	status = account_open_record(a, err);
 	if (status != MT_OK)
 		return status;
-	if (!record_has_seed(a->record, hash)) {
-		record_add_seed(a->record, hash);
-		clear_candidate(a->record);
-		secret_copy(&a->record->candidate, seed);
-		memcpy(a->record->candidate_fingerprint, a->fingerprint,
-		    sizeof(a->fingerprint));
-		status = save_change(a, err);
-		if (status == MT_OK && !a->flight.active)
-			account_settle(a, a->record);
-		else if (status == MT_OK)
-			a->has_candidate = true;
-		a->candidate_after_ms = 0;
-		a->candidate_failures = 0;
-	}
+	if (!record_has_seed(a->record, hash))
+		status = take_seed(a, seed, hash, err);
 	account_close_record(a);
 	account_notify(a);
 	return status;
