@@ -1138,6 +1138,48 @@ class ProcessTest(HelperTestCase):
         self.assertEqual(as_user(NOBODY, [], ask), "login")
         self.assertTrue((home / ".local/state/mailtoken/lock").exists())
 
+    def test_system_helper_uses_the_systems_places(self):
+        # a machine of its own, as far as files go
+        etc = self.bed.subdir("etc")
+        (etc / "passwd").write_text("root:x:0:0::/:/bin/sh\n")
+        (etc / "group").write_text("root:x:0:\nmailtoken:x:4711:\n")
+        (etc / "mailtoken").mkdir()
+        conf = etc / "mailtoken/mailtoken.conf"
+        conf.write_text("")
+        script = ("mount --make-rprivate / && mount --bind $0 /etc && "
+                  "mount -t tmpfs t /run && mount -t tmpfs t /var/lib && "
+                  "exec $1")
+        process = self.bed.spawn(["unshare", "--mount", "sh", "-c", script,
+                                  etc, self.bed.program("mailtokend")])
+        root = Path(f"/proc/{process.pid}/root")
+        path = root / "run/mailtoken/socket"
+        lock = root / "var/lib/mailtoken/lock"
+        wait_until(lambda: process.rc is not None or lock.exists(),
+                   what="the store")
+        self.assertIsNone(process.rc, process.tail())
+
+        def reload(text):
+            conf.write_text(text)
+            count = process.stderr_text().count("settings read again")
+            process.signal(1)
+            wait_until(lambda: process.stderr_text().count(
+                "settings read again") > count, what="the settings")
+
+        # without an account there is no socket
+        reload("")
+        self.assertFalse(path.exists())
+        reload(account(self.oidc))
+        info = path.stat()
+        self.assertEqual(stat.S_IMODE(info.st_mode), 0o660)
+        self.assertEqual((info.st_uid, info.st_gid), (0, 4711))
+        self.assertEqual(stat.S_IMODE(path.parent.stat().st_mode), 0o755)
+        self.assertEqual(stat.S_IMODE(lock.parent.stat().st_mode), 0o700)
+        with TokenSocket(path) as connection:
+            connection.call("get", account="alice").expect("login")
+        reload("")
+        self.assertFalse(path.exists())
+        process.stop()
+
     def test_manual_knows_every_setting_and_no_other(self):
         root = Path(__file__).parents[2]
         names = set()
