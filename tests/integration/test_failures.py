@@ -204,7 +204,7 @@ class FailuresTest(BedTestCase):
         self.mail.deliver(USER, MESSAGE)
         run = connector.start()
         connector.wait_handles(1, run)
-        shutil.rmtree(connector.workspace)
+        connector.workspace.rename(connector.dir / "old")
         connector.workspace.mkdir()
         self.mail.deliver(USER, MESSAGE)
         connector.wait_handles(1, run)
