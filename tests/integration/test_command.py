@@ -291,7 +291,7 @@ class HelperDownTest(CommandTestCase):
         stale = self.bed.subdir("stale") / "socket"
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(stale))
-        self.assertDown(stale, "is mailtokend running")
+        self.assertDown(stale, "Connection refused; is mailtokend running")
         self.assertDown(self.home / "nowhere" / "socket",
                         "is mailtokend running")
         result = self.command("get", "work",
@@ -516,7 +516,7 @@ class RealHelperTestCase(CommandTestCase):
     def assertLoggedIn(self, login):
         self.assertEqual(login.process.wait(), 0, login.process.tail())
         self.assertRegex(login.process.stderr_text(),
-                         rf"(?m)^mailtoken: work: logged in as {ALICE}$")
+                         rf"(?m)^mailtoken: work: logged in, for the user {ALICE}$")
         token = self.ask("get", "work").check().out
         self.assertRegex(token, r"^\S+\n$")
         self.assertTrue(self.active(token.strip()))

@@ -168,7 +168,8 @@ print(const struct invocation *in, struct report *report, struct mt_error *err)
 	} else if (report->count) {
 		status_view_table(text, report->rows, report->count);
 	} else {
-		log_info("no account is configured for this user");
+		log_info("no account is configured that this user may manage; "
+			 "mailtoken.conf(5) says how");
 	}
 	if (!buf_ok(text))
 		return mt_fail(err, MT_NO_MEMORY, "too many accounts");

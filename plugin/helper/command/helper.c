@@ -56,6 +56,10 @@ no_more(struct helper *helper, struct mt_error *err)
 		return mt_fail(err, MT_NO_ACCOUNT, "no such account");
 	if (!helper->named)
 		return start_private(helper, err);
+	if (helper->failure.status != MT_OK)
+		return mt_fail(err, MT_UNREACHABLE,
+		    "%s; is mailtokend running, and for this user?",
+		    helper->failure.text);
 	return mt_fail(err, MT_UNREACHABLE,
 	    "no token helper listens on %s; is mailtokend running?",
 	    helper->paths.count ? helper->paths.path[0] : "that socket");

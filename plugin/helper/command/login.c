@@ -131,7 +131,8 @@ tell(struct login *login, const struct token_wire_message *reply)
 
 	if (user && *user) {
 		login->user = strdup(user);
-		log_info("%s: logged in as %s", login->account, user);
+		log_info(
+		    "%s: logged in, for the user %s", login->account, user);
 	} else {
 		log_info("%s: logged in", login->account);
 	}

@@ -31,7 +31,7 @@ static const struct {
 	const char *detail; /* what comes before it; NULL: the page has none */
 } pages[] = {
     [LOGIN_PAGE_DONE] = {"200 OK", "good", "You are logged in",
-	"The login is complete. You can close this page.", "User: "},
+	"The login is complete. You can close this page.", "For the user: "},
     [LOGIN_PAGE_REFUSED] = {"200 OK", "bad", "The login was refused",
 	"Nothing was stored. To try again, start the login once more.",
 	"Reason: "},

@@ -97,8 +97,9 @@ explain(int exit_code, struct mt_error *err)
 	case EX_TEMPFAIL:
 		return mt_fail(err, MT_RETRY_LATER,
 		    "another token helper holds the store, but does not "
-		    "listen where it is looked for; name its socket with "
-		    "--socket or MAILTOKEN_SOCKET, or end it");
+		    "listen where it is looked for: it has no account yet "
+		    "(configure one and send it SIGHUP), or another socket "
+		    "(name it with --socket or MAILTOKEN_SOCKET)");
 	case EX_CONFIG:
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "the token helper's configuration is wrong, see above");
