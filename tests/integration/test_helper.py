@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import re
 import resource
 import socket
 import stat
@@ -1179,23 +1178,6 @@ class ProcessTest(HelperTestCase):
         reload("")
         self.assertFalse(path.exists())
         process.stop()
-
-    def test_manual_knows_every_setting_and_no_other(self):
-        root = Path(__file__).parents[2]
-        names = set()
-        for name in "config.c", "provider.c":
-            source = (root / "plugin/helper/daemon" / name).read_text()
-            names |= set(re.findall(r'\{"(\w+)",\s+offsetof', source))
-            names |= set(re.findall(r"^    SETTING\((\w+),", source, re.M))
-            names |= {f"{host}_host" for host in
-                      re.findall(r'^    HOST\("(\w+)"', source, re.M)}
-            names |= set(re.findall(r'strcmp\(line->name, "(\w+)"', source))
-        manual = (root / "docs/man/mailtoken.conf.5").read_text()
-        documented = set()
-        for line in re.findall(r"^\.It Ic (.*?) =", manual, re.M):
-            documented |= set(line.split(" , "))
-        self.assertGreater(len(names), 20)
-        self.assertEqual(documented, names)
 
     def test_wrong_options_are_a_usage_error(self):
         program = self.bed.program("mailtokend")
