@@ -744,7 +744,7 @@ class AccountTest(RealHelperTestCase):
         self.assertFails(self.ask("refresh", "work"), 77)
 
     def test_get_must_be_permitted(self):
-        self.daemon(permit="git-credential")
+        self.daemon(permit="")
         self.log_in()
         self.assertFails(self.ask("get", "work"), 78, "'permit = get'")
 

@@ -29,8 +29,7 @@ MAY_SEE = {
                           "connector/state"},
     "connector/outbound": {"plugin/base", "connector/delivery",
                            "connector/mail", "connector/state"},
-    "connector/control": {"plugin/base", "connector/state"},
-    "connector": None,  # main, config, service: see everything in connector
+    "connector": None,  # main, service, control, config: see everything in it
 }
 
 LIBRARY_USERS = {

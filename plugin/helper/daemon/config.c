@@ -51,15 +51,6 @@ static const struct setting top_settings[] = {
     {NULL, 0, NULL},
 };
 
-static const struct {
-	const char *word;
-	enum permit permit;
-} permits[] = {
-    {"get", PERMIT_GET},
-    {"git-credential", PERMIT_GIT_CREDENTIAL},
-    {"socketmap", PERMIT_SOCKETMAP},
-};
-
 /* Calls `take` for each word of `value`. */
 static enum mt_status
 each_word(const char *value,
@@ -83,14 +74,11 @@ static enum mt_status
 take_permit(
     struct account_settings *account, const char *word, struct mt_error *err)
 {
-	for (size_t i = 0; i < sizeof(permits) / sizeof(*permits); i++) {
-		if (strcmp(permits[i].word, word) == 0) {
-			account->permit |= permits[i].permit;
-			return MT_OK;
-		}
-	}
-	return mt_fail(err, MT_BAD_CONFIG,
-	    "permit: '%s' is none of get, git-credential, socketmap", word);
+	if (strcmp(word, "get") != 0)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "permit: '%s' is unknown; there is get", word);
+	account->permit_get = true;
+	return MT_OK;
 }
 
 static bool

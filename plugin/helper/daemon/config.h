@@ -18,13 +18,6 @@
 #define CONFIG_SOCKETS_MAX 16
 #define CONFIG_ACCOUNT_MAX 127 /* bytes in the name of an account */
 
-/* Ways that hand a token out without naming a server: each is permitted. */
-enum permit {
-	PERMIT_GET = 1,
-	PERMIT_GIT_CREDENTIAL = 2,
-	PERMIT_SOCKETMAP = 4,
-};
-
 /* One word of `allow`. */
 struct allow {
 	bool is_group;
@@ -41,7 +34,7 @@ struct account_settings {
 	char *client_secret_file; /* NULL: a public client */
 	struct secret client_secret;
 	char *ca_file;
-	unsigned int permit; /* enum permit, or-ed */
+	bool permit_get; /* to hand the token out without naming a server */
 	struct allow *allow;
 	size_t allow_count;
 };

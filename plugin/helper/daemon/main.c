@@ -42,8 +42,8 @@ check_config(const struct options *options, const struct places *places,
 	enum mt_status status = config_read(&source, &config, err);
 
 	if (status == MT_OK)
-		printf(
-		    "%zu accounts, settings are good\n", config->account_count);
+		printf("accounts: %zu, settings are good\n",
+		    config->account_count);
 	config_free(&config);
 	return status;
 }

@@ -302,7 +302,7 @@ handle_get(struct asker *asker, const struct token_wire_message *message)
 	enum mt_status status = find_account(asker, message, &account, &error);
 
 	if (status == MT_OK && asker->service == BY_NAME &&
-	    !(account_settings_of(account)->permit & PERMIT_GET))
+	    !account_settings_of(account)->permit_get)
 		status = mt_fail(&error, MT_BAD_CONFIG,
 		    "account %s: its token is not handed out by the account's "
 		    "name; if it should be, add 'permit = get'",

@@ -43,7 +43,7 @@ everything_is_read(void **state)
 {
 	struct config *c = read_good(*state,
 	    "# comment\nsocket = /a\nsocket = /b\nstate_dir = /s\n" ACCOUNT
-	    "permit = get socketmap\nimap_host = imap.x.test\n"
+	    "permit = get\nimap_host = imap.x.test\n"
 	    "allow = uid:0 gid:0\nallow = uid:root\n"
 	    "authorization_endpoint = http://127.0.0.1:1/auth\n"
 	    "issuer = https://x.test\nscope = a b\nredirect_host = localhost\n"
@@ -56,11 +56,11 @@ everything_is_read(void **state)
 	assert_string_equal(c->state_dir, "/s");
 	assert_int_equal(c->account_count, 2);
 	assert_string_equal(c->accounts[0]->name, "a.b@c-d_e");
-	assert_int_equal(c->accounts[0]->permit, 0);
+	assert_false(c->accounts[0]->permit_get);
 	assert_null(c->accounts[0]->provider.host[SERVICE_IMAP]);
 	assert_string_equal(s->name, "work");
 	assert_int_equal(s->owner, geteuid());
-	assert_int_equal(s->permit, PERMIT_GET | PERMIT_SOCKETMAP);
+	assert_true(s->permit_get);
 	assert_int_equal(s->allow_count, 3);
 	assert_true(s->allow[1].is_group);
 	assert_string_equal(s->provider.host[SERVICE_IMAP], "imap.x.test");
@@ -88,7 +88,7 @@ static const struct {
     {ACCOUNT "[account work]\n", ":5: account 'work' is defined a second"},
     {ACCOUNT "user = again\n", ":5: 'user' is set a second time"},
     {ACCOUNT "colour = red\n", ":5: unknown setting 'colour'"},
-    {ACCOUNT "permit = get all\n", ":5: permit: 'all' is none of"},
+    {ACCOUNT "permit = get all\n", ":5: permit: 'all' is unknown"},
     {ACCOUNT "allow = postfix\n", ":5: allow: 'postfix' is neither"},
     {ACCOUNT "allow = uid:no-such-user\n", ":5: allow: there is no user"},
     {ACCOUNT "allow = gid:no-such-group\n", ":5: allow: there is no group"},
