@@ -5,38 +5,44 @@
 #include <string.h>
 
 #include "mail/guard.h"
-#include "mail/imap_priv.h"
-#include "mail/stream.h"
+#include "mail/imap_command.h"
 
 #define LOGIN_BYTES 131072   /* that the server may send until it is done */
 #define EXAMINE_BYTES 262144 /* flags and keywords of a mailbox */
 #define LOGOUT_BYTES 8192
 #define LOGOUT_MS 2000
 
-static const char *
-feed_meter(void *context, const char *data, size_t len)
+static ssize_t
+read_gate(void *context, void *data, size_t len)
 {
-	return imap_meter_feed(context, data, len);
+	return imap_gate_read(context, data, len);
 }
 
-void
-imap_conn_begin(struct imap_conn *conn, struct deadline deadline,
-    size_t protocol_bytes, uint64_t max_message)
+static bool
+gate_has_unread(void *context)
+{
+	return imap_gate_has_unread(context);
+}
+
+/* Begins a command of ours; the gate counts what the server answers. */
+static void
+begin(struct imap_conn *conn, struct deadline deadline, size_t bytes)
 {
 	net_begin(conn->net, deadline, SIZE_MAX);
-	imap_meter_begin(&conn->meter, protocol_bytes, max_message);
+	imap_gate_begin(&conn->gate, bytes);
 }
 
 static enum mt_status
 prepare(struct imap_conn *conn, struct mt_error *err)
 {
+	conn->gate = (struct imap_gate)IMAP_GATE_INIT(conn->net);
+	conn->source =
+	    (struct stream_source){&conn->gate, read_gate, gate_has_unread};
 	conn->imap = mailimap_new(0, NULL);
 	if (conn->imap)
-		conn->imap->imap_stream = stream_new(conn->net);
+		conn->imap->imap_stream = stream_new(conn->net, &conn->source);
 	if (!conn->imap || !conn->imap->imap_stream)
 		return mt_fail(err, MT_NO_MEMORY, "out of memory");
-	conn->imap->imap_connection_info = mailimap_connection_info_new();
-	net_watch(conn->net, feed_meter, &conn->meter);
 	return MT_OK;
 }
 
@@ -50,8 +56,8 @@ open_conn(struct imap_conn *conn, const struct mail_server *server,
 
 	if (status != MT_OK)
 		return status;
-	imap_conn_begin(conn, deadline, LOGIN_BYTES, 0);
 	status = prepare(conn, err);
+	begin(conn, deadline, LOGIN_BYTES);
 	if (status == MT_OK)
 		status = imap_login(conn, server, trust, ret_login, err);
 	return status;
@@ -78,6 +84,17 @@ imap_conn_open(struct imap_conn **ret_conn, const struct mail_server *server,
 	return MT_OK;
 }
 
+static void
+log_out(struct imap_conn *conn)
+{
+	struct imap_reply reply;
+
+	begin(conn, deadline_in_ms(LOGOUT_MS), LOGOUT_BYTES);
+	if (imap_command_send(conn, "LOGOUT", NULL, NULL) == MT_OK)
+		/* "* BYE" or the tagged reply: either will do */
+		(void)!imap_command_reply(conn, NULL, NULL, NULL, &reply, NULL);
+}
+
 void
 imap_conn_close(struct imap_conn **conn)
 {
@@ -85,15 +102,14 @@ imap_conn_close(struct imap_conn **conn)
 
 	if (!c)
 		return;
-	if (!c->broken && net_error(c->net)->status == MT_OK) {
-		imap_conn_begin(c, deadline_in_ms(LOGOUT_MS), LOGOUT_BYTES, 0);
-		imap_logout(c);
-	}
+	if (!c->broken && net_error(c->net)->status == MT_OK)
+		log_out(c);
 	if (c->imap) {
 		/* first, or mailimap_free sends a LOGOUT of its own */
 		stream_free(&c->imap->imap_stream);
 		mailimap_free(c->imap);
 	}
+	imap_gate_done(&c->gate);
 	net_free(&c->net);
 	free(c);
 	*conn = NULL;
@@ -111,69 +127,67 @@ imap_conn_mechanism(const struct imap_conn *conn)
 	return conn->mechanism;
 }
 
-/* What the server said when it closed the connection, or NULL. */
-static const char *
-last_words(const struct imap_conn *conn)
+/* The number in "[CODE number]"; 0 if there is none of 32 bits. */
+static uint32_t
+read_number(const char *detail)
 {
-	static const char bye[] = "* BYE ";
-	const char *text = conn->imap->imap_stream_buffer->str;
-	const char *found = NULL;
+	char *end;
+	unsigned long number = strtoul(detail, &end, 10);
 
-	while (text) {
-		if (strncasecmp(text, bye, sizeof(bye) - 1) == 0)
-			found = text + sizeof(bye) - 1;
-		text = strchr(text, '\n');
-		if (text)
-			text++;
-	}
-	return found;
+	return *end == ']' && number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
-/* The text of the last reply; Exchange Online's strangest one explained. */
+/* The gate has noted EXISTS. */
+static void
+note_mailbox(void *context, const char *line)
+{
+	struct imap_mailbox *mailbox = context;
+	struct imap_reply reply;
+
+	if (!imap_reply_parse(line, "*", &reply))
+		return;
+	if (strcasecmp(reply.code, "UIDVALIDITY") == 0)
+		mailbox->uidvalidity = read_number(reply.detail);
+	else if (strcasecmp(reply.code, "UIDNEXT") == 0)
+		mailbox->uidnext = read_number(reply.detail);
+}
+
 static enum mt_status
-fail_with_text(struct imap_conn *conn, const char *what, struct mt_error *err)
+send_examine(struct imap_conn *conn, const char *mailbox, struct mt_error *err)
 {
-	const char *text = conn->imap->imap_response;
+	struct secret name = SECRET_INIT;
+	enum mt_status status;
 
-	if (!text || !*text)
-		text = "no reason given";
-	return mt_fail(err, MT_RETRY_LATER, "%s: %s answered: %.200s%s", what,
-	    net_name(conn->net), text,
-	    strcasestr(text, "authenticated but not connected")
-		? " (the mailbox cannot be reached now, or IMAP is switched "
-		  "off for it)"
-		: "");
+	imap_command_add_quoted(&name, mailbox);
+	status = secret_ok(&name)
+		     ? imap_command_send(conn, "EXAMINE ", &name, err)
+		     : mt_fail(err, MT_NO_MEMORY, "out of memory");
+	secret_done(&name);
+	return status;
 }
 
-enum mt_status
-imap_conn_result(
-    struct imap_conn *conn, int code, const char *what, struct mt_error *err)
+static enum mt_status
+run_examine(struct imap_conn *conn, const char *name,
+    struct imap_mailbox *mailbox, struct mt_error *err)
 {
-	const struct mt_error *failure = net_error(conn->net);
-	const char *bye;
+	struct imap_reply reply;
+	enum mt_status status = send_examine(conn, name, err);
 
-	if (code == MAILIMAP_NO_ERROR)
-		return MT_OK;
-	if (failure->status != MT_OK) {
-		conn->broken = true;
-		bye = last_words(conn);
-		return mt_fail(err, failure->status, "%s: %s%s%.*s", what,
-		    failure->text, bye ? " and said: " : "",
-		    bye ? (int)strcspn(bye, "\r\n") : 0, bye ? bye : "");
-	}
-	switch (code) {
-	case MAILIMAP_ERROR_EXAMINE:
-	case MAILIMAP_ERROR_UID_FETCH:
-		return fail_with_text(conn, what, err);
-	case MAILIMAP_ERROR_PROTOCOL: /* BAD, or an unknown tag */
-		conn->broken = true;
-		return fail_with_text(conn, what, err);
-	default:
-		conn->broken = true;
+	if (status == MT_OK)
+		status = imap_command_reply(
+		    conn, note_mailbox, mailbox, NULL, &reply, err);
+	if (status != MT_OK)
+		return status;
+	if (reply.condition != IMAP_OK)
 		return mt_fail(err, MT_RETRY_LATER,
-		    "%s: %s answered with something that is not understood",
-		    what, net_name(conn->net));
-	}
+		    "cannot open the mailbox %.100s: %s answered: %.200s%s",
+		    name, net_name(conn->net), reply.text,
+		    imap_reply_explanation(reply.text));
+	if (!mailbox->uidvalidity)
+		return mt_fail(err, MT_RETRY_LATER,
+		    "%s does not tell the UIDVALIDITY of %.100s",
+		    net_name(conn->net), name);
+	return MT_OK;
 }
 
 enum mt_status
@@ -181,27 +195,22 @@ imap_conn_examine(struct imap_conn *conn, const char *mailbox,
     struct imap_mailbox *ret_mailbox, struct deadline deadline,
     struct mt_error *err)
 {
-	const struct mailimap_selection_info *info;
 	const char *wrong = guard_mailbox(mailbox);
+	struct imap_mailbox found = {0};
 	enum mt_status status;
 
 	if (wrong)
 		return mt_fail(
 		    err, MT_BAD_INPUT, "the name of the mailbox %s", wrong);
-	imap_conn_begin(conn, deadline, EXAMINE_BYTES, 0);
-	status = imap_conn_result(conn, mailimap_examine(conn->imap, mailbox),
-	    "cannot open the mailbox", err);
-	if (status != MT_OK)
+	begin(conn, deadline, EXAMINE_BYTES);
+	conn->gate.exists = 0;
+	status = run_examine(conn, mailbox, &found, err);
+	if (status != MT_OK) {
+		conn->broken = true;
 		return status;
-	info = conn->imap->imap_selection_info;
-	if (!info || !info->sel_uidvalidity)
-		return mt_fail(err, MT_RETRY_LATER,
-		    "%s does not tell the UIDVALIDITY of %s",
-		    net_name(conn->net), mailbox);
-	*ret_mailbox = (struct imap_mailbox){
-	    .uidvalidity = info->sel_uidvalidity,
-	    .uidnext = info->sel_uidnext,
-	    .exists = info->sel_exists,
-	};
+	}
+	conn->imap->imap_state = MAILIMAP_STATE_SELECTED;
+	found.exists = conn->gate.exists;
+	*ret_mailbox = found;
 	return MT_OK;
 }

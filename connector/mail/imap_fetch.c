@@ -7,6 +7,7 @@
 #include "mail/imap_conn.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "mail/imap_priv.h"
 
@@ -136,6 +137,78 @@ new_items(bool whole)
 	return NULL;
 }
 
+/* What the server said when it closed the connection, or NULL. */
+static const char *
+last_words(const struct imap_conn *conn)
+{
+	static const char bye[] = "* BYE ";
+	const char *text = conn->imap->imap_stream_buffer->str;
+	const char *found = NULL;
+
+	while (text) {
+		if (strncasecmp(text, bye, sizeof(bye) - 1) == 0)
+			found = text + sizeof(bye) - 1;
+		text = strchr(text, '\n');
+		if (text)
+			text++;
+	}
+	return found;
+}
+
+/* Begins a FETCH of so many messages, of this size at most (0: not whole). */
+static void
+begin(struct imap_conn *conn, struct deadline deadline, size_t count,
+    uint64_t max_message)
+{
+	net_begin(conn->net, deadline, SIZE_MAX);
+	imap_gate_begin_fetch(
+	    &conn->gate, ANY_BYTES + count * BYTES_PER_LINE, max_message);
+}
+
+static enum mt_status
+fail_with_text(struct imap_conn *conn, struct mt_error *err)
+{
+	const char *text = conn->imap->imap_response;
+
+	if (!text || !*text)
+		text = "no reason given";
+	return mt_fail(err, MT_RETRY_LATER,
+	    "cannot read the mailbox: %s answered: %.200s%s",
+	    net_name(conn->net), text, imap_reply_explanation(text));
+}
+
+static enum mt_status
+fail_broken(struct imap_conn *conn, struct mt_error *err)
+{
+	const struct mt_error *failure = net_error(conn->net);
+	const char *bye = last_words(conn);
+
+	conn->broken = true;
+	return mt_fail(err, failure->status,
+	    "cannot read the mailbox: %s%s%.*s", failure->text,
+	    bye ? " and said: " : "", bye ? (int)strcspn(bye, "\r\n") : 0,
+	    bye ? bye : "");
+}
+
+/* What came of a libetpan call. */
+static enum mt_status
+outcome_of(struct imap_conn *conn, int code, struct mt_error *err)
+{
+	if (code == MAILIMAP_NO_ERROR)
+		return MT_OK;
+	if (net_error(conn->net)->status != MT_OK)
+		return fail_broken(conn, err);
+	if (code == MAILIMAP_ERROR_UID_FETCH) /* a tagged NO */
+		return fail_with_text(conn, err);
+	conn->broken = true;
+	if (code == MAILIMAP_ERROR_PROTOCOL) /* BAD, or an unknown tag */
+		return fail_with_text(conn, err);
+	return mt_fail(err, MT_RETRY_LATER,
+	    "cannot read the mailbox: %s answered with something that is not "
+	    "understood",
+	    net_name(conn->net));
+}
+
 /* Runs one UID FETCH; takes the ownership of `set`, which may be NULL. */
 static enum mt_status
 uid_fetch(struct imap_conn *conn, struct mailimap_set *set, bool whole,
@@ -150,8 +223,7 @@ uid_fetch(struct imap_conn *conn, struct mailimap_set *set, bool whole,
 		code = mailimap_uid_fetch(conn->imap, set, items, &result);
 		if (code == MAILIMAP_NO_ERROR)
 			mailimap_fetch_list_free(result);
-		status = imap_conn_result(
-		    conn, code, "cannot read the mailbox", err);
+		status = outcome_of(conn, code, err);
 	} else {
 		status = mt_fail(err, MT_NO_MEMORY, "out of memory");
 	}
@@ -221,14 +293,12 @@ imap_conn_list(struct imap_conn *conn, uint32_t first_uid,
     struct mt_error *err)
 {
 	struct listing l = {.first_uid = first_uid ? first_uid : 1};
-	const struct mailimap_selection_info *info =
-	    conn->imap->imap_selection_info;
-	size_t lines = info ? info->sel_exists : 0;
+	size_t lines = conn->gate.exists;
 	enum mt_status status;
 
 	if (lines > LIST_MAX)
 		lines = LIST_MAX;
-	imap_conn_begin(conn, deadline, ANY_BYTES + lines * BYTES_PER_LINE, 0);
+	begin(conn, deadline, lines, 0);
 	set_handlers(conn, list_message, NULL, &l);
 	/* 0 stands for "*" */
 	status = uid_fetch(
@@ -429,8 +499,7 @@ imap_conn_fetch(struct imap_conn *conn, const uint32_t *uids, size_t count,
 	r.seen = calloc(count + 1, sizeof(*r.seen));
 	if (!r.seen)
 		return mt_fail(err, MT_NO_MEMORY, "out of memory");
-	imap_conn_begin(
-	    conn, deadline, ANY_BYTES + count * BYTES_PER_LINE, max_bytes);
+	begin(conn, deadline, count, max_bytes);
 	while (status == MT_OK && next < count)
 		status = receive(&r, next_set(&r, &next));
 	free(r.seen);

@@ -4,7 +4,7 @@
  * none of it may be left to libetpan: it takes an injected PREAUTH for a
  * login, never sends an initial response and accepts success too early.
  */
-#include "mail/imap_priv.h"
+#include "mail/imap_command.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,6 @@
 #include "mail/auth.h"
 #include "mail/guard.h"
 #include "mail/mechanism.h"
-#include "mail/stream.h"
 
 struct login {
 	struct imap_conn *conn;
@@ -21,46 +20,12 @@ struct login {
 	bool has_capabilities;
 };
 
-static enum mt_status
-read_line(struct imap_conn *conn, const char **ret_line, struct mt_error *err)
-{
-	enum mt_status status = stream_read_line(conn->imap->imap_stream,
-	    conn->net, conn->imap->imap_stream_buffer, err);
-
-	if (status == MT_OK)
-		*ret_line = conn->imap->imap_stream_buffer->str;
-	return status;
-}
-
-/* Sends a tagged command line: `command`, then `secret` (may be NULL). */
-static enum mt_status
-send_command(struct imap_conn *conn, const char *command,
-    const struct secret *secret, struct mt_error *err)
-{
-	struct secret line = SECRET_INIT;
-	enum mt_status status;
-	char tag[16];
-	int len = snprintf(tag, sizeof(tag), "%d ", ++conn->imap->imap_tag);
-
-	secret_add(&line, tag, (size_t)len);
-	secret_add(&line, command, strlen(command));
-	if (secret)
-		secret_add(&line, secret_expose(secret), secret->len);
-	secret_add(&line, "\r\n", 2);
-	if (secret_ok(&line))
-		status = stream_send_secret(
-		    conn->imap->imap_stream, conn->net, &line, err);
-	else
-		status = mt_fail(err, MT_NO_MEMORY, "out of memory");
-	secret_done(&line);
-	return status;
-}
-
 /* Keeps what an untagged line says of the capabilities. */
 static void
-note_untagged(struct login *login, const char *line)
+note_capabilities(void *context, const char *line)
 {
 	static const char start[] = "* CAPABILITY ";
+	struct login *login = context;
 
 	if (strncasecmp(line, start, sizeof(start) - 1) != 0)
 		return;
@@ -68,47 +33,17 @@ note_untagged(struct login *login, const char *line)
 	login->has_capabilities = true;
 }
 
-/*
- * Reads up to the tagged reply, or to a continuation request if `ret_request`
- * is not NULL; it is then NULL after a tagged reply.
- */
+/* Sends a command without secrets and reads the reply. */
 static enum mt_status
-read_reply(struct login *login, const char **ret_request,
-    struct imap_reply *ret_reply, struct mt_error *err)
+command(struct login *login, const char *line, struct imap_reply *ret_reply,
+    struct mt_error *err)
 {
-	struct imap_conn *conn = login->conn;
-	enum mt_status status;
-	const char *line;
-	char tag[16];
+	enum mt_status status = imap_command_send(login->conn, line, NULL, err);
 
-	snprintf(tag, sizeof(tag), "%d", conn->imap->imap_tag);
-	while ((status = read_line(conn, &line, err)) == MT_OK) {
-		if (ret_request)
-			*ret_request = NULL;
-		if (imap_reply_parse(line, tag, ret_reply))
-			return MT_OK;
-		if (line[0] == '+' && ret_request) {
-			*ret_request = line + 1 + (line[1] == ' ');
-			return MT_OK;
-		}
-		if (imap_reply_parse(line, "*", ret_reply) &&
-		    ret_reply->condition == IMAP_BYE)
-			return MT_OK;
-		if (line[0] != '*')
-			return mt_fail(err, MT_RETRY_LATER,
-			    "%s does not answer as an IMAP server does",
-			    net_name(conn->net));
-		note_untagged(login, line);
-	}
+	if (status == MT_OK)
+		status = imap_command_reply(login->conn, note_capabilities,
+		    login, NULL, ret_reply, err);
 	return status;
-}
-
-static enum mt_status
-fail_with_text(const struct login *login, const char *what,
-    const struct imap_reply *reply, struct mt_error *err)
-{
-	return mt_fail(err, MT_RETRY_LATER, "%s %s: %.200s",
-	    net_name(login->conn->net), what, reply->text);
 }
 
 static enum mt_status
@@ -116,7 +51,7 @@ read_greeting(struct login *login, struct mt_error *err)
 {
 	struct imap_reply reply;
 	const char *line;
-	enum mt_status status = read_line(login->conn, &line, err);
+	enum mt_status status = imap_command_line(login->conn, &line, err);
 
 	if (status != MT_OK)
 		return status;
@@ -130,8 +65,8 @@ read_greeting(struct login *login, struct mt_error *err)
 		    "already; this is not accepted",
 		    net_name(login->conn->net));
 	if (reply.condition != IMAP_OK)
-		return fail_with_text(
-		    login, "does not accept the connection", &reply, err);
+		return imap_command_failed(
+		    login->conn, "does not accept the connection", &reply, err);
 	if (strcasecmp(reply.code, "CAPABILITY") == 0) {
 		imap_capabilities_parse(reply.detail, &login->capabilities);
 		login->has_capabilities = true;
@@ -147,14 +82,12 @@ need_capabilities(struct login *login, struct mt_error *err)
 
 	if (login->has_capabilities)
 		return MT_OK;
-	status = send_command(login->conn, "CAPABILITY", NULL, err);
-	if (status == MT_OK)
-		status = read_reply(login, NULL, &reply, err);
+	status = command(login, "CAPABILITY", &reply, err);
 	if (status != MT_OK)
 		return status;
 	if (reply.condition != IMAP_OK || !login->has_capabilities)
-		return fail_with_text(
-		    login, "does not tell its capabilities", &reply, err);
+		return imap_command_failed(
+		    login->conn, "does not tell its capabilities", &reply, err);
 	return MT_OK;
 }
 
@@ -173,14 +106,12 @@ start_tls(
 		    "%s does not offer STARTTLS, and without TLS nothing is "
 		    "sent",
 		    net_name(conn->net));
-	status = send_command(conn, "STARTTLS", NULL, err);
-	if (status == MT_OK)
-		status = read_reply(login, NULL, &reply, err);
+	status = command(login, "STARTTLS", &reply, err);
 	if (status != MT_OK)
 		return status;
 	if (reply.condition != IMAP_OK)
-		return fail_with_text(
-		    login, "refuses to start TLS", &reply, err);
+		return imap_command_failed(
+		    conn, "refuses to start TLS", &reply, err);
 	/* What was said in clear may have been anybody's word. */
 	login->has_capabilities = false;
 	return stream_start_tls(conn->imap->imap_stream, conn->net, trust, err);
@@ -191,13 +122,13 @@ auth_begin(void *context, const char *mechanism, const struct secret *initial,
     bool *ret_sent, struct mt_error *err)
 {
 	struct login *login = context;
-	char command[64];
+	char line[64];
 
 	*ret_sent = initial && login->capabilities.sasl_ir;
-	snprintf(command, sizeof(command), "AUTHENTICATE %s%s%s", mechanism,
+	snprintf(line, sizeof(line), "AUTHENTICATE %s%s%s", mechanism,
 	    *ret_sent ? " " : "", *ret_sent && !initial->len ? "=" : "");
-	return send_command(
-	    login->conn, command, *ret_sent ? initial : NULL, err);
+	return imap_command_send(
+	    login->conn, line, *ret_sent ? initial : NULL, err);
 }
 
 static enum mt_status
@@ -223,7 +154,8 @@ auth_receive(void *context, struct auth_reply *ret_reply, struct mt_error *err)
 	struct login *login = context;
 	struct imap_reply reply;
 	const char *request;
-	enum mt_status status = read_reply(login, &request, &reply, err);
+	enum mt_status status = imap_command_reply(
+	    login->conn, note_capabilities, login, &request, &reply, err);
 
 	if (status != MT_OK)
 		return status;
@@ -263,30 +195,17 @@ authenticate(
 	return status;
 }
 
-/* A quoted string (RFC 3501 section 4.3); `text` has passed the guard. */
-static void
-add_quoted(struct secret *line, const char *text)
-{
-	secret_add(line, "\"", 1);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			secret_add(line, "\\", 1);
-		secret_add(line, text, 1);
-	}
-	secret_add(line, "\"", 1);
-}
-
 static enum mt_status
 send_login(struct login *login, struct mt_error *err)
 {
 	struct secret words = SECRET_INIT;
 	enum mt_status status;
 
-	add_quoted(&words, login->server->authentication_id);
+	imap_command_add_quoted(&words, login->server->authentication_id);
 	secret_add(&words, " ", 1);
-	add_quoted(&words, secret_expose(login->server->password));
+	imap_command_add_quoted(&words, secret_expose(login->server->password));
 	status = secret_ok(&words)
-		     ? send_command(login->conn, "LOGIN ", &words, err)
+		     ? imap_command_send(login->conn, "LOGIN ", &words, err)
 		     : mt_fail(err, MT_NO_MEMORY, "out of memory");
 	secret_done(&words);
 	return status;
@@ -303,7 +222,8 @@ login_command(
 	enum mt_status status = send_login(login, err);
 
 	if (status == MT_OK)
-		status = read_reply(login, NULL, &reply, err);
+		status = imap_command_reply(
+		    conn, note_capabilities, login, NULL, &reply, err);
 	if (status != MT_OK)
 		return status;
 	if (reply.condition == IMAP_OK) {
@@ -378,15 +298,4 @@ imap_login(struct imap_conn *conn, const struct mail_server *server,
 	if (status == MT_OK)
 		conn->imap->imap_state = MAILIMAP_STATE_AUTHENTICATED;
 	return status;
-}
-
-void
-imap_logout(struct imap_conn *conn)
-{
-	struct login login = {.conn = conn};
-	struct imap_reply reply;
-
-	if (send_command(conn, "LOGOUT", NULL, NULL) == MT_OK)
-		/* "* BYE" or the tagged reply: either will do */
-		(void)!read_reply(&login, NULL, &reply, NULL);
 }

@@ -172,8 +172,15 @@ classify(const struct imap_reply *reply, struct auth_reply *refusal)
 	refusal->rejected = true;
 }
 
-/* Exchange Online has taken the credentials and cannot open the mailbox. */
-static const char not_connected[] = "authenticated but not connected";
+const char *
+imap_reply_explanation(const char *text)
+{
+	/* Exchange Online took the credentials and cannot open the mailbox. */
+	return strcasestr(text, "authenticated but not connected")
+		   ? " (the mailbox cannot be reached now, or IMAP is switched "
+		     "off for it)"
+		   : "";
+}
 
 void
 imap_reply_refusal(
@@ -182,9 +189,7 @@ imap_reply_refusal(
 	struct buf text = BUF_INIT(AUTH_TEXT_MAX - 1);
 
 	buf_add_printable(&text, reply->text, strlen(reply->text), 180);
-	if (strcasestr(reply->text, not_connected))
-		buf_add_text(&text, " (the mailbox cannot be reached now, or "
-				    "IMAP is switched off for it)");
+	buf_add_text(&text, imap_reply_explanation(reply->text));
 	if (reply->condition == IMAP_BYE)
 		buf_add_text(&text, " (and closed the connection)");
 	ret_refusal->kind = AUTH_REFUSED;

@@ -44,6 +44,9 @@ struct imap_capabilities {
 void imap_capabilities_parse(
     const char *words, struct imap_capabilities *ret_capabilities);
 
+/* What is to be added to a text that says too little, for people; or "". */
+const char *imap_reply_explanation(const char *text);
+
 /* What a refused login means (RFC 5530 section 3). */
 void imap_reply_refusal(
     const struct imap_reply *reply, struct auth_reply *ret_refusal);

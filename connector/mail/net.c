@@ -31,8 +31,6 @@ struct net {
 	struct deadline deadline;
 	size_t budget; /* bytes that the peer may still send */
 	bool written;
-	net_watcher watcher; /* NULL: nobody */
-	void *watcher_context;
 	atomic_bool aborted;
 	struct mt_error failure;
 };
@@ -98,9 +96,9 @@ fail_errno(struct net *net, int errnum)
 
 /* Waits until the socket can be read or written; false: a failure. */
 static bool
-wait_for(struct net *net, int fd, short events)
+wait_for(struct net *net, short events)
 {
-	struct pollfd p = {.fd = fd, .events = events};
+	struct pollfd p = {.fd = net->fd, .events = events};
 	int n;
 
 	do
@@ -142,7 +140,7 @@ plain_again(struct net *net, ssize_t n, short events)
 	if (errno == EINTR)
 		return true;
 	if (errno == EAGAIN)
-		return wait_for(net, net->fd, events);
+		return wait_for(net, events);
 	if (atomic_load(&net->aborted))
 		fail_closed(net);
 	else
@@ -160,7 +158,7 @@ tls_again(struct net *net, ssize_t n)
 	case GNUTLS_E_WARNING_ALERT_RECEIVED:
 		return true;
 	case GNUTLS_E_AGAIN:
-		return wait_for(net, net->fd,
+		return wait_for(net,
 		    gnutls_record_get_direction(net->tls) ? POLLOUT : POLLIN);
 	case 0:
 	case GNUTLS_E_PREMATURE_TERMINATION:
@@ -174,17 +172,6 @@ tls_again(struct net *net, ssize_t n)
 		    gnutls_strerror((int)n));
 		return false;
 	}
-}
-
-static bool
-may_be_read(struct net *net, const char *data, size_t len)
-{
-	const char *wrong =
-	    net->watcher ? net->watcher(net->watcher_context, data, len) : NULL;
-
-	if (wrong)
-		net_fail(net, MT_RETRY_LATER, "%s sent %s", net->name, wrong);
-	return !wrong;
 }
 
 ssize_t
@@ -211,7 +198,7 @@ net_read(struct net *net, void *data, size_t len)
 			return -1;
 	}
 	net->budget -= (size_t)n;
-	return may_be_read(net, data, (size_t)n) ? n : -1;
+	return n;
 }
 
 ssize_t
@@ -238,13 +225,6 @@ net_begin(struct net *net, struct deadline deadline, size_t max_bytes)
 {
 	net->deadline = deadline;
 	net->budget = max_bytes;
-}
-
-void
-net_watch(struct net *net, net_watcher watcher, void *context)
-{
-	net->watcher = watcher;
-	net->watcher_context = context;
 }
 
 void
@@ -413,9 +393,9 @@ shake_hands(struct net *net)
 		if (code == GNUTLS_E_SUCCESS)
 			return true;
 		if (code == GNUTLS_E_AGAIN) {
-			if (!wait_for(net, net->fd,
-				gnutls_record_get_direction(net->tls) ? POLLOUT
-								      : POLLIN))
+			if (!wait_for(net, gnutls_record_get_direction(net->tls)
+					       ? POLLOUT
+					       : POLLIN))
 				return false;
 		} else if (gnutls_error_is_fatal(code)) {
 			net_tls_explain(

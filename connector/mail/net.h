@@ -58,13 +58,6 @@ bool net_is_tls(const struct net *net);
 void net_begin(struct net *net, struct deadline deadline, size_t max_bytes);
 
 /*
- * Something that looks at all that is read before the reader does.  NULL: it
- * may have it; else the connection fails, and says "host:port sent " and this.
- */
-typedef const char *(*net_watcher)(void *context, const char *data, size_t len);
-void net_watch(struct net *net, net_watcher watcher, void *context);
-
-/*
  * As read(2) and send(2), but wait until the deadline, and never return 0: -1
  * also when the peer has closed, which libetpan needs (it takes 0 for the end
  * of a line).

@@ -22,7 +22,7 @@ open_conn(struct smtp_conn *conn, const struct mail_server *server,
 	net_begin(conn->net, deadline, LOGIN_BYTES);
 	conn->smtp = mailsmtp_new(0, NULL);
 	if (conn->smtp)
-		conn->smtp->stream = stream_new(conn->net);
+		conn->smtp->stream = stream_new(conn->net, NULL);
 	if (!conn->smtp || !conn->smtp->stream)
 		return mt_fail(err, MT_NO_MEMORY, "out of memory");
 	return smtp_login(conn, server, trust, ret_login, err);

@@ -6,36 +6,48 @@
 
 #define BUFFER_SIZE 8192
 
+struct low {
+	struct net *net;
+	const struct stream_source *source;
+};
+
 static ssize_t
-low_read(mailstream_low *low, void *data, size_t len)
+low_read(mailstream_low *stream, void *data, size_t len)
 {
-	return net_read(low->data, data, len);
+	const struct low *low = stream->data;
+
+	if (low->source)
+		return low->source->read(low->source->context, data, len);
+	return net_read(low->net, data, len);
 }
 
 static ssize_t
-low_write(mailstream_low *low, const void *data, size_t len)
+low_write(mailstream_low *stream, const void *data, size_t len)
 {
-	return net_write(low->data, data, len);
+	const struct low *low = stream->data;
+
+	return net_write(low->net, data, len);
 }
 
 static int
-low_close(mailstream_low *low)
+low_close(mailstream_low *stream)
 {
-	(void)low; /* the connection belongs to struct net */
+	(void)stream; /* the connection belongs to struct net */
 	return 0;
 }
 
 static int
-low_get_fd(mailstream_low *low)
+low_get_fd(mailstream_low *stream)
 {
-	(void)low;
+	(void)stream;
 	return -1; /* nobody but struct net may use it */
 }
 
 static void
-low_free(mailstream_low *low)
+low_free(mailstream_low *stream)
 {
-	free(low);
+	free(stream->data);
+	free(stream);
 }
 
 static mailstream_low_driver driver = {
@@ -47,16 +59,21 @@ static mailstream_low_driver driver = {
 };
 
 mailstream *
-stream_new(struct net *net)
+stream_new(struct net *net, const struct stream_source *source)
 {
-	mailstream_low *low = mailstream_low_new(net, &driver);
+	struct low *low = malloc(sizeof(*low));
+	mailstream_low *stream_low =
+	    low ? mailstream_low_new(low, &driver) : NULL;
 	mailstream *stream;
 
-	if (!low)
+	if (!stream_low) {
+		free(low);
 		return NULL;
-	stream = mailstream_new(low, BUFFER_SIZE);
+	}
+	*low = (struct low){net, source};
+	stream = mailstream_new(stream_low, BUFFER_SIZE);
 	if (!stream)
-		mailstream_low_free(low);
+		mailstream_low_free(stream_low);
 	return stream;
 }
 
@@ -110,16 +127,24 @@ enum mt_status
 stream_read_line(
     mailstream *stream, struct net *net, MMAPString *line, struct mt_error *err)
 {
-	if (mailstream_read_line_remove_eol(stream, line))
-		return MT_OK;
-	return give_failure(net, err);
+	if (!mailstream_read_line(stream, line))
+		return give_failure(net, err);
+	/* libetpan's own removal looks before the start of an empty line */
+	if (line->len && line->str[line->len - 1] == '\n')
+		mmap_string_truncate(line, line->len - 1);
+	if (line->len && line->str[line->len - 1] == '\r')
+		mmap_string_truncate(line, line->len - 1);
+	return MT_OK;
 }
 
 enum mt_status
 stream_start_tls(mailstream *stream, struct net *net,
     const struct net_trust *trust, struct mt_error *err)
 {
-	if (stream->read_buffer_len) {
+	const struct low *low = stream->low->data;
+
+	if (stream->read_buffer_len ||
+	    (low->source && low->source->has_unread(low->source->context))) {
 		net_fail(net, MT_RETRY_LATER,
 		    "%s sent something in clear behind its answer to "
 		    "STARTTLS, which somebody may have injected",

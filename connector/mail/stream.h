@@ -14,9 +14,18 @@
 #include <libetpan/mailstream.h>
 #include <libetpan/mmapstring.h>
 
-/* A stream on `net`, which must outlive it and is not released with it.  NULL:
- * no memory. */
-mailstream *stream_new(struct net *net);
+/* Where a stream's bytes come from, if not right from the connection. */
+struct stream_source {
+	void *context;
+	ssize_t (*read)(void *context, void *data, size_t len); /* net_read */
+	bool (*has_unread)(void *context); /* has it read ahead? */
+};
+
+/*
+ * A stream on `net`; what is read comes from `source` (NULL: from `net`).  Both
+ * must outlive it and are not released with it.  NULL: no memory.
+ */
+mailstream *stream_new(struct net *net, const struct stream_source *source);
 void stream_free(mailstream **stream);
 
 /* Sends text, or secret bytes of which no copy stays in the buffer. */

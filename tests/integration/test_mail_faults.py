@@ -37,7 +37,7 @@ def log_in(conn):
 
 def examine(conn, exists=1):
     log_in(conn)
-    conn.expect('2 EXAMINE "?INBOX"?')
+    conn.expect('2 EXAMINE "INBOX"')
     conn.send(f"* {exists} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n"
               "* OK [UIDNEXT 900] ok\r\n2 OK [READ-ONLY] done\r\n")
 
@@ -502,6 +502,17 @@ class FetchFaults(FaultTest):
             "* OK still here\r\n4 OK done\r\n")
         self.assertEqual([uid for uid, *_ in outcome.fetched], [5], outcome)
 
+    def test_responses_that_libetpan_cannot_take_are_kept_from_it(self):
+        """It stops at what it does not know, and dies of the second."""
+        for line in ("* ESEARCH (TAG \"4\")", "* OK [PERMANENTFLAGS (\\]x)] x",
+                     "* X-VENDOR (a", "* LIST () NIL {3}", ""):
+            with self.subTest(line=line):
+                outcome = self.fetch(
+                    f"{line}\r\n* 1 FETCH (UID 5 {self.literal()})\r\n"
+                    f"{line}\r\n4 OK done\r\n")
+                self.assertEqual(outcome.status, "OK", outcome)
+                self.assertEqual([uid for uid, *_ in outcome.fetched], [5])
+
     def test_messages_that_are_gone_are_left_out(self):
         outcome = self.fetch(f"* 1 FETCH (UID 6 {self.literal()})\r\n4 OK done\r\n",
                              uids=(5, 6, 7))
@@ -550,7 +561,7 @@ class FetchFaults(FaultTest):
         for item in ("BODYSTRUCTURE", "BODY", "ENVELOPE"):
             with self.subTest(item=item):
                 outcome = self.fetch(
-                    f"* 1 FETCH (UID 5 {item} " + "(" * 60000)
+                    f"* 1 FETCH (UID 5 {item} " + "(" * 60000 + "\r\n")
                 self.assertEqual(outcome.status, "RETRY_LATER", outcome)
                 self.assertIn("nested too deeply", outcome.text)
 
@@ -574,7 +585,7 @@ class FetchFaults(FaultTest):
     def test_mailbox_that_is_not_connected_is_explained(self):
         def script(conn):
             log_in(conn)
-            conn.expect("2 EXAMINE INBOX")
+            conn.expect('2 EXAMINE "INBOX"')
             conn.send("2 BAD User is authenticated but not connected.\r\n")
 
         outcome = self.imap(script, "--list")
@@ -583,10 +594,25 @@ class FetchFaults(FaultTest):
         self.assertIn("not connected. (the mailbox cannot be reached now",
                       outcome.text)
 
+    def test_unknown_lines_of_a_mailbox_are_skipped(self):
+        def script(conn):
+            log_in(conn)
+            conn.expect('2 EXAMINE "INBOX"')
+            conn.send("* OK [PERMANENTFLAGS (\\]x)] x\r\n* X-VENDOR (\r\n\r\n"
+                      "* OK [uidvalidity 7] x\r\n* 3 exists\r\n"
+                      "* OK [UIDNEXT 99999999999] x\r\n2 OK done\r\n")
+            conn.expect("3 UID FETCH .*")
+            conn.send("3 OK done\r\n")
+            until_closed(conn)
+
+        outcome = self.imap(script, "--list")
+        self.assertEqual((outcome.status, outcome.mailbox), ("OK", (7, 0, 3)),
+                         outcome)
+
     def test_mailbox_without_uidvalidity_is_not_used(self):
         def script(conn):
             log_in(conn)
-            conn.expect("2 EXAMINE INBOX")
+            conn.expect('2 EXAMINE "INBOX"')
             conn.send("* 1 EXISTS\r\n2 OK done\r\n")
             until_closed(conn)
 
