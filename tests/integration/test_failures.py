@@ -54,6 +54,16 @@ class FailuresTest(BedTestCase):
         self.assertEqual(len(connector.poll().json["delivered"]), 1)
         self.assertEqual(len(self.refreshes()) - before, 1)
 
+    def test_token_that_submission_rejects_is_refreshed_too(self):
+        helper = self.logged_in()
+        self.oidc.config(username="somebody@else.test")
+        helper.command("refresh", "work").check()
+        self.oidc.config(username=None)
+        before = len(self.refreshes())
+        connector = Connector(self.bed, self.mail, helper)
+        self.assertEqual(connector.send().json["state"], "sent")
+        self.assertEqual(len(self.refreshes()) - before, 1)
+
     def test_token_that_is_always_rejected_ends_in_one_clear_line(self):
         helper = self.logged_in()
         self.oidc.config(username="somebody@else.test")
