@@ -13,8 +13,8 @@
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define MIB ((rlim_t)1024 * 1024)
 
-/* AddressSanitizer maps terabytes of address space. */
-#ifdef __SANITIZE_ADDRESS__
+/* Sanitizers map terabytes of address space. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MEMORY_MAX RLIM_INFINITY
 #else
 #define MEMORY_MAX (1024 * MIB)
