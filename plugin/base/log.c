@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "fs.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +22,23 @@ static struct {
 	bool priorities; /* standard error goes to the journal */
 } logger = {.program = "mailtoken"};
 
+/* Whoever started us may have closed them. */
+static void
+open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 void
 log_init(const char *program, bool verbose)
 {
+	open_standard_files();
 	logger.program = program;
 	logger.verbose = verbose;
 	logger.priorities = getenv("JOURNAL_STREAM") != NULL;

@@ -12,8 +12,12 @@
 
 #include <stdbool.h>
 
-/* Called once by main, before any thread.  `program` must outlive the process;
- * `verbose` switches log_debug on. */
+/*
+ * Called once by main, before any thread and any file.  `program` must outlive
+ * the process; `verbose` switches log_debug on.  Also sees to it that standard
+ * input, output and error are open: otherwise a file of ours would get the
+ * number of one, and with it what we log and print.
+ */
 void log_init(const char *program, bool verbose);
 
 /* From now on errors only: for a program that another one runs for its user,
