@@ -94,7 +94,7 @@ send_line(struct connection *c, struct json_object *object)
 		free(out);
 		return;
 	}
-	out->line = (struct buf)BUF_INIT(CONTROL_LINE_MAX);
+	out->line = (struct buf)BUF_INIT(CONTROL_REPLY_MAX);
 	buf_add_text(&out->line,
 	    json_object_to_json_string_ext(object,
 		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -118,6 +118,7 @@ control_reply(struct control_peer *peer, struct json_object *reply)
 	if (peer->request_id)
 		json_object_object_add(reply, "request_id", peer->request_id);
 	send_line(c, reply);
+	json_object_object_del(reply, "request_id"); /* others may get it */
 	json_object_put(reply);
 	free(peer);
 	c->pending--;
@@ -254,9 +255,16 @@ enum mt_status
 control_open(struct control **ret_control, uv_loop_t *loop, const char *path,
     control_handler handler, void *context, struct mt_error *err)
 {
-	struct control *control = calloc(1, sizeof(*control));
+	struct control *control;
 	int error;
 
+	/* libuv would cut it */
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "%s is too long for a socket; set "
+		    "TRI_ONYX_EMAIL_STATE_DIR to a shorter one",
+		    path);
+	control = calloc(1, sizeof(*control));
 	if (!control || !(control->path = strdup(path))) {
 		free(control);
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
@@ -320,10 +328,10 @@ connect_to(const char *path, int *ret_fd, struct mt_error *err)
 	return MT_OK;
 }
 
-/* Reads up to the first line end; false at the end of the connection, the
- * deadline, or a line that is too long. */
-static bool
-read_line(int fd, struct buf *line, struct deadline deadline)
+/* Reads up to the first line end. */
+static enum mt_status
+read_line(
+    int fd, struct buf *line, struct deadline deadline, struct mt_error *err)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char chunk[4096];
@@ -332,16 +340,19 @@ read_line(int fd, struct buf *line, struct deadline deadline)
 	buf_reset(line);
 	while (!line->len || line->data[line->len - 1] != '\n') {
 		if (poll(&p, 1, deadline_left_ms(deadline)) <= 0)
-			return false;
+			return mt_fail(err, MT_RETRY_LATER,
+			    "the running connector did not answer in time");
 		n = recv(fd, chunk, sizeof(chunk), 0);
 		if (n <= 0)
-			return false;
+			return mt_fail(err, MT_UNREACHABLE,
+			    "the running connector ended without an answer");
 		buf_add(line, chunk, (size_t)n);
 		if (!buf_ok(line))
-			return false;
+			return mt_fail(err, MT_RETRY_LATER,
+			    "the running connector's answer is too long");
 	}
 	line->data[--line->len] = '\0';
-	return true;
+	return MT_OK;
 }
 
 enum mt_status
@@ -356,11 +367,14 @@ control_ask(const char *path, const char *request, struct buf *ret_reply,
 	if (status != MT_OK)
 		return status;
 	buf_add_format(&line, "%s\n", request);
-	if (!buf_ok(&line) ||
-	    send(fd, line.data, line.len, MSG_NOSIGNAL) != (ssize_t)line.len ||
-	    !read_line(fd, ret_reply, deadline))
-		status = mt_fail(err, MT_RETRY_LATER,
-		    "the running connector did not answer in time");
+	if (!buf_ok(&line))
+		status = mt_fail(err, MT_NO_MEMORY, "no memory for a request");
+	else if (send(fd, line.data, line.len, MSG_NOSIGNAL) !=
+		 (ssize_t)line.len)
+		status = mt_fail_errno(err, MT_UNREACHABLE, errno,
+		    "cannot ask the running connector at %s", path);
+	else
+		status = read_line(fd, ret_reply, deadline, err);
 	close(fd);
 	buf_done(&line);
 	return status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The Unix socket on which a running connector takes requests: JSON lines, one
- * object a line, several requests on a connection, 256 KiB a line at most.
+ * object a line, several requests on a connection, 256 KiB a request at most.
  * Both ends are here.  Only root and the connector's own uid are served.
  *
  * Requests: {"type":"poll_request"}: polls now (or joins the poll that runs)
@@ -17,7 +17,8 @@
 #include <json-c/json.h>
 #include <uv.h>
 
-#define CONTROL_LINE_MAX 262144
+#define CONTROL_LINE_MAX 262144    /* of a request */
+#define CONTROL_REPLY_MAX 16777216 /* it may name all messages of a mailbox */
 
 struct control;
 struct control_peer; /* who asked; answered once */
@@ -38,12 +39,14 @@ enum mt_status control_open(struct control **ret_control, uv_loop_t *loop,
  * the memory to be released. */
 void control_close(struct control **control);
 
-/* Sends one line; takes over `reply`.  A peer that has left is no error. */
+/* Sends one line; takes over a reference to `reply`, which may be the answer to
+ * others as well.  A peer that has left is no error. */
 void control_reply(struct control_peer *peer, struct json_object *reply);
 
 /*
  * The asking end: sends one line and reads one into `ret_reply` (without its
- * line end).  MT_UNREACHABLE when nobody listens.
+ * line end).  MT_UNREACHABLE when nobody listens, or who does ends without an
+ * answer; MT_RETRY_LATER when there is none until the deadline.
  */
 enum mt_status control_ask(const char *path, const char *request,
     struct buf *ret_reply, struct deadline deadline,

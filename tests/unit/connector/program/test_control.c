@@ -12,8 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A server whose handler answers "echo" at once and keeps "hold" until the
- * next "release". */
+/* A server whose handler answers "echo" at once, keeps "hold" until the next
+ * "release", and answers "share" and what it keeps with one object. */
 struct server {
 	uv_loop_t loop;
 	uv_async_t stop;
@@ -42,6 +42,13 @@ handle(void *context, struct control_peer *peer, const char *type,
 	(void)request;
 	if (strcmp(type, "hold") == 0) {
 		server->held = peer;
+		return;
+	}
+	if (strcmp(type, "share") == 0) {
+		struct json_object *shared = answer("shared");
+		control_reply(server->held, json_object_get(shared));
+		server->held = NULL;
+		control_reply(peer, shared);
 		return;
 	}
 	if (strcmp(type, "release") == 0 && server->held) {
@@ -162,6 +169,23 @@ several_requests_follow_on_a_connection(void **state)
 }
 
 static void
+answer_for_several_shows_each_its_own_request_id(void **state)
+{
+	static const char two[] = "{\"type\":\"hold\",\"request_id\":1}\n"
+				  "{\"type\":\"share\"}\n";
+	static const char both[] = "{\"type\":\"shared\",\"request_id\":1}\n"
+				   "{\"type\":\"shared\"}\n";
+	int fd = connect_raw(*state);
+	char reply[100];
+
+	assert_int_equal(write(fd, two, strlen(two)), strlen(two));
+	assert_int_equal(
+	    recv(fd, reply, strlen(both), MSG_WAITALL), strlen(both));
+	assert_memory_equal(reply, both, strlen(both));
+	close(fd);
+}
+
+static void
 peer_that_left_is_answered_without_harm(void **state)
 {
 	static const char hold[] = "{\"type\":\"hold\"}\n";
@@ -211,6 +235,26 @@ nobody_listening_is_unreachable(void **state)
 	buf_done(&line);
 }
 
+static void
+path_that_is_too_long_for_a_socket_is_refused(void **state)
+{
+	struct control *control = NULL;
+	struct mt_error err = {0};
+	char path[200];
+	uv_loop_t loop;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/test_control.%0150d", 0);
+	uv_loop_init(&loop);
+	assert_int_equal(
+	    control_open(&control, &loop, path, handle, NULL, &err),
+	    MT_BAD_CONFIG);
+	assert_non_null(strstr(err.text, "TRI_ONYX_EMAIL_STATE_DIR"));
+	assert_int_equal(uv_loop_close(&loop), 0);
+	path[107] = '\0'; /* where it would be cut */
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 int
 main(void)
 {
@@ -219,10 +263,12 @@ main(void)
 	    ON_SERVER(answers_carry_the_request_id),
 	    ON_SERVER(malformed_lines_are_refused),
 	    ON_SERVER(several_requests_follow_on_a_connection),
+	    ON_SERVER(answer_for_several_shows_each_its_own_request_id),
 	    ON_SERVER(peer_that_left_is_answered_without_harm),
 	    ON_SERVER(endless_line_ends_the_connection),
 	    ON_SERVER(socket_is_for_its_owner_alone),
 	    cmocka_unit_test(nobody_listening_is_unreachable),
+	    cmocka_unit_test(path_that_is_too_long_for_a_socket_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
