@@ -78,6 +78,8 @@ lies_beneath(const char *path, const char *above)
 {
 	size_t len = strlen(above);
 
+	if (len == 1) /* the root */
+		return true;
 	return strncmp(path, above, len) == 0 &&
 	       (path[len] == '\0' || path[len] == '/');
 }

@@ -87,6 +87,7 @@ unusable_places_are_refused(void **state)
 	    {"workspace", "workspace", "in the workspace"},
 	    {"workspace", "workspace/x", "in the workspace"},
 	    {"workspace", "link/x", "in the workspace"},
+	    {"/", "s", "in the workspace"},
 	    {"workspace", "file/x", "cannot make directory"},
 	};
 
