@@ -294,6 +294,15 @@ move_cursor(struct poll *p, struct mt_error *err)
 }
 
 static enum mt_status
+check_stop(const struct poll *p, struct mt_error *err)
+{
+	if (!p->in->stop || !atomic_load(p->in->stop))
+		return MT_OK;
+	return mt_fail(
+	    err, MT_RETRY_LATER, "ended before all that is new was fetched");
+}
+
+static enum mt_status
 do_all(struct poll *p, struct mt_error *err)
 {
 	struct work *work[WORKLIST_BATCH_MAX];
@@ -301,8 +310,11 @@ do_all(struct poll *p, struct mt_error *err)
 	size_t count;
 
 	while (status == MT_OK &&
-	       (count = worklist_take(&p->list, BATCH_BYTES, work)) > 0)
-		status = do_batch(p, work, count, err);
+	       (count = worklist_take(&p->list, BATCH_BYTES, work)) > 0) {
+		status = check_stop(p, err);
+		if (status == MT_OK)
+			status = do_batch(p, work, count, err);
+	}
 	if (status == MT_OK)
 		status = move_cursor(p, err);
 	return status;

@@ -15,8 +15,8 @@ struct imap_conn;
  * Polls in->mailbox on a connection that is logged in.  Nothing is changed on
  * the server: the mailbox is opened read-only, bodies are fetched by BODY.PEEK.
  *
- * MT_RETRY_LATER: network, server, or a full disk; MT_BAD_CONFIG: the
- * workspace.  What was delivered before a failure stays delivered, the rest
+ * MT_RETRY_LATER: network, server, a full disk, or it was to stop;
+ * MT_BAD_CONFIG: the workspace.  What was delivered before a failure stays delivered, the rest
  * follows in another poll.  A message whose fetch fails is tried after all
  * others from then on, so that it keeps back none; if it fails again, that is
  * the result of the poll.  The connection is unusable after a failure.

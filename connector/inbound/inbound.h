@@ -6,6 +6,7 @@
 #ifndef MT_INBOUND_INBOUND_H
 #define MT_INBOUND_INBOUND_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,6 +45,9 @@ struct inbound {
 
 	uint64_t max_message_bytes; /* larger ones are announced only */
 	bool keep_raw;              /* raw.eml for every message */
+
+	/* Nothing further is fetched once it is true; NULL: never. */
+	const atomic_bool *stop;
 
 	/* Told of each message, after it is durable; `context` is theirs. */
 	void *context;

@@ -7,6 +7,7 @@
 #include "unit/connector/inbound/bench.h"
 #include "unit/connector/scratch.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,6 +371,38 @@ last_uid_that_cannot_be_kept_stops_no_mail(void **state)
 	assert_last_uid(b, "2");
 }
 
+static atomic_bool stop;
+
+static void
+stop_at_delivery(void *context, const struct inbound_delivery *delivery)
+{
+	(void)context;
+	(void)delivery;
+	atomic_store(&stop, true);
+}
+
+static void
+stopped_poll_goes_on_where_it_was(void **state)
+{
+	struct bench *b = *state;
+	struct inbound before = b->in;
+
+	for (int i = 0; i < 70; i++)
+		fake_imap_add(&b->server, hello);
+	b->in.stop = &stop;
+	b->in.delivered = stop_at_delivery;
+	assert_int_equal(bench_poll(b), MT_RETRY_LATER);
+	assert_int_equal(b->server.fetches, 1);
+	assert_true(bench_has(b, "64"));
+	assert_false(bench_has(b, "65"));
+	assert_last_uid(b, "64");
+	atomic_store(&stop, false);
+	b->in.delivered = before.delivered;
+	/* none of them is under suspicion: they come together, in order */
+	bench_expect(b, "65 66 67 68 69 70 ");
+	assert_int_equal(b->server.fetches, 2);
+}
+
 int
 main(void)
 {
@@ -394,6 +427,7 @@ main(void)
 	    CASE(disturbed_workspace_stops_the_poll_and_loses_nothing),
 	    CASE(trouble_with_the_disk_blames_no_message),
 	    CASE(last_uid_that_cannot_be_kept_stops_no_mail),
+	    CASE(stopped_poll_goes_on_where_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
