@@ -2,11 +2,18 @@
 #include "child_program.h"
 
 #include "base/buf.h"
+#include "base/fs.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define OUR_FD_MIN 10 /* children are given descriptors below this */
 
 /* The directory of the running executable, with its final slash; len 0: not
  * known. */
@@ -35,4 +42,31 @@ child_program_find(const char *name, const char *installed_dir)
 	buf_reset(&path);
 	buf_add_format(&path, "%s/%s", installed_dir, name);
 	return buf_take(&path);
+}
+
+int
+child_program_fd(int fd)
+{
+	int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, OUR_FD_MIN);
+	int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return moved;
+}
+
+int
+child_program_file(const char *name, const void *data, size_t len)
+{
+	int fd = child_program_fd(memfd_create(name, MFD_CLOEXEC));
+	int error;
+
+	if (fd < 0 || (!fchmod(fd, 0600) && !fs_write_all(fd, data, len) &&
+			  lseek(fd, 0, SEEK_SET) == 0))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
 }

@@ -4,36 +4,28 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "child_program.h"
+#include "helper_process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <spawn.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define ACCOUNT "connector" /* the one account of a private helper */
-
-/* Descriptors of a private helper, as its command line names them. */
-#define CONFIG_FD 3
-#define CLIENT_SECRET_FD 4
-
-#define START_POLL_MS 20  /* between two looks whether it listens */
+#define START_POLL_MS 20   /* between two looks whether it listens */
+#define START_PAUSE_MS 100 /* before another start; doubles to the next */
+#define START_PAUSE_MAX_MS 1600
 #define STOP_WAIT_MS 5000 /* for its orderly end; then it ends on its own */
 
 struct token_helper {
 	const struct config *config;
 	bool private;
-	bool seeded; /* this process has handed over its refresh token */
 	char *store; /* state directory of a private helper */
 	struct token_paths paths;
-	pid_t pid;    /* 0: none started by us */
-	int lifeline; /* the helper ends when this is closed; -1 */
+	pthread_mutex_t lock; /* for what follows */
+	struct helper_process process;
+	bool seeded; /* a helper has our refresh token in its store */
 };
 
 static enum mt_status
@@ -68,7 +60,8 @@ token_helper_new(struct token_helper **ret_helper, const struct config *config,
 	if (!helper)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	helper->config = config;
-	helper->lifeline = -1;
+	helper->process = (struct helper_process)HELPER_PROCESS_INIT;
+	pthread_mutex_init(&helper->lock, NULL);
 	helper->private = config_wants_private_helper(config);
 	if (helper->private) {
 		status = place_private(helper, err);
@@ -83,27 +76,6 @@ token_helper_new(struct token_helper **ret_helper, const struct config *config,
 	return status;
 }
 
-/* Waits for the end of our helper; false when the deadline comes first. */
-static bool
-reap(struct token_helper *helper, struct deadline deadline)
-{
-	while (waitpid(helper->pid, NULL, WNOHANG) == 0) {
-		if (deadline_passed(deadline))
-			return false;
-		usleep(START_POLL_MS * 1000);
-	}
-	helper->pid = 0;
-	return true;
-}
-
-static void
-close_lifeline(struct token_helper *helper)
-{
-	if (helper->lifeline >= 0)
-		close(helper->lifeline);
-	helper->lifeline = -1;
-}
-
 void
 token_helper_free(struct token_helper **helper_p)
 {
@@ -111,9 +83,8 @@ token_helper_free(struct token_helper **helper_p)
 
 	if (!helper)
 		return;
-	close_lifeline(helper);
-	if (helper->pid)
-		reap(helper, deadline_in_ms(STOP_WAIT_MS));
+	helper_process_stop(&helper->process, deadline_in_ms(STOP_WAIT_MS));
+	pthread_mutex_destroy(&helper->lock);
 	free(helper->store);
 	free(helper);
 	*helper_p = NULL;
@@ -130,217 +101,88 @@ token_helper_socket(const struct token_helper *helper)
 			       : helper->paths.path[helper->paths.count - 1];
 }
 
+/* Whether any configured helper is there; which of them has the account is for
+ * the SASL module to find out. */
 static enum mt_status
-connect_any(struct token_helper *helper, struct token_client *client,
+connect_any(const struct token_helper *helper, struct token_client *client,
     struct deadline deadline, struct mt_error *err)
 {
-	enum mt_status status = MT_UNREACHABLE;
-
-	for (size_t i = 0; i < helper->paths.count; i++) {
-		status = token_client_connect(
-		    client, helper->paths.path[i], deadline, err);
-		if (status != MT_NO_ACCOUNT) /* there is such a socket */
-			return status;
-	}
-	return mt_fail(err, MT_UNREACHABLE,
+	enum mt_status result = mt_fail(err, MT_UNREACHABLE,
 	    "no token helper is running: start mailtokend, or set "
 	    "TRI_ONYX_OAUTH2_REFRESH_TOKEN");
-}
 
-static void
-add_setting(struct buf *text, const char *name, const char *value)
-{
-	if (value)
-		buf_add_format(text, "%s = %s\n", name, value);
-}
+	for (size_t i = 0; i < helper->paths.count; i++) {
+		struct mt_error why;
+		enum mt_status status = token_client_connect(
+		    client, helper->paths.path[i], deadline, &why);
 
-/* The private helper's configuration; secrets are beside it, not in it. */
-static void
-write_settings(struct buf *text, const struct config *config)
-{
-	buf_add_text(text, "[account " ACCOUNT "]\nprovider = microsoft\n");
-	add_setting(text, "tenant", config->tenant);
-	add_setting(text, "user", config->imap_username);
-	add_setting(text, "client_id", config->client_id);
-	add_setting(text, "token_endpoint", config->token_url);
-	add_setting(text, "scope", config->scope);
-	add_setting(text, "imap_host", config->imap_host);
-	add_setting(text, "smtp_host", config->smtp_host);
-	if (config->client_secret.len)
-		buf_add_format(text, "client_secret_file = /dev/fd/%d\n",
-		    CLIENT_SECRET_FD);
-}
-
-/* An anonymous file with these contents, at its start; -1 with errno. */
-static int
-memory_file(const char *name, const void *data, size_t len)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC);
-
-	if (fd >= 0 && (fchmod(fd, 0600) || fs_write_all(fd, data, len) ||
-			   lseek(fd, 0, SEEK_SET) != 0)) {
-		close(fd);
-		return -1;
+		if (status == MT_OK)
+			return MT_OK;
+		if (status != MT_NO_ACCOUNT) /* there is such a socket */
+			result = mt_fail(err, status, "%s", why.text);
 	}
-	return fd;
+	return result;
 }
 
-struct child_files {
-	int lifeline[2];
-	int config;
-	int client_secret;
-};
-
-static void
-close_files(struct child_files *files)
-{
-	const int fds[] = {files->lifeline[0], files->lifeline[1],
-	    files->config, files->client_secret};
-
-	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
+/* Waits until any helper listens.  MT_UNREACHABLE: none did until the deadline,
+ * or until ours ended. */
 static enum mt_status
-open_files(struct child_files *files, const struct config *config,
-    struct mt_error *err)
+wait_for_helper(struct token_helper *helper, struct token_client *client,
+    struct deadline deadline, struct mt_error *err)
 {
-	struct buf settings = BUF_INIT(65536);
+	enum mt_status status;
 
-	*files = (struct child_files){{-1, -1}, -1, -1};
-	write_settings(&settings, config);
-	if (pipe2(files->lifeline, O_CLOEXEC) == 0 && buf_ok(&settings))
-		files->config =
-		    memory_file("settings", settings.data, settings.len);
-	if (files->config >= 0)
-		files->client_secret = memory_file("client-secret",
-		    secret_expose(&config->client_secret),
-		    config->client_secret.len);
-	buf_done(&settings);
-	if (files->client_secret >= 0)
-		return MT_OK;
-	close_files(files);
-	return mt_fail_errno(
-	    err, MT_RETRY_LATER, errno, "cannot prepare the token helper");
-}
+	for (;;) {
+		status = token_client_connect(
+		    client, helper->paths.path[0], deadline, err);
 
-/* Every descriptor of ours is beyond the few that the child is given: first
- * they move up, then down, so that none overwrites another. */
-static int
-add_actions(
-    posix_spawn_file_actions_t *actions, const struct child_files *files)
-{
-	const int from[] = {
-	    files->lifeline[0], files->config, files->client_secret};
-	const int to[] = {STDIN_FILENO, CONFIG_FD, CLIENT_SECRET_FD};
-	enum { UP = 100 };
-	int error = 0;
-
-	for (int i = 0; i < 3 && !error; i++)
-		error =
-		    posix_spawn_file_actions_adddup2(actions, from[i], UP + i);
-	for (int i = 0; i < 3 && !error; i++)
-		error =
-		    posix_spawn_file_actions_adddup2(actions, UP + i, to[i]);
-	if (!error)
-		error = posix_spawn_file_actions_addopen(
-		    actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	if (!error)
-		error = posix_spawn_file_actions_addclosefrom_np(
-		    actions, CLIENT_SECRET_FD + 1);
-	return error;
-}
-
-static int
-spawn(struct token_helper *helper, const char *program,
-    const struct child_files *files)
-{
-	char config[32], journal[PATH_MAX];
-	char *argv[] = {(char[]){"mailtokend"}, (char[]){"--lifeline"},
-	    (char[]){"--config"}, config, (char[]){"--state-dir"},
-	    helper->store, (char[]){"--socket"}, helper->paths.path[0], NULL};
-	char *environment[] = {NULL, NULL};
-	const char *stream = getenv("JOURNAL_STREAM");
-	posix_spawn_file_actions_t actions;
-	int error;
-
-	snprintf(config, sizeof(config), "/dev/fd/%d", CONFIG_FD);
-	if (stream && snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s",
-			  stream) < (int)sizeof(journal))
-		environment[0] = journal;
-	error = posix_spawn_file_actions_init(&actions);
-	if (error)
-		return error;
-	error = add_actions(&actions, files);
-	if (!error)
-		error = posix_spawn(
-		    &helper->pid, program, &actions, NULL, argv, environment);
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
+		if (status != MT_NO_ACCOUNT && status != MT_UNREACHABLE)
+			return status;
+		if (helper_process_has_ended(&helper->process, &status, err))
+			return status;
+		if (deadline_passed(deadline))
+			return MT_UNREACHABLE;
+		usleep(START_POLL_MS * 1000);
+	}
 }
 
 static enum mt_status
 start(struct token_helper *helper, struct mt_error *err)
 {
-	struct child_files files;
-	char *program = child_program_find("mailtokend", MT_BIN_DIR);
-	enum mt_status status =
-	    program ? open_files(&files, helper->config, err)
-		    : mt_fail(err, MT_NO_MEMORY, "no memory for a path");
-	int error;
+	const struct helper_place place = {
+	    .store = helper->store, .socket = helper->paths.path[0]};
 
-	if (status != MT_OK) {
-		free(program);
-		return status;
-	}
-	error = spawn(helper, program, &files);
-	if (error) {
-		status = mt_fail_errno(err, MT_BAD_CONFIG, error,
-		    "cannot start the token helper %s", program);
-	} else {
-		close_lifeline(helper);
-		helper->lifeline = files.lifeline[1];
-		files.lifeline[1] = -1;
-	}
-	close_files(&files);
-	free(program);
-	return status;
+	if (helper->process.pid)
+		return MT_OK;
+	helper->seeded = false;
+	return helper_process_start(
+	    &helper->process, helper->config, &place, err);
 }
 
 /*
  * Starts a helper and waits until one listens.  Ours may lose the race for the
- * store to another process's, and end with 75; then that one serves.
+ * store to another process's, and end; then that one serves.  Or it just ends,
+ * too, after its last refresh: then ours is started again.
  */
 static enum mt_status
 start_and_connect(struct token_helper *helper, struct token_client *client,
     struct deadline deadline, struct mt_error *err)
 {
-	enum mt_status status = start(helper, err);
+	int64_t pause_ms = START_PAUSE_MS;
+	enum mt_status status;
 
-	if (status != MT_OK)
-		return status;
 	for (;;) {
-		int exit_status = 0;
-
-		status = token_client_connect(
-		    client, helper->paths.path[0], deadline, err);
-		if (status != MT_NO_ACCOUNT && status != MT_UNREACHABLE)
+		status = start(helper, err);
+		if (status == MT_OK)
+			status = wait_for_helper(helper, client, deadline, err);
+		if (status != MT_UNREACHABLE || deadline_passed(deadline))
 			return status;
-		if (helper->pid && waitpid(helper->pid, &exit_status,
-				       WNOHANG) == helper->pid) {
-			helper->pid = 0;
-			close_lifeline(helper);
-			if (WEXITSTATUS(exit_status) !=
-			    mt_exit_code(MT_RETRY_LATER))
-				return mt_fail(err, MT_BAD_CONFIG,
-				    "the private token helper ended at once; "
-				    "its message is above");
-		}
-		if (deadline_passed(deadline))
-			return mt_fail(err, MT_UNREACHABLE,
-			    "the private token helper did not start in time");
-		usleep(START_POLL_MS * 1000);
+		status = wait_for_helper(helper, client,
+		    deadline_min(deadline, deadline_in_ms(pause_ms)), NULL);
+		if (status != MT_UNREACHABLE)
+			return status;
+		if (pause_ms < START_PAUSE_MAX_MS)
+			pause_ms *= 2;
 	}
 }
 
@@ -356,17 +198,39 @@ seed(struct token_helper *helper, struct token_client *client,
 
 	if (helper->seeded)
 		return MT_OK;
-	fd = memory_file("refresh-token", secret_expose(token), token->len);
+	fd = child_program_file(
+	    "refresh-token", secret_expose(token), token->len);
 	if (fd < 0)
 		return mt_fail_errno(err, MT_RETRY_LATER, errno,
 		    "cannot hand over the refresh token");
 	token_wire_begin(&client->frame, "seed");
-	token_wire_add(&client->frame, "account", ACCOUNT);
+	token_wire_add(&client->frame, "account", HELPER_ACCOUNT);
 	status = token_wire_end(&client->frame)
 		     ? token_client_call(client, fd, &reply, deadline, err)
 		     : mt_fail(err, MT_BUG, "frame too long");
 	close(fd);
 	helper->seeded = status == MT_OK;
+	return status;
+}
+
+static enum mt_status
+ensure_private(struct token_helper *helper, struct token_client *client,
+    struct deadline deadline, struct mt_error *err)
+{
+	enum mt_status status;
+
+	pthread_mutex_lock(&helper->lock);
+	helper_process_has_ended(&helper->process, &status, err);
+	status =
+	    token_client_connect(client, helper->paths.path[0], deadline, err);
+	if (status == MT_NO_ACCOUNT || status == MT_UNREACHABLE) {
+		/* if ours runs and does not listen, it is of no use */
+		helper_process_dismiss(&helper->process);
+		status = start_and_connect(helper, client, deadline, err);
+	}
+	if (status == MT_OK)
+		status = seed(helper, client, deadline, err);
+	pthread_mutex_unlock(&helper->lock);
 	return status;
 }
 
@@ -378,24 +242,33 @@ token_helper_ensure(
 	enum mt_status status;
 
 	token_client_init(&client, (uid_t)-1);
-	if (!helper->private) {
+	if (helper->private)
+		status = ensure_private(helper, &client, deadline, err);
+	else
 		status = connect_any(helper, &client, deadline, err);
-	} else {
-		if (helper->pid)
-			reap(helper, deadline_in_ms(0));
-		status = token_client_connect(
-		    &client, helper->paths.path[0], deadline, err);
-		if (status == MT_NO_ACCOUNT || status == MT_UNREACHABLE)
-			status =
-			    start_and_connect(helper, &client, deadline, err);
-		if (status == MT_OK)
-			status = seed(helper, &client, deadline, err);
-	}
 	token_client_done(&client);
 	return status;
 }
 
-/* Starts a request about the account that `server` is entered with. */
+/* Connects to the helper that has the account which `server` is entered with,
+ * as the SASL module does. */
+static enum mt_status
+connect_to_account(const struct token_helper *helper,
+    struct token_client *client, const char *service,
+    const struct mail_server *server, struct deadline deadline,
+    struct mt_error *err)
+{
+	const struct token_query query = {
+	    .service = service,
+	    .host = server->host,
+	    .user = server->authentication_id,
+	};
+
+	token_client_init(client, (uid_t)-1);
+	return token_client_find(client, &helper->paths, &query, deadline, err);
+}
+
+/* Starts a request about that account. */
 static void
 begin_request(struct token_client *client, const char *verb,
     const char *service, const struct mail_server *server)
@@ -425,8 +298,8 @@ token_helper_reject(struct token_helper *helper, const char *service,
 	struct token_wire_message reply;
 	enum mt_status status;
 
-	token_client_init(&client, (uid_t)-1);
-	status = connect_any(helper, &client, deadline, err);
+	status =
+	    connect_to_account(helper, &client, service, server, deadline, err);
 	if (status == MT_OK) {
 		begin_request(&client, "reject", service, server);
 		status = send_request(&client, &reply, deadline, err);
@@ -440,16 +313,17 @@ token_helper_subscribe(struct token_helper *helper,
     struct token_client *ret_client, struct deadline deadline,
     struct mt_error *err)
 {
+	const struct mail_server *server = &helper->config->imap;
 	struct token_wire_message reply;
 	char account[TOKEN_ACCOUNT_MAX] = "";
 	const char *name;
 	enum mt_status status;
 
-	token_client_init(ret_client, (uid_t)-1);
-	status = connect_any(helper, ret_client, deadline, err);
+	status = connect_to_account(
+	    helper, ret_client, "imap", server, deadline, err);
 	if (status != MT_OK)
 		return status;
-	begin_request(ret_client, "exists", "imap", &helper->config->imap);
+	begin_request(ret_client, "exists", "imap", server);
 	status = send_request(ret_client, &reply, deadline, err);
 	if (status != MT_OK)
 		return status;
