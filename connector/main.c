@@ -10,10 +10,12 @@
 #include "control.h"
 #include "operations.h"
 #include "places.h"
+#include "report.h"
 #include "service.h"
 
 #include <json-c/json.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +24,24 @@
 
 #define SECRET_ARENA_SIZE (1024 * 1024)
 #define POLL_WAIT_MS 600000 /* for a poll of the running connector */
+#define POLL_LOCK_MS 60000  /* for who has the lock and does not listen */
+#define POLL_LOOK_MS 20
+#define OUTBOX_INTERVAL_MS 60000 /* or that of the polls, if it is shorter */
+#define GRACE_MS 5000            /* for what is under way at the end */
+
+struct invocation;
+
+struct command {
+	const char *name;
+	const char *arguments; /* for people */
+	const char *help;
+	const char *type; /* of its answer; NULL: it has none */
+	int (*run)(struct invocation *in);
+};
 
 /* What each command gets: everything up to the settings is done. */
 struct invocation {
+	const struct command *command;
 	struct config config;
 	char control_path[PATH_MAX];
 	char **arguments; /* ended by NULL */
@@ -37,66 +54,67 @@ static const char not_configured[] =
 static void
 print_report(struct json_object *report)
 {
-	puts(json_object_to_json_string_ext(
-	    report, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	if (puts(json_object_to_json_string_ext(report,
+		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) < 0 ||
+	    fflush(stdout))
+		log_error("cannot write the answer to standard output");
 	json_object_put(report);
 }
 
-/* The answer of an operation that did not get as far as giving one. */
-static struct json_object *
-failure_report(const struct mt_error *err)
+/* The answer of a command that did not get as far as an operation. */
+static int
+fail(const struct invocation *in, const struct mt_error *err)
 {
 	struct json_object *report = json_object_new_object();
 
-	json_object_object_add(report, "success", json_object_new_boolean(0));
-	json_object_object_add(
-	    report, "detail", json_object_new_string(err->text));
-	return report;
+	log_error("%s", err->text);
+	report_add_text(report, "type", in->command->type);
+	report_add_outcome(report, err->status, err, "");
+	print_report(report);
+	return mt_exit_code(err->status);
 }
 
-/* Prints and logs the outcome of a command; its exit code. */
-static int
-finish(enum mt_status status, struct json_object *report,
-    const struct mt_error *err)
-{
-	if (status != MT_OK)
-		log_error("%s", err->text);
-	print_report(report ? report : failure_report(err));
-	return mt_exit_code(status);
-}
-
-/* ---- run ------------------------------------------------------------------ */
+/* ---- run ---- */
 
 static enum mt_status
-poll_for_service(
-    void *context, struct json_object **ret_report, struct mt_error *err)
+receive(void *context, struct json_object **ret_report, struct mt_error *err)
 {
-	return operations_poll(context, ret_report, err);
+	return operations_receive(context, ret_report, err);
+}
+
+static enum mt_status
+send_due(void *context, struct json_object **ret_report, struct mt_error *err)
+{
+	(void)ret_report;
+	return operations_work_outbox(context, err);
 }
 
 static void
-abort_for_service(void *context)
+stop(void *context)
 {
-	operations_abort(context);
+	operations_stop(context);
 }
 
 static enum mt_status
 serve(const struct invocation *in, struct operations *operations,
-    struct mt_error *err)
+    bool *ret_left, struct mt_error *err)
 {
+	int64_t interval_ms = in->config.poll_interval_ms;
 	const struct service_settings settings = {
 	    .control_path = in->control_path,
-	    .poll_interval_ms = in->config.poll_interval_ms,
 	    .helper = operations_helper(operations),
-	};
-	const struct service_work work = {
 	    .context = operations,
-	    .poll = poll_for_service,
-	    .abort = abort_for_service,
+	    .receive = {"IMAP poll", interval_ms, receive},
+	    .send = {"SMTP send",
+		interval_ms < OUTBOX_INTERVAL_MS ? interval_ms
+						 : OUTBOX_INTERVAL_MS,
+		send_due},
+	    .stop = stop,
+	    .grace_ms = GRACE_MS,
 	};
 	enum mt_status status = operations_lock(operations, err);
 
-	return status == MT_OK ? service_run(&settings, &work, err) : status;
+	return status == MT_OK ? service_run(&settings, ret_left, err) : status;
 }
 
 static int
@@ -105,79 +123,117 @@ command_run(struct invocation *in)
 	struct operations *operations = NULL;
 	struct mt_error err;
 	enum mt_status status;
+	bool left = false;
 
-	config_log_warnings(&in->config);
+	service_hold_signals(true);
 	if (!in->secrets_locked)
 		log_info("secrets are kept out of core dumps but may be "
 			 "swapped out: RLIMIT_MEMLOCK is too low");
 	status = operations_open(&operations, &in->config, &err);
 	if (status == MT_OK)
-		status = serve(in, operations, &err);
+		status = serve(in, operations, &left, &err);
+	if (left) {
+		log_warning("ending in the middle of something that takes too "
+			    "long; nothing is lost by it");
+		_exit(mt_exit_code(status));
+	}
 	operations_close(&operations);
 	if (status != MT_OK)
 		log_error("%s", err.text);
 	return mt_exit_code(status);
 }
 
-/* ---- poll ----------------------------------------------------------------- */
+/* ---- poll ---- */
+
+static int
+poll_now(struct operations *operations)
+{
+	struct json_object *report = NULL;
+	struct mt_error err;
+	enum mt_status status = operations_receive(operations, &report, &err);
+
+	if (status != MT_OK)
+		log_error("IMAP poll failed: %s", err.text);
+	/* whose failure is not the poll's */
+	if (operations_work_outbox(operations, &err) != MT_OK)
+		log_error("SMTP send failed: %s", err.text);
+	print_report(report);
+	return mt_exit_code(status);
+}
 
 /* Another process delivers from this state: it shall poll. */
-static int
-ask_running(const struct invocation *in)
+static enum mt_status
+ask_running(const struct invocation *in, int *ret_code, struct mt_error *err)
 {
-	struct buf reply = BUF_INIT(CONTROL_LINE_MAX);
-	struct mt_error err;
-	struct json_object *report = NULL, *exit_code;
-	int code;
+	struct buf reply = BUF_INIT(CONTROL_REPLY_MAX);
+	struct json_object *report = NULL, *code;
 	enum mt_status status =
 	    control_ask(in->control_path, "{\"type\":\"poll_request\"}", &reply,
-		deadline_in_ms(POLL_WAIT_MS), &err);
+		deadline_in_ms(POLL_WAIT_MS), err);
 
 	if (status == MT_OK) {
 		report = json_tokener_parse(buf_text(&reply));
-		if (!json_object_object_get_ex(report, "exit_code", &exit_code))
-			status = mt_fail(&err, MT_RETRY_LATER,
+		if (json_object_object_get_ex(report, "exit_code", &code))
+			*ret_code = json_object_get_int(code);
+		else
+			status = mt_fail(err, MT_RETRY_LATER,
 			    "the running connector gave no answer that makes "
 			    "sense");
 	}
 	buf_done(&reply);
-	if (status != MT_OK) {
+	if (status == MT_OK)
+		print_report(report);
+	else
 		json_object_put(report);
-		return finish(status, NULL, &err);
+	return status;
+}
+
+/*
+ * Polls, or has it done.  Who has the lock without listening is about to begin
+ * or to end, or polls once itself: then it is our turn soon.
+ */
+static enum mt_status
+poll_or_ask(const struct invocation *in, struct operations *operations,
+    int *ret_code, struct mt_error *err)
+{
+	struct deadline deadline = deadline_in_ms(POLL_LOCK_MS);
+	struct mt_error why;
+	enum mt_status status;
+
+	for (;;) {
+		status = operations_lock(operations, err);
+		if (status == MT_OK)
+			*ret_code = poll_now(operations);
+		if (status != MT_RETRY_LATER)
+			return status;
+		status = ask_running(in, ret_code, &why);
+		if (status == MT_OK)
+			return MT_OK;
+		if (status != MT_UNREACHABLE) {
+			*err = why;
+			return status;
+		}
+		if (deadline_passed(deadline))
+			return MT_RETRY_LATER; /* says who has the lock */
+		poll(NULL, 0, POLL_LOOK_MS);
 	}
-	code = json_object_get_int(exit_code);
-	print_report(report);
-	return code;
 }
 
 static int
 command_poll(struct invocation *in)
 {
 	struct operations *operations = NULL;
-	struct json_object *report = NULL;
 	struct mt_error err;
-	enum mt_status status;
+	int code = 0;
+	enum mt_status status = operations_open(&operations, &in->config, &err);
 
-	if (!in->arguments[0] || strcmp(in->arguments[0], "--once") != 0 ||
-	    in->arguments[1]) {
-		fputs("usage: mailtoken-connector poll --once\n", stderr);
-		return mt_exit_code(MT_USAGE);
-	}
-	status = operations_open(&operations, &in->config, &err);
-	if (status == MT_OK) {
-		status = operations_lock(operations, &err);
-		if (status == MT_RETRY_LATER) {
-			operations_close(&operations);
-			return ask_running(in);
-		}
-	}
 	if (status == MT_OK)
-		status = operations_poll(operations, &report, &err);
+		status = poll_or_ask(in, operations, &code, &err);
 	operations_close(&operations);
-	return finish(status, report, &err);
+	return status == MT_OK ? code : fail(in, &err);
 }
 
-/* ---- send and check --------------------------------------------------------- */
+/* ---- send and check ---- */
 
 static int
 command_send(struct invocation *in)
@@ -185,18 +241,16 @@ command_send(struct invocation *in)
 	struct operations *operations = NULL;
 	struct json_object *report = NULL;
 	struct mt_error err;
-	enum mt_status status;
+	enum mt_status status = operations_open(&operations, &in->config, &err);
 
-	if (!in->arguments[0] || in->arguments[1]) {
-		fputs("usage: mailtoken-connector send FILE|-\n", stderr);
-		return mt_exit_code(MT_USAGE);
-	}
-	status = operations_open(&operations, &in->config, &err);
-	if (status == MT_OK)
-		status = operations_send(
-		    operations, in->arguments[0], &report, &err);
+	if (status != MT_OK)
+		return fail(in, &err);
+	status = operations_send(operations, in->arguments[0], &report, &err);
 	operations_close(&operations);
-	return finish(status, report, &err);
+	if (status != MT_OK)
+		log_error("%s", err.text);
+	print_report(report);
+	return mt_exit_code(status);
 }
 
 static int
@@ -205,12 +259,10 @@ command_check(struct invocation *in)
 	struct operations *operations = NULL;
 	struct json_object *report = NULL;
 	struct mt_error err;
-	enum mt_status status;
+	enum mt_status status = operations_open(&operations, &in->config, &err);
 
-	config_log_warnings(&in->config);
-	status = operations_open(&operations, &in->config, &err);
 	if (status != MT_OK)
-		return finish(status, NULL, &err);
+		return fail(in, &err);
 	/* which logs what it finds, server by server */
 	status = operations_check(operations, &report, &err);
 	operations_close(&operations);
@@ -220,18 +272,13 @@ command_check(struct invocation *in)
 
 /* ---- the program ------------------------------------------------------------ */
 
-static const struct command {
-	const char *name;
-	const char *arguments;
-	const char *help;
-	int (*run)(struct invocation *in);
-	bool idle_without_host; /* not configured is no failure */
-} commands[] = {
-    {"run", "", "receive and send until SIGTERM", command_run, true},
-    {"poll", " --once", "receive and send once", command_poll, false},
-    {"send", " FILE|-", "queue a draft and send it", command_send, false},
+static const struct command commands[] = {
+    {"run", "", "receive and send until SIGTERM", NULL, command_run},
+    {"poll", " --once", "receive and send once", "poll_response", command_poll},
+    {"send", " FILE|-", "queue a draft and send it", "send_email_response",
+	command_send},
     {"check", "", "verify the settings and log in to both servers",
-	command_check, false},
+	"check_response", command_check},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
@@ -254,30 +301,54 @@ find_command(const char *name)
 	return NULL;
 }
 
-static int
-run_command(const struct command *command, struct invocation *in)
+/* Each takes what its line in the table says: nothing, "--once", or one. */
+static bool
+arguments_fit(const struct invocation *in)
 {
-	struct mt_error err;
-	enum mt_status status = config_read(&in->config, &err);
+	const char *first = in->arguments[0];
 
-	if (status == MT_OK && !in->config.imap_host) {
-		if (command->idle_without_host) {
-			log_info("%s", not_configured);
-			return mt_exit_code(MT_OK);
-		}
-		status = mt_fail(&err, MT_BAD_CONFIG, "%s", not_configured);
-	}
-	if (status == MT_OK)
-		status = places_prepare(&in->config, &err);
+	if (!*in->command->arguments || !first)
+		return !*in->command->arguments && !first;
+	if (in->arguments[1])
+		return false;
+	return in->command->run != command_poll || strcmp(first, "--once") == 0;
+}
+
+static enum mt_status
+prepare(struct invocation *in, struct mt_error *err)
+{
+	enum mt_status status;
+
+	if (!in->config.imap_host)
+		return mt_fail(err, MT_BAD_CONFIG, "%s", not_configured);
+	status = places_prepare(&in->config, err);
 	if (status == MT_OK &&
 	    snprintf(in->control_path, sizeof(in->control_path), "%s/control",
 		in->config.state_dir) >= (int)sizeof(in->control_path))
-		status = mt_fail(&err, MT_BAD_CONFIG, "path too long: %s",
+		status = mt_fail(err, MT_BAD_CONFIG, "path too long: %s",
 		    in->config.state_dir);
+	return status;
+}
+
+static int
+run_command(struct invocation *in)
+{
+	struct mt_error err;
+	enum mt_status status = config_read(&in->config, &err);
+	bool has_answer = in->command->type != NULL;
+
+	if (status == MT_OK && !in->config.imap_host && !has_answer) {
+		log_info("%s", not_configured);
+		return mt_exit_code(MT_OK);
+	}
 	if (status == MT_OK)
-		return command->run(in);
-	if (!command->idle_without_host)
-		return finish(status, NULL, &err);
+		status = prepare(in, &err);
+	if (status == MT_OK) {
+		config_log_warnings(&in->config);
+		return in->command->run(in);
+	}
+	if (has_answer)
+		return fail(in, &err);
 	log_error("%s", err.text);
 	return mt_exit_code(status);
 }
@@ -311,7 +382,6 @@ int
 main(int argc, char **argv)
 {
 	struct invocation in = {0};
-	const struct command *command;
 	struct secret_arena *arena;
 	bool verbose = false;
 	char **arguments = argv + (argc > 0);
@@ -319,8 +389,9 @@ main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	command = *arguments ? find_command(*arguments++) : NULL;
-	if (!command) {
+	in.command = *arguments ? find_command(*arguments) : NULL;
+	in.arguments = arguments + 1;
+	if (!in.command || !arguments_fit(&in)) {
 		print_usage(stderr);
 		return mt_exit_code(MT_USAGE);
 	}
@@ -333,8 +404,7 @@ main(int argc, char **argv)
 		return mt_exit_code(MT_NO_MEMORY);
 	}
 	config_init(&in.config, arena);
-	in.arguments = arguments;
-	code = run_command(command, &in);
+	code = run_command(&in);
 	config_done(&in.config);
 	secret_arena_free(&arena);
 	return code;

@@ -18,7 +18,7 @@
 #include "state/state.h"
 
 #include <json-c/json.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,12 +33,7 @@ struct operations {
 	struct mime_client *mime;
 	char *folder;        /* "agents/<agent>/inbox" */
 	char *gateway_state; /* "agents/<agent>/state" */
-
-	/* the connections that a poll is blocked on, for operations_abort */
-	pthread_mutex_t lock;
-	struct imap_conn *imap;
-	struct smtp_conn *smtp;
-	bool aborted;
+	atomic_bool stop;
 };
 
 static enum mt_status
@@ -75,7 +70,6 @@ operations_open(struct operations **ret_operations, const struct config *config,
 	if (!o)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	o->config = config;
-	pthread_mutex_init(&o->lock, NULL);
 	if ((status = name_folders(o, err)) == MT_OK &&
 	    (status = session_open(&o->session, config, err)) == MT_OK &&
 	    (status = state_open(&o->state, config->state_dir, err)) == MT_OK)
@@ -97,7 +91,6 @@ operations_close(struct operations **operations)
 	mime_client_free(&o->mime);
 	state_close(&o->state);
 	session_close(&o->session);
-	pthread_mutex_destroy(&o->lock);
 	free(o->folder);
 	free(o->gateway_state);
 	free(o);
@@ -116,40 +109,10 @@ operations_helper(const struct operations *o)
 	return o->session.helper;
 }
 
-/* ---- a poll can be ended from outside ----------------------------------------- */
-
-static void
-set_imap(struct operations *o, struct imap_conn *conn)
-{
-	pthread_mutex_lock(&o->lock);
-	o->imap = conn;
-	if (conn && o->aborted)
-		imap_conn_abort(conn);
-	pthread_mutex_unlock(&o->lock);
-}
-
-static void
-set_smtp(void *context, struct smtp_conn *conn)
-{
-	struct operations *o = context;
-
-	pthread_mutex_lock(&o->lock);
-	o->smtp = conn;
-	if (conn && o->aborted)
-		smtp_conn_abort(conn);
-	pthread_mutex_unlock(&o->lock);
-}
-
 void
-operations_abort(struct operations *o)
+operations_stop(struct operations *o)
 {
-	pthread_mutex_lock(&o->lock);
-	o->aborted = true;
-	if (o->imap)
-		imap_conn_abort(o->imap);
-	if (o->smtp)
-		smtp_conn_abort(o->smtp);
-	pthread_mutex_unlock(&o->lock);
+	atomic_store(&o->stop, true);
 }
 
 /* ---- receive ------------------------------------------------------------------ */
@@ -196,9 +159,7 @@ fetch_inbox(
 
 	if (status != MT_OK)
 		return status;
-	set_imap(o, conn);
 	status = fetch_poll(inbound, conn, err);
-	set_imap(o, NULL);
 	imap_conn_close(&conn);
 	return status;
 }
@@ -216,6 +177,7 @@ receive(struct operations *o, struct json_object *handles, struct mt_error *err)
 	    .gateway_state = o->gateway_state,
 	    .max_message_bytes = INBOUND_MAX_MESSAGE_BYTES,
 	    .keep_raw = o->config->keep_raw,
+	    .stop = &o->stop,
 	    .context = &receipt,
 	    .delivered = on_delivered,
 	    .notice = on_notice,
@@ -232,29 +194,39 @@ receive(struct operations *o, struct json_object *handles, struct mt_error *err)
 	return status;
 }
 
+enum mt_status
+operations_receive(
+    struct operations *o, struct json_object **ret_report, struct mt_error *err)
+{
+	struct json_object *report = json_object_new_object();
+	struct json_object *handles = json_object_new_array();
+	enum mt_status status = receive(o, handles, err);
+
+	report_add_text(report, "type", "poll_response");
+	report_add_outcome(report, status, err, "polled");
+	json_object_object_add(report, "delivered", handles);
+	json_object_object_add(
+	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
+	*ret_report = report;
+	return status;
+}
+
 /* ---- send --------------------------------------------------------------------- */
 
 static enum mt_status
-prepare_smtp(void *context, struct deadline deadline, struct mt_error *err)
+open_smtp(void *context, struct smtp_conn **ret_conn, struct deadline deadline,
+    struct mt_error *err)
 {
 	struct operations *o = context;
-	bool aborted;
 
-	pthread_mutex_lock(&o->lock);
-	aborted = o->aborted;
-	pthread_mutex_unlock(&o->lock);
-	if (aborted)
-		return mt_fail(err, MT_RETRY_LATER, "the connector is ending");
-	return session_prepare(&o->session, deadline, err);
+	return session_open_smtp(&o->session, ret_conn, deadline, err);
 }
 
-static enum mt_status
-rejected_smtp(void *context, struct deadline deadline, struct mt_error *err)
+static enum outbox_policy
+policy(const struct operations *o)
 {
-	struct operations *o = context;
-
-	return session_rejected(
-	    &o->session, "smtp", &o->config->smtp, deadline, err);
+	return o->config->uncertain == CONFIG_UNCERTAIN_HOLD ? OUTBOX_HOLD
+							     : OUTBOX_RETRY;
 }
 
 static void
@@ -263,10 +235,7 @@ log_outbox_result(void *context, const struct outbox_entry *entry)
 	const struct operations *o = context;
 	struct buf line = BUF_INIT(2048);
 
-	submit_describe(&line, entry,
-	    o->config->uncertain == CONFIG_UNCERTAIN_HOLD ? OUTBOX_HOLD
-							  : OUTBOX_RETRY,
-	    time(NULL));
+	submit_describe(&line, entry, policy(o), time(NULL));
 	log_info("%s", buf_text(&line));
 	buf_done(&line);
 }
@@ -275,49 +244,20 @@ static struct submit_settings
 submission(struct operations *o)
 {
 	return (struct submit_settings){
-	    .server = &o->config->smtp,
-	    .trust = o->session.trust,
-	    .policy = o->config->uncertain == CONFIG_UNCERTAIN_HOLD
-			  ? OUTBOX_HOLD
-			  : OUTBOX_RETRY,
+	    .policy = policy(o),
+	    .stop = &o->stop,
 	    .context = o,
-	    .prepare = prepare_smtp,
-	    .rejected = rejected_smtp,
-	    .connected = set_smtp,
+	    .open = open_smtp,
 	    .result = log_outbox_result,
 	};
 }
 
-/* What waits is sent along with a poll; its failure is not the poll's. */
-static void
-work_outbox(struct operations *o)
+enum mt_status
+operations_work_outbox(struct operations *o, struct mt_error *err)
 {
 	const struct submit_settings settings = submission(o);
-	struct mt_error err;
 
-	if (submit_run(o->state, &settings, deadline_in_ms(OUTBOX_MS), &err) !=
-		MT_OK &&
-	    !o->aborted)
-		log_error("SMTP send failed: %s", err.text);
-}
-
-enum mt_status
-operations_poll(
-    struct operations *o, struct json_object **ret_report, struct mt_error *err)
-{
-	struct json_object *report = json_object_new_object();
-	struct json_object *handles = json_object_new_array();
-	enum mt_status status = receive(o, handles, err);
-
-	if (!o->aborted)
-		work_outbox(o);
-	report_add_text(report, "type", "poll_response");
-	report_add_outcome(report, status, err, "polled");
-	json_object_object_add(report, "delivered", handles);
-	json_object_object_add(
-	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
-	*ret_report = report;
-	return status;
+	return submit_run(o->state, &settings, deadline_in_ms(OUTBOX_MS), err);
 }
 
 enum mt_status

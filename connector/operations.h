@@ -30,8 +30,8 @@ struct token_helper *operations_helper(const struct operations *operations);
  * failure; NULL only when there is no memory.  All block for minutes at most.
  */
 
-/* Receives what is new, then sends what waits in the outbox. */
-enum mt_status operations_poll(struct operations *operations,
+/* Receives what is new. */
+enum mt_status operations_receive(struct operations *operations,
     struct json_object **ret_report, struct mt_error *err);
 
 /* Queues the draft in the file at `path` ("-": standard input) and tries to
@@ -43,7 +43,13 @@ enum mt_status operations_send(struct operations *operations, const char *path,
 enum mt_status operations_check(struct operations *operations,
     struct json_object **ret_report, struct mt_error *err);
 
-/* Makes a poll in another thread end soon. */
-void operations_abort(struct operations *operations);
+/* Sends what waits in the outbox and is due; has no answer but the log.  It and
+ * operations_receive may run at the same time. */
+enum mt_status operations_work_outbox(
+    struct operations *operations, struct mt_error *err);
+
+/* From now on nothing further is begun; what is under way goes on.  From any
+ * thread. */
+void operations_stop(struct operations *operations);
 
 #endif

@@ -5,6 +5,8 @@
 #include "control.h"
 
 #include <json-c/json.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -14,60 +16,110 @@
 #define EVENTS_RETRY_MS 5000
 #define EVENTS_DEADLINE_MS 1000
 
-#define WAITING_MAX 64 /* who asked for the poll that runs */
+#define WAITING_MAX 64 /* who asked for a poll */
+#define END_SIGNALS 2
 
-struct service {
-	const struct service_settings *settings;
-	const struct service_work *work;
-	uv_loop_t loop;
-	uv_signal_t signals[2];
-	uv_timer_t next_poll;
-	uv_timer_t events_retry;
+struct service;
+
+struct job {
+	struct service *service;
+	const struct service_job *settings;
+	uv_timer_t next;
 	uv_async_t done;
-	uv_poll_t events; /* active while `follower` is connected */
-	struct token_client follower;
-	struct control *control;
 	uv_thread_t thread;
-	bool polling;
-	bool again; /* somebody asked while a poll was under way */
-	bool ending;
-	unsigned failures;    /* polls in a row */
-	bool account_blocked; /* the helper said that a person must act */
-	struct control_peer *waiting[WAITING_MAX];
-	size_t waiting_count;
+	bool running;
+	bool again;        /* it was asked for while it ran */
+	unsigned failures; /* in a row */
 	/* written by the thread, read after `done` */
 	enum mt_status status;
 	struct mt_error error;
 	struct json_object *report;
 };
 
-static void
-run_poll(void *argument)
-{
-	struct service *s = argument;
+struct service {
+	struct service_settings settings;
+	uv_loop_t loop;
+	uv_signal_t signals[END_SIGNALS];
+	struct job receive;
+	struct job send;
+	struct control *control;
+	struct control_peer *waiting[WAITING_MAX];
+	size_t waiting_count;
+	size_t joined; /* of them: asked before the present poll began */
 
-	s->status = s->work->poll(s->work->context, &s->report, &s->error);
-	uv_async_send(&s->done);
+	uv_timer_t events_retry;
+	uv_poll_t events; /* active while `follower` is connected */
+	struct token_client follower;
+	bool account_blocked; /* there was no token, and somebody must act */
+
+	uv_timer_t grace;
+	bool ending;
+	bool left; /* a job did not end in time */
+};
+
+/* ---- signals ---- */
+
+static const int end_signals[END_SIGNALS] = {SIGTERM, SIGINT};
+
+void
+service_hold_signals(bool hold)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < END_SIGNALS; i++)
+		sigaddset(&set, end_signals[i]);
+	pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
+/* ---- jobs ---- */
+
 static void
-start_poll(struct service *s)
+run_job(void *argument)
 {
-	if (s->polling || s->ending) {
-		s->again = true;
+	struct job *j = argument;
+
+	j->status = j->settings->run(
+	    j->service->settings.context, &j->report, &j->error);
+	uv_async_send(&j->done);
+}
+
+static void on_time(uv_timer_t *timer);
+
+static void
+start_job(struct job *j)
+{
+	struct service *s = j->service;
+
+	if (j->running || s->ending) {
+		j->again = true;
 		return;
 	}
-	s->again = false;
-	uv_timer_stop(&s->next_poll);
-	s->polling = uv_thread_create(&s->thread, run_poll, s) == 0;
-	if (!s->polling)
+	j->again = false;
+	if (j == &s->receive)
+		s->joined = s->waiting_count;
+	uv_timer_stop(&j->next);
+	/* signals are for the loop's thread */
+	service_hold_signals(true);
+	j->running = uv_thread_create(&j->thread, run_job, j) == 0;
+	service_hold_signals(false);
+	if (!j->running) {
 		log_error("cannot start a thread");
+		uv_timer_start(&j->next, on_time, RETRY_FIRST_MS, 0);
+	}
 }
 
 static void
 on_time(uv_timer_t *timer)
 {
-	start_poll(timer->data);
+	start_job(timer->data);
+}
+
+static void
+start_both(struct service *s)
+{
+	start_job(&s->receive);
+	start_job(&s->send);
 }
 
 /*
@@ -75,47 +127,58 @@ on_time(uv_timer_t *timer)
  * must mend is not hurried: the interval doubles up to an hour.
  */
 static uint64_t
-next_delay_ms(const struct service *s)
+next_delay_ms(const struct job *j)
 {
-	uint64_t interval = (uint64_t)s->settings->poll_interval_ms;
+	uint64_t interval = (uint64_t)j->settings->interval_ms;
 	bool temporary =
-	    s->status == MT_RETRY_LATER || s->status == MT_UNREACHABLE;
+	    j->status == MT_RETRY_LATER || j->status == MT_UNREACHABLE;
 	uint64_t delay =
 	    temporary && interval > RETRY_FIRST_MS ? RETRY_FIRST_MS : interval;
 	uint64_t most = interval > RETRY_MAX_MS ? interval : RETRY_MAX_MS;
 
-	if (s->failures == 0)
+	if (j->failures == 0)
 		return interval;
 	if (temporary)
 		most = interval;
-	for (unsigned i = 1; i < s->failures && delay < most; i++)
+	for (unsigned i = 1; i < j->failures && delay < most; i++)
 		delay *= 2;
 	if (delay > most)
 		delay = most;
-	return delay - (uint64_t)rand() % (delay / 8 + 1);
+	return delay - arc4random_uniform((uint32_t)(delay / 8 + 1));
 }
 
-static void
-log_result(struct service *s, uint64_t delay)
+/* Counts and logs what came of it, and says when to do it again. */
+static uint64_t
+take_result(struct job *j)
 {
-	if (s->status == MT_OK) {
-		if (s->failures)
-			log_info("IMAP poll works again");
-		s->failures = 0;
-		return;
+	uint64_t delay;
+
+	if (j->status == MT_OK) {
+		if (j->failures)
+			log_info("%s works again", j->settings->name);
+		j->failures = 0;
+		return next_delay_ms(j);
 	}
-	log_error("IMAP poll failed: %s (next try in %llu s)", s->error.text,
-	    (unsigned long long)(delay + 999) / 1000);
+	j->failures++;
+	delay = next_delay_ms(j);
+	log_error("%s failed: %s (next try in %llu s)", j->settings->name,
+	    j->error.text, (unsigned long long)(delay + 999) / 1000);
+	if (j->status == MT_UNREACHABLE)
+		j->service->account_blocked = true;
+	return delay;
 }
 
+/* Who asked while the poll ran may have asked for what it did not see. */
 static void
-answer_all(struct service *s)
+answer_joined(struct service *s)
 {
-	for (size_t i = 0; i < s->waiting_count; i++)
-		control_reply(s->waiting[i], json_object_get(s->report));
-	s->waiting_count = 0;
-	json_object_put(s->report);
-	s->report = NULL;
+	for (size_t i = 0; i < s->joined; i++)
+		control_reply(
+		    s->waiting[i], json_object_get(s->receive.report));
+	s->waiting_count -= s->joined;
+	memmove(s->waiting, s->waiting + s->joined,
+	    s->waiting_count * sizeof(*s->waiting));
+	s->joined = 0;
 }
 
 static void end(struct service *s);
@@ -123,26 +186,39 @@ static void end(struct service *s);
 static void
 on_done(uv_async_t *async)
 {
-	struct service *s = async->data;
+	struct job *j = async->data;
+	struct service *s = j->service;
 	uint64_t delay;
 
-	if (!s->polling)
+	if (!j->running)
 		return;
-	uv_thread_join(&s->thread);
-	s->polling = false;
-	if (s->status != MT_OK)
-		s->failures++;
-	delay = s->status == MT_OK ? (uint64_t)s->settings->poll_interval_ms
-				   : next_delay_ms(s);
-	if (!s->ending)
-		log_result(s, delay);
-	answer_all(s);
-	if (s->ending)
+	uv_thread_join(&j->thread);
+	j->running = false;
+	if (j == &s->receive)
+		answer_joined(s);
+	json_object_put(j->report);
+	j->report = NULL;
+	if (s->ending) {
 		end(s);
-	else if (s->again)
-		start_poll(s);
+		return;
+	}
+	delay = take_result(j);
+	if (j->again)
+		start_job(j);
 	else
-		uv_timer_start(&s->next_poll, on_time, delay, 0);
+		uv_timer_start(&j->next, on_time, delay, 0);
+}
+
+/* ---- requests ---- */
+
+static void
+refuse(struct control_peer *peer, const char *detail)
+{
+	struct json_object *reply = json_object_new_object();
+
+	json_object_object_add(reply, "type", json_object_new_string("error"));
+	json_object_object_add(reply, "detail", json_object_new_string(detail));
+	control_reply(peer, reply);
 }
 
 static void
@@ -152,22 +228,19 @@ on_request(void *context, struct control_peer *peer, const char *type,
 	struct service *s = context;
 
 	(void)request;
-	if (strcmp(type, "poll_request") != 0 ||
-	    s->waiting_count == WAITING_MAX) {
-		struct json_object *reply = json_object_new_object();
-		json_object_object_add(
-		    reply, "type", json_object_new_string("error"));
-		json_object_object_add(reply, "detail",
-		    json_object_new_string(s->waiting_count == WAITING_MAX
-					       ? "too many requests"
-					       : "unknown request type"));
-		control_reply(peer, reply);
-		return;
+	if (strcmp(type, "poll_request") != 0) {
+		refuse(peer, "unknown request type");
+	} else if (s->ending) {
+		refuse(peer, "the connector is ending");
+	} else if (s->waiting_count == WAITING_MAX) {
+		refuse(peer, "too many requests");
+	} else {
+		s->waiting[s->waiting_count++] = peer;
+		start_both(s);
 	}
-	s->waiting[s->waiting_count++] = peer;
-	if (!s->polling)
-		start_poll(s);
 }
+
+/* ---- events of the token helper ---- */
 
 static void on_events_retry(uv_timer_t *timer);
 
@@ -193,7 +266,7 @@ follow_state(struct service *s, const char *state)
 		s->account_blocked = true;
 	} else if (strcmp(state, "ok") == 0 && s->account_blocked) {
 		s->account_blocked = false;
-		start_poll(s);
+		start_both(s);
 	}
 }
 
@@ -223,9 +296,7 @@ on_events_retry(uv_timer_t *timer)
 {
 	struct service *s = timer->data;
 
-	if (s->ending || uv_is_active((uv_handle_t *)&s->events))
-		return;
-	if (token_helper_subscribe(s->settings->helper, &s->follower,
+	if (token_helper_subscribe(s->settings.helper, &s->follower,
 		deadline_in_ms(EVENTS_DEADLINE_MS), NULL) == MT_OK &&
 	    uv_poll_init(&s->loop, &s->events, s->follower.fd) == 0) {
 		s->events.data = s;
@@ -236,21 +307,50 @@ on_events_retry(uv_timer_t *timer)
 	uv_timer_start(timer, on_events_retry, EVENTS_RETRY_MS, 0);
 }
 
+/* ---- ending ---- */
+
+static void
+on_grace(uv_timer_t *timer)
+{
+	struct service *s = timer->data;
+
+	s->left = true;
+	uv_stop(&s->loop);
+}
+
+static void
+begin_end(struct service *s)
+{
+	if (s->ending)
+		return;
+	s->ending = true;
+	s->settings.stop(s->settings.context);
+	uv_timer_start(&s->grace, on_grace, (uint64_t)s->settings.grace_ms, 0);
+	end(s);
+}
+
+static void
+close_job(struct job *j)
+{
+	uv_close((uv_handle_t *)&j->next, NULL);
+	uv_close((uv_handle_t *)&j->done, NULL);
+}
+
 static void
 end(struct service *s)
 {
-	s->ending = true;
-	if (s->polling) {
-		s->work->abort(s->work->context);
+	if (s->receive.running || s->send.running)
 		return; /* on_done comes back here */
-	}
 	control_close(&s->control);
 	if (uv_is_active((uv_handle_t *)&s->events))
 		stop_following(s);
-	uv_close((uv_handle_t *)&s->next_poll, NULL);
+	close_job(&s->receive);
+	close_job(&s->send);
 	uv_close((uv_handle_t *)&s->events_retry, NULL);
-	uv_close((uv_handle_t *)&s->done, NULL);
-	for (int i = 0; i < 2; i++)
+	uv_close((uv_handle_t *)&s->grace, NULL);
+	/* another one changes nothing, also when nobody looks any more */
+	service_hold_signals(true);
+	for (size_t i = 0; i < END_SIGNALS; i++)
 		uv_close((uv_handle_t *)&s->signals[i], NULL);
 }
 
@@ -259,51 +359,69 @@ on_signal(uv_signal_t *handle, int number)
 {
 	struct service *s = handle->data;
 
-	if (s->ending)
-		return;
-	log_info("ending on signal %d", number);
-	end(s);
+	if (!s->ending)
+		log_info("ending on signal %d", number);
+	begin_end(s);
+}
+
+/* ---- beginning ---- */
+
+static void
+open_job(struct service *s, struct job *j, const struct service_job *settings)
+{
+	j->service = s;
+	j->settings = settings;
+	uv_timer_init(&s->loop, &j->next);
+	uv_async_init(&s->loop, &j->done, on_done);
+	j->next.data = j->done.data = j;
 }
 
 static void
 open_handles(struct service *s)
 {
-	static const int numbers[2] = {SIGTERM, SIGINT};
-
-	uv_timer_init(&s->loop, &s->next_poll);
+	open_job(s, &s->receive, &s->settings.receive);
+	open_job(s, &s->send, &s->settings.send);
 	uv_timer_init(&s->loop, &s->events_retry);
-	uv_async_init(&s->loop, &s->done, on_done);
-	s->next_poll.data = s->events_retry.data = s->done.data = s;
-	for (int i = 0; i < 2; i++) {
+	uv_timer_init(&s->loop, &s->grace);
+	s->events_retry.data = s->grace.data = s;
+	for (size_t i = 0; i < END_SIGNALS; i++) {
 		uv_signal_init(&s->loop, &s->signals[i]);
 		s->signals[i].data = s;
-		uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+		uv_signal_start(&s->signals[i], on_signal, end_signals[i]);
 	}
-	/* not a handle yet: see uv_is_active in end() */
-	memset(&s->events, 0, sizeof(s->events));
+	service_hold_signals(false);
+	/* `events` is no handle yet, but zero and so not active: see end() */
 }
 
 enum mt_status
-service_run(const struct service_settings *settings,
-    const struct service_work *work, struct mt_error *err)
+service_run(const struct service_settings *settings, bool *ret_left,
+    struct mt_error *err)
 {
-	struct service s = {.settings = settings, .work = work};
+	/* not on the stack: a job that is left goes on using it */
+	struct service *s = calloc(1, sizeof(*s));
 	enum mt_status status;
 
-	if (uv_loop_init(&s.loop))
+	if (!s || uv_loop_init(&s->loop)) {
+		free(s);
 		return mt_fail(err, MT_NO_MEMORY, "no memory for the loop");
-	token_client_init(&s.follower, (uid_t)-1);
-	open_handles(&s);
-	status = control_open(
-	    &s.control, &s.loop, settings->control_path, on_request, &s, err);
-	if (status == MT_OK) {
-		start_poll(&s);
-		if (settings->helper)
-			on_events_retry(&s.events_retry);
-	} else {
-		end(&s);
 	}
-	uv_run(&s.loop, UV_RUN_DEFAULT);
-	uv_loop_close(&s.loop);
+	s->settings = *settings;
+	token_client_init(&s->follower, (uid_t)-1);
+	open_handles(s);
+	status = control_open(
+	    &s->control, &s->loop, settings->control_path, on_request, s, err);
+	if (status == MT_OK) {
+		start_both(s);
+		if (settings->helper)
+			on_events_retry(&s->events_retry);
+	} else {
+		begin_end(s);
+	}
+	uv_run(&s->loop, UV_RUN_DEFAULT);
+	*ret_left = s->left;
+	if (!s->left) {
+		uv_loop_close(&s->loop);
+		free(s);
+	}
 	return status;
 }

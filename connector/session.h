@@ -3,8 +3,9 @@
  * Everything that is needed to enter the mail servers, opened once and shared
  * by all operations: trusted certificates, libsasl2, the token helper.
  *
- * A token that a server rejects is reported to the helper, which refreshes it,
- * and the login is tried once more; a second refusal is the caller's to log.
+ * A login starts a private helper that is not there.  A token that a server
+ * rejects is reported to the helper, which refreshes it, and the login is tried
+ * once more; a second refusal is the caller's to log.
  */
 #ifndef MT_CONNECTOR_SESSION_H
 #define MT_CONNECTOR_SESSION_H
@@ -31,25 +32,14 @@ enum mt_status session_open(struct session *session,
     const struct config *config, struct mt_error *err) MT_MUST_CHECK;
 void session_close(struct session *session);
 
-/* Before a login: makes sure that there is somebody to ask for a token. */
-enum mt_status session_prepare(struct session *session,
-    struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
-
 /*
- * After a login that the server refused: MT_OK when it is worth one more try
- * (a token was reported and can be had anew), else the failure to report,
- * which is what `err` held unless the helper knows better.
+ * Log in to the IMAP and to the submission server; threads may do so at the
+ * same time.  Fail as imap_conn_open; MT_UNREACHABLE: no token helper.  Block
+ * until the deadline, and for as long as the SASL module waits for a token.
  */
-enum mt_status session_rejected(struct session *session, const char *service,
-    const struct mail_server *server, struct deadline deadline,
-    struct mt_error *err) MT_MUST_CHECK;
-
-/* Logs in to the IMAP server. */
 enum mt_status session_open_imap(struct session *session,
     struct imap_conn **ret_conn, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
-
-/* Logs in to the submission server. */
 enum mt_status session_open_smtp(struct session *session,
     struct smtp_conn **ret_conn, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;

@@ -22,52 +22,16 @@ report(const struct sender *s, const struct outbox_entry *entry)
 		s->settings->result(s->settings->context, entry);
 }
 
-static void
-disconnect(struct sender *s)
-{
-	if (s->conn && s->settings->connected)
-		s->settings->connected(s->settings->context, NULL);
-	smtp_conn_close(&s->conn);
-}
-
-static enum mt_status
-log_in(struct sender *s, enum mail_login *ret_login, struct deadline deadline,
-    struct mt_error *err)
-{
-	const struct submit_settings *settings = s->settings;
-
-	if (settings->prepare) {
-		enum mt_status status =
-		    settings->prepare(settings->context, deadline, err);
-		if (status != MT_OK)
-			return status;
-	}
-	return smtp_conn_open(&s->conn, settings->server, settings->trust,
-	    ret_login, deadline, err);
-}
-
-/* Opens the connection if there is none.  Credentials that the server refuses
- * are reported, and tried once more. */
+/* Opens the connection if there is none. */
 static enum mt_status
 ensure_connected(struct sender *s, struct mt_error *err)
 {
-	const struct submit_settings *settings = s->settings;
 	struct deadline deadline =
 	    deadline_min(s->deadline, deadline_in_ms(OPEN_MAX_MS));
-	enum mail_login login = MAIL_LOGIN_NOT_TRIED;
-	enum mt_status status;
 
 	if (s->conn)
 		return MT_OK;
-	status = log_in(s, &login, deadline, err);
-	if (status != MT_OK && login == MAIL_LOGIN_REJECTED) {
-		status = settings->rejected(settings->context, deadline, err);
-		if (status == MT_OK)
-			status = log_in(s, &login, deadline, err);
-	}
-	if (status == MT_OK && settings->connected)
-		settings->connected(settings->context, s->conn);
-	return status;
+	return s->settings->open(s->settings->context, &s->conn, deadline, err);
 }
 
 /* Right before the final dot. */
@@ -115,7 +79,7 @@ attempt(struct sender *s, struct outbox_entry *entry, struct mt_error *err)
 	    s->conn, &envelope, on_data, s, &outcome, s->deadline, &why);
 	/* without a reply, or with 421, the connection is of no more use */
 	if (outcome.code == 0 || outcome.code == 421)
-		disconnect(s);
+		smtp_conn_close(&s->conn);
 	status = outbox_record(s->state, entry, verdict(outcome.result),
 	    status == MT_OK ? outcome.reply : why.text, time(NULL), err);
 	report(s, entry);
@@ -160,7 +124,8 @@ work_one(struct sender *s, bool *ret_worked, struct mt_error *err)
 	*ret_worked = false;
 	if (status != MT_OK || !found || delay_s > 0)
 		return status;
-	if (deadline_passed(s->deadline))
+	if (deadline_passed(s->deadline) ||
+	    (s->settings->stop && atomic_load(s->settings->stop)))
 		return mt_fail(err, MT_RETRY_LATER,
 		    "there was no time left to send all messages");
 	/* first, so that a server that is away costs no entry an attempt */
@@ -183,7 +148,7 @@ work_all(struct sender *s, struct mt_error *err)
 
 	while (status == MT_OK && worked)
 		status = work_one(s, &worked, err);
-	disconnect(s);
+	smtp_conn_close(&s->conn);
 	return status;
 }
 

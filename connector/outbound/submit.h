@@ -10,31 +10,24 @@
 #include "base/buf.h"
 #include "base/deadline.h"
 #include "base/status.h"
-#include "mail/mail_server.h"
 #include "state/outbox.h"
 
-struct net_trust;
+#include <stdatomic.h>
+
 struct smtp_conn;
 
-/* All of it outlives the call.  The functions but `rejected` may be NULL. */
+/* All of it outlives the call. */
 struct submit_settings {
-	const struct mail_server *server;
-	const struct net_trust *trust;
 	enum outbox_policy policy;
+	/* No further entry is begun once it is true; NULL: never. */
+	const atomic_bool *stop;
 
 	void *context;
-	/* Called before each login; its failure is the login's. */
-	enum mt_status (*prepare)(
-	    void *context, struct deadline deadline, struct mt_error *err);
-	/* Called when the server has refused the credentials, with the reason
-	 * in `err`: MT_OK when it is worth one more try. */
-	enum mt_status (*rejected)(
-	    void *context, struct deadline deadline, struct mt_error *err);
-	/* Called with each connection, and with NULL before it is closed: in
-	 * between another thread may use smtp_conn_abort. */
-	void (*connected)(void *context, struct smtp_conn *conn);
+	/* Connects and logs in, until `deadline` at most. */
+	enum mt_status (*open)(void *context, struct smtp_conn **ret_conn,
+	    struct deadline deadline, struct mt_error *err);
 	/* Called for each entry that has reached another state, or was
-	 * attempted; it lives until the call returns. */
+	 * attempted; it lives until the call returns.  May be NULL. */
 	void (*result)(void *context, const struct outbox_entry *entry);
 };
 
@@ -42,8 +35,8 @@ struct submit_settings {
  * Attempts every entry that is due.  MT_OK: each was attempted and its result
  * is written down, whatever it is.  Otherwise the rest is as due as before, and
  * the caller decides when to try again: MT_RETRY_LATER when the server cannot
- * be reached, another sender works, or the deadline passed before all was
- * attempted; MT_NEEDS_LOGIN, MT_BAD_CONFIG and others as smtp_conn_open.
+ * be reached, another sender works, or the deadline passed, or it was to stop,
+ * before all was attempted; else the failure of `open`.
  *
  * Blocks until the deadline, and beyond it only while a server that has a
  * whole message owes the answer, for ten minutes at most.

@@ -18,6 +18,7 @@
 #include "base/settings.h"
 #include "mail/net.h"
 #include "mail/sasl_session.h"
+#include "mail/smtp_conn.h"
 #include "outbound/send.h"
 #include "state/state.h"
 
@@ -26,26 +27,21 @@ struct probe {
 	struct secret password;
 	const char *mechanisms[2];
 	const char *ca, *socket, *from, *state_dir, *draft;
-	long deadline_ms, rejections;
+	long deadline_ms;
 	bool work;
+	struct net_trust *trust;
 	struct submit_settings submit;
 };
 
 static enum mt_status
-on_rejected(void *context, struct deadline deadline, struct mt_error *err)
+open_server(void *context, struct smtp_conn **ret_conn,
+    struct deadline deadline, struct mt_error *err)
 {
-	struct probe *p = context;
+	const struct probe *p = context;
+	enum mail_login login;
 
-	(void)deadline;
-	fprintf(stderr, "rejected: %s\n", err->text);
-	return p->rejections-- > 0 ? MT_OK : err->status;
-}
-
-static void
-on_connected(void *context, struct smtp_conn *conn)
-{
-	(void)context;
-	fprintf(stderr, "%s\n", conn ? "connected" : "disconnected");
+	return smtp_conn_open(
+	    ret_conn, &p->server, p->trust, &login, deadline, err);
 }
 
 static void
@@ -86,20 +82,18 @@ static enum mt_status
 run(struct probe *p, struct mt_error *err)
 {
 	struct sasl_library *library = NULL;
-	struct net_trust *trust = NULL;
 	struct state *state = NULL;
-	enum mt_status status = net_trust_new(&trust, p->ca, err);
+	enum mt_status status = net_trust_new(&p->trust, p->ca, err);
 
 	if (status == MT_OK)
 		status = sasl_library_open(&library, p->socket, err);
 	if (status == MT_OK && p->state_dir)
 		status = state_open(&state, p->state_dir, err);
-	p->submit.trust = trust;
 	if (status == MT_OK)
 		status = work(p, state, err);
 	state_close(&state);
 	sasl_library_close(&library);
-	net_trust_free(&trust);
+	net_trust_free(&p->trust);
 	return status;
 }
 
@@ -113,7 +107,6 @@ static const struct option options[] = {
     {"from", required_argument, NULL, 'f'},
     {"state", required_argument, NULL, 'd'},
     {"deadline-ms", required_argument, NULL, 'l'},
-    {"rejections", required_argument, NULL, 'r'},
     {"hold", no_argument, NULL, 'h'},
     {"work", no_argument, NULL, 'w'},
     {NULL, 0, NULL, 0},
@@ -153,8 +146,6 @@ set_option(struct probe *p, int option)
 		return true;
 	case 'l':
 		return settings_number(optarg, 0, 3600000, &p->deadline_ms);
-	case 'r':
-		return settings_number(optarg, 0, 10, &p->rejections);
 	case 'h':
 		p->submit.policy = OUTBOX_HOLD;
 		return true;
@@ -189,10 +180,8 @@ main(int argc, char **argv)
 	p.server.mechanisms = p.mechanisms;
 	if (secret_take_env(&p.password, "SENDPROBE_PASSWORD"))
 		p.server.password = &p.password;
-	p.submit.server = &p.server;
 	p.submit.context = &p;
-	p.submit.rejected = on_rejected;
-	p.submit.connected = on_connected;
+	p.submit.open = open_server;
 	p.submit.result = on_result;
 	status = run(&p, &err);
 	secret_done(&p.password);
