@@ -16,10 +16,10 @@ struct imap_conn;
  * the server: the mailbox is opened read-only, bodies are fetched by BODY.PEEK.
  *
  * MT_RETRY_LATER: network, server, a full disk, or it was to stop;
- * MT_BAD_CONFIG: the workspace.  What was delivered before a failure stays delivered, the rest
- * follows in another poll.  A message whose fetch fails is tried after all
- * others from then on, so that it keeps back none; if it fails again, that is
- * the result of the poll.  The connection is unusable after a failure.
+ * MT_BAD_CONFIG: the workspace.  What was delivered before a failure stays
+ * delivered, the rest follows in another poll.  A message whose fetch fails is
+ * tried after all others from then on, so that it keeps back none; if it fails
+ * again, that is the result of the poll.  The connection is unusable after a failure.
  *
  * Blocks for at most a minute and the time that the bytes take at 32 KiB/s for
  * each command, and as long as the disk does.

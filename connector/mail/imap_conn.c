@@ -115,12 +115,6 @@ imap_conn_close(struct imap_conn **conn)
 	*conn = NULL;
 }
 
-void
-imap_conn_abort(struct imap_conn *conn)
-{
-	net_abort(conn->net);
-}
-
 const char *
 imap_conn_mechanism(const struct imap_conn *conn)
 {

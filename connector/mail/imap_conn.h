@@ -5,7 +5,7 @@
  * connection unusable: close it.
  *
  * Every call blocks until its deadline at most, and only one thread at a time
- * may use a connection, except imap_conn_abort.
+ * may use a connection.
  */
 #ifndef MT_MAIL_IMAP_CONN_H
 #define MT_MAIL_IMAP_CONN_H
@@ -35,9 +35,6 @@ enum mt_status imap_conn_open(struct imap_conn **ret_conn,
 
 /* Logs out if the connection is healthy (2 s at most), and releases it. */
 void imap_conn_close(struct imap_conn **conn);
-
-/* Makes a call that blocks in another thread fail soon. */
-void imap_conn_abort(struct imap_conn *conn);
 
 /* The mechanism that logged in, or "LOGIN" for the command. */
 const char *imap_conn_mechanism(const struct imap_conn *conn);

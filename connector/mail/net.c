@@ -7,7 +7,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +30,6 @@ struct net {
 	struct deadline deadline;
 	size_t budget; /* bytes that the peer may still send */
 	bool written;
-	atomic_bool aborted;
 	struct mt_error failure;
 };
 
@@ -77,12 +75,7 @@ give_failure(const struct net *net, struct mt_error *err)
 static void
 fail_closed(struct net *net)
 {
-	if (atomic_load(&net->aborted))
-		net_fail(net, MT_RETRY_LATER,
-		    "the connection to %s was given up", net->name);
-	else
-		net_fail(
-		    net, MT_RETRY_LATER, "%s closed the connection", net->name);
+	net_fail(net, MT_RETRY_LATER, "%s closed the connection", net->name);
 }
 
 static void
@@ -141,10 +134,7 @@ plain_again(struct net *net, ssize_t n, short events)
 		return true;
 	if (errno == EAGAIN)
 		return wait_for(net, events);
-	if (atomic_load(&net->aborted))
-		fail_closed(net);
-	else
-		fail_errno(net, errno);
+	fail_errno(net, errno);
 	return false;
 }
 
@@ -225,13 +215,6 @@ net_begin(struct net *net, struct deadline deadline, size_t max_bytes)
 {
 	net->deadline = deadline;
 	net->budget = max_bytes;
-}
-
-void
-net_abort(struct net *net)
-{
-	atomic_store(&net->aborted, true);
-	shutdown(net->fd, SHUT_RDWR);
 }
 
 static void

@@ -30,7 +30,7 @@ enum mt_status net_trust_new(struct net_trust **ret_trust, const char *ca_file,
     struct mt_error *err) MT_MUST_CHECK;
 void net_trust_free(struct net_trust **trust);
 
-/* One connection; one thread at a time, except net_abort. */
+/* One connection; one thread at a time. */
 struct net;
 
 /*
@@ -74,9 +74,6 @@ enum mt_status net_fail(struct net *net, enum mt_status status,
 
 /* "host:port", for error texts. */
 const char *net_name(const struct net *net);
-
-/* Makes a call that blocks in another thread fail soon. */
-void net_abort(struct net *net);
 
 /* Our address as an SMTP address literal (RFC 5321 section 4.1.3). */
 void net_local_literal(const struct net *net, char *ret_text, size_t size);

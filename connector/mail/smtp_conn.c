@@ -81,12 +81,6 @@ smtp_conn_close(struct smtp_conn **conn)
 	*conn = NULL;
 }
 
-void
-smtp_conn_abort(struct smtp_conn *conn)
-{
-	net_abort(conn->net);
-}
-
 const char *
 smtp_conn_mechanism(const struct smtp_conn *conn)
 {

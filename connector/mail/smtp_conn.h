@@ -25,9 +25,6 @@ enum mt_status smtp_conn_open(struct smtp_conn **ret_conn,
 /* Says QUIT if the connection is healthy, and releases it. */
 void smtp_conn_close(struct smtp_conn **conn);
 
-/* Makes a call that blocks in another thread fail soon. */
-void smtp_conn_abort(struct smtp_conn *conn);
-
 const char *smtp_conn_mechanism(const struct smtp_conn *conn);
 
 struct smtp_envelope {

@@ -453,16 +453,6 @@ class PeerFaults(FaultTest):
 
         self.assert_failed(self.smtp(pour), "RETRY_LATER", "localhost")
 
-    def test_connection_can_be_given_up_from_another_thread(self):
-        def silent(conn):
-            log_in(conn)
-            until_closed(conn)
-
-        outcome = self.session(silent, "--timeout-ms", "600000",
-                               "--abort-ms", "100")
-        self.assertEqual(outcome.status, "RETRY_LATER", outcome)
-        self.assertIn("given up", outcome.text)
-
 
 class FetchFaults(FaultTest):
     MESSAGE = "Subject: x\r\n\r\n(hello)\r\n"

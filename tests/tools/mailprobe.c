@@ -11,7 +11,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +36,7 @@ struct probe {
 	const char *ca, *socket, *mailbox, *out, *send, *from;
 	const char *to[WORDS_MAX + 1];
 	size_t to_count;
-	long timeout_ms, max_bytes, first_uid, abort_ms, times;
+	long timeout_ms, max_bytes, first_uid, times;
 	bool list, fetch, fail_on_data;
 	struct net_trust *trust;
 	enum mail_login login;
@@ -51,43 +50,6 @@ static const char *const login_names[] = {"not-tried", "rejected", "done"};
 
 static const char *const result_names[] = {
     "accepted", "deferred", "refused", "uncertain"};
-
-/* A thread that gives the connection up while another one waits in it. */
-struct aborter {
-	pthread_t thread;
-	long after_ms;
-	struct imap_conn *imap;
-	struct smtp_conn *smtp;
-};
-
-static void *
-abort_later(void *context)
-{
-	const struct aborter *a = context;
-	const struct timespec pause = {.tv_sec = a->after_ms / 1000,
-	    .tv_nsec = a->after_ms % 1000 * 1000000};
-
-	nanosleep(&pause, NULL);
-	if (a->imap)
-		imap_conn_abort(a->imap);
-	if (a->smtp)
-		smtp_conn_abort(a->smtp);
-	return NULL;
-}
-
-static void
-aborter_start(struct aborter *a)
-{
-	if (a->after_ms > 0)
-		pthread_create(&a->thread, NULL, abort_later, a);
-}
-
-static void
-aborter_join(struct aborter *a)
-{
-	if (a->after_ms > 0)
-		pthread_join(a->thread, NULL);
-}
 
 /* Where fetched messages go: files named by UID, or nowhere. */
 struct output {
@@ -190,7 +152,6 @@ read_mailbox(
 static enum mt_status
 run_imap(struct probe *p, struct mt_error *err)
 {
-	struct aborter aborter = {.after_ms = p->abort_ms};
 	struct imap_conn *conn = NULL;
 	enum mt_status status = imap_conn_open(&conn, &p->server, p->trust,
 	    &p->login, deadline_in_ms(p->timeout_ms), err);
@@ -200,11 +161,8 @@ run_imap(struct probe *p, struct mt_error *err)
 		return status;
 	printf("mechanism %s\n", imap_conn_mechanism(conn));
 	fflush(stdout);
-	aborter.imap = conn;
-	aborter_start(&aborter);
 	if (p->list || p->fetch)
 		status = read_mailbox(p, conn, err);
-	aborter_join(&aborter);
 	imap_conn_close(&conn);
 	return status;
 }
@@ -251,7 +209,6 @@ send_file(const struct probe *p, struct smtp_conn *conn, struct mt_error *err)
 static enum mt_status
 run_smtp(struct probe *p, struct mt_error *err)
 {
-	struct aborter aborter = {.after_ms = p->abort_ms};
 	struct smtp_conn *conn = NULL;
 	enum mt_status status = smtp_conn_open(&conn, &p->server, p->trust,
 	    &p->login, deadline_in_ms(p->timeout_ms), err);
@@ -261,11 +218,8 @@ run_smtp(struct probe *p, struct mt_error *err)
 		return status;
 	printf("mechanism %s\n", smtp_conn_mechanism(conn));
 	fflush(stdout);
-	aborter.smtp = conn;
-	aborter_start(&aborter);
 	for (long i = 0; p->send && i < p->times; i++)
 		status = send_file(p, conn, err);
-	aborter_join(&aborter);
 	smtp_conn_close(&conn);
 	return status;
 }
@@ -336,7 +290,6 @@ static const struct option options[] = {
     {"authzid", required_argument, NULL, 'z'},
     {"login-command", no_argument, NULL, 'L'},
     {"timeout-ms", required_argument, NULL, 't'},
-    {"abort-ms", required_argument, NULL, 'a'},
     {"mailbox", required_argument, NULL, 'm'},
     {"list", no_argument, NULL, 'l'},
     {"fetch", no_argument, NULL, 'f'},
@@ -369,8 +322,6 @@ set_option(struct probe *p, int option)
 		return true;
 	case 't':
 		return settings_number(optarg, 1, 3600000, &p->timeout_ms);
-	case 'a':
-		return settings_number(optarg, 1, 3600000, &p->abort_ms);
 	case 'm':
 		p->mailbox = optarg;
 		return true;
