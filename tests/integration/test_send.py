@@ -279,8 +279,9 @@ class Submission:
     reply that it returns, if any, is sent instead of the usual one.
     """
 
-    def __init__(self, bed, implicit_tls=True):
+    def __init__(self, bed, implicit_tls=True, mechanisms="PLAIN"):
         self.at, self.received, self.accepted = {}, [], []
+        self._mechanisms = mechanisms
         self._server = bed.scripted_server(self._script, bed.tls.cert(),
                                            implicit_tls)
         self.port = self._server.port
@@ -299,7 +300,8 @@ class Submission:
         while True:
             verb = conn.readline()[:4].upper()
             if verb == "EHLO":
-                conn.send("250-test\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n")
+                conn.send("250-test\r\n250-STARTTLS\r\n"
+                          f"250 AUTH {self._mechanisms}\r\n")
             elif verb == "STAR":
                 conn.send("220 go on\r\n")
                 conn.starttls()

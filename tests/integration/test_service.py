@@ -135,6 +135,22 @@ class ServiceTest(BedTestCase):
         self.assertTrue(connector.poll().json["success"], run.tail())
         self.assertTrue((store / "socket").exists())
 
+    def test_login_goes_on_when_the_helper_ends_under_it(self):
+        server = Submission(self.bed, implicit_tls=False,
+                            mechanisms="XOAUTH2")
+        greeting = Hold()
+        server.at = {"greeting": greeting}
+        connector = self.private()
+        run = self.started(connector)
+        connector.env["TRI_ONYX_SMTP_PORT"] = server.port
+        check = self.operation(connector, "check")
+        greeting.wait()                     # it has seen the helper of `run`
+        run.signal(signal.SIGTERM)
+        self.assertEqual(run.wait(), 0, run.tail())
+        greeting.release()
+        self.assertEqual(check.wait(), 0, check.tail())
+        self.assertEqual(server.count(), 2)
+
     def test_parallel_processes_share_the_helper_and_survive_its_end(self):
         self.oidc.config(at_ttl=2)          # each login is a refresh
         self.addCleanup(self.oidc.config, at_ttl=3600)
