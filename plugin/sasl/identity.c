@@ -23,38 +23,16 @@ call_back(const sasl_utils_t *utils, unsigned long id, const char **ret_name)
 {
 	sasl_callback_ft procedure;
 	void *context;
-	int rc = utils->getcallback(utils->conn, id, &procedure, &context);
+	int rc = prompts_procedure(utils, id, &procedure, &context);
 
 	*ret_name = NULL;
 	if (rc != SASL_OK)
-		return rc == SASL_INTERACT ? rc : SASL_FAIL;
-	if (!procedure)
-		return SASL_FAIL;
+		return rc;
 	/* no length: libsasl2's default procedure and its type disagree on
 	 * the size of that argument */
 	rc = ((sasl_getsimple_t *)(void (*)(void))procedure)(
 	    context, (int)id, ret_name, NULL);
 	return rc == SASL_OK || rc == SASL_INTERACT || rc < 0 ? rc : SASL_FAIL;
-}
-
-void
-identity_ask_quietly(struct identity *identity, const sasl_utils_t *utils)
-{
-	const char *name;
-
-	if (call_back(utils, SASL_CB_AUTHNAME, &name) == SASL_OK && name)
-		keep(identity->authname, name, strlen(name));
-}
-
-static const sasl_interact_t *
-find_prompt(const sasl_interact_t *prompts, unsigned long id)
-{
-	if (!prompts)
-		return NULL;
-	for (; prompts->id != SASL_CB_LIST_END; prompts++)
-		if (prompts->id == id)
-			return prompts;
-	return NULL;
 }
 
 /*
@@ -65,7 +43,7 @@ static int
 learn(char *to, const sasl_utils_t *utils, unsigned long id,
     const sasl_interact_t *answers)
 {
-	const sasl_interact_t *answer = find_prompt(answers, id);
+	const sasl_interact_t *answer = prompts_answer(answers, id);
 	const char *name;
 	size_t len;
 	int rc;
@@ -82,6 +60,18 @@ learn(char *to, const sasl_utils_t *utils, unsigned long id,
 	if (!name)
 		return SASL_FAIL;
 	return keep(to, name, len) ? SASL_OK : SASL_BADPARAM;
+}
+
+bool
+identity_ask_quietly(struct identity *identity, const sasl_utils_t *utils)
+{
+	int rc = learn(identity->authname, utils, SASL_CB_AUTHNAME, NULL);
+
+	if (rc != SASL_OK || !identity->authname[0])
+		return false;
+	rc = learn(identity->authzid, utils, SASL_CB_USER, NULL);
+	identity->authzid_known = rc == SASL_OK || rc == SASL_FAIL;
+	return identity->authzid_known;
 }
 
 static int
@@ -130,22 +120,11 @@ learn_authzid(struct identity *identity, const sasl_utils_t *utils,
 	return SASL_OK;
 }
 
-static void
-add_prompt(sasl_interact_t **next, unsigned long id, const char *text)
-{
-	*(*next)++ = (sasl_interact_t){
-	    .id = id,
-	    .challenge = text,
-	    .prompt = text,
-	};
-}
-
 int
 identity_ask(struct identity *identity, const sasl_utils_t *utils,
-    sasl_interact_t **prompt_need, struct mt_error *err)
+    const sasl_interact_t *answers, struct prompts *prompts,
+    struct mt_error *err)
 {
-	const sasl_interact_t *answers = prompt_need ? *prompt_need : NULL;
-	sasl_interact_t *next = identity->prompts;
 	int authname = learn_authname(identity, utils, answers, err);
 	int authzid;
 
@@ -154,22 +133,13 @@ identity_ask(struct identity *identity, const sasl_utils_t *utils,
 	authzid = learn_authzid(identity, utils, answers, err);
 	if (authzid != SASL_OK && authzid != SASL_INTERACT)
 		return authzid;
-	if (prompt_need)
-		*prompt_need = NULL;
 	if (authname == SASL_OK && authzid == SASL_OK)
-		return SASL_OK;
-	if (!prompt_need) {
-		mt_fail(err, MT_BAD_INPUT,
-		    "the mail program neither gives the login name nor lets "
-		    "anybody be asked for it");
-		return SASL_BADPARAM;
-	}
+		return SASL_OK; /* `answers` may lie in `prompts` */
+	prompts_reset(prompts);
 	if (authname == SASL_INTERACT)
-		add_prompt(&next, SASL_CB_AUTHNAME, "Login name");
+		prompts_add(prompts, SASL_CB_AUTHNAME, "Login name");
 	if (authzid == SASL_INTERACT)
-		add_prompt(&next, SASL_CB_USER,
+		prompts_add(prompts, SASL_CB_USER,
 		    "Authorization name (empty: the login name)");
-	next->id = SASL_CB_LIST_END;
-	*prompt_need = identity->prompts;
 	return SASL_INTERACT;
 }

@@ -17,25 +17,46 @@ module_settings_init(struct module_settings *settings)
 }
 
 static enum mt_status
-set_socket(void *field, const char *value, struct mt_error *err)
+set_socket(struct module_settings *settings, void *field, const char *value,
+    struct mt_error *err)
 {
+	(void)field;
 	if (*value != '/' || strlen(value) >= TOKEN_SOCKET_PATH_MAX)
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "'socket' must be an absolute path of at most %zu bytes",
 		    TOKEN_SOCKET_PATH_MAX - 1);
-	memcpy(field, value, strlen(value) + 1);
+	if (settings->sockets == MODULE_SOCKETS_MAX)
+		return mt_fail(err, MT_BAD_CONFIG, "more than %d sockets",
+		    MODULE_SOCKETS_MAX);
+	memcpy(settings->socket[settings->sockets++], value, strlen(value) + 1);
 	return MT_OK;
+}
+
+static enum mt_status
+set_rank(struct module_settings *settings, void *field, const char *value,
+    struct mt_error *err)
+{
+	bool *below = field;
+
+	(void)settings;
+	*below = strcmp(value, "below-passwords") == 0;
+	if (*below || strcmp(value, "above-passwords") == 0)
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "'rank' is above-passwords or below-passwords, not '%s'", value);
 }
 
 /* A name is looked up here, not later: then the program may be in a chroot. */
 static enum mt_status
-set_uid(void *field, const char *value, struct mt_error *err)
+set_uid(struct module_settings *settings, void *field, const char *value,
+    struct mt_error *err)
 {
 	struct passwd entry, *found = NULL;
 	uid_t *uid = field;
 	char space[4096];
 	long number;
 
+	(void)settings;
 	if (settings_number(value, 0, INT_MAX, &number)) {
 		*uid = (uid_t)number;
 		return MT_OK;
@@ -48,8 +69,10 @@ set_uid(void *field, const char *value, struct mt_error *err)
 }
 
 static enum mt_status
-set_words(void *field, const char *value, struct mt_error *err)
+set_words(struct module_settings *settings, void *field, const char *value,
+    struct mt_error *err)
 {
+	(void)settings;
 	if (strlen(value) >= MODULE_WORDS_MAX)
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "the list is longer than %d bytes", MODULE_WORDS_MAX - 1);
@@ -59,31 +82,36 @@ set_words(void *field, const char *value, struct mt_error *err)
 
 static const struct {
 	const char *name;
-	enum mt_status (*set)(
-	    void *field, const char *value, struct mt_error *err);
+	enum mt_status (*set)(struct module_settings *settings, void *field,
+	    const char *value, struct mt_error *err);
 	size_t offset; /* of the field */
 } table[] = {
     {"socket", set_socket, offsetof(struct module_settings, socket)},
     {"trusted_uid", set_uid, offsetof(struct module_settings, trusted_uid)},
+    {"rank", set_rank, offsetof(struct module_settings, below_passwords)},
     {"services", set_words, offsetof(struct module_settings, services)},
     {"offer", set_words, offsetof(struct module_settings, offer)},
     {"first_step_ok", set_words,
 	offsetof(struct module_settings, first_step_ok)},
+    {"pass_through", set_words, offsetof(struct module_settings, pass_through)},
 };
 
 static enum mt_status
 take_line(void *context, const struct settings_line *line, struct mt_error *err)
 {
+	struct module_settings *settings = context;
+
 	if (!line->name)
 		return mt_fail(
 		    err, MT_BAD_CONFIG, "there are no sections in this file");
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
 		if (strcmp(line->name, table[i].name) == 0)
-			return table[i].set((char *)context + table[i].offset,
-			    line->value, err);
+			return table[i].set(settings,
+			    (char *)settings + table[i].offset, line->value,
+			    err);
 	return mt_fail(err, MT_BAD_CONFIG,
-	    "unknown setting '%s' (known: socket, trusted_uid, services, "
-	    "offer, first_step_ok)",
+	    "unknown setting '%s' (known: socket, trusted_uid, rank, services, "
+	    "offer, first_step_ok, pass_through)",
 	    line->name);
 }
 

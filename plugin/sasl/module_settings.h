@@ -14,13 +14,18 @@
 #include <sys/types.h>
 
 #define MODULE_WORDS_MAX 256 /* bytes in a list of words, NUL counted */
+#define MODULE_SOCKETS_MAX 4 /* with the others they fit in token_paths */
 
 struct module_settings {
-	char socket[TOKEN_SOCKET_PATH_MAX]; /* "": the standard ones only */
-	uid_t trusted_uid;                  /* (uid_t)-1: nobody */
-	char services[MODULE_WORDS_MAX];    /* lists of words, space between */
+	char socket[MODULE_SOCKETS_MAX][TOKEN_SOCKET_PATH_MAX];
+	size_t sockets;       /* before the standard ones */
+	uid_t trusted_uid;    /* (uid_t)-1: nobody */
+	bool below_passwords; /* rank after PLAIN and LOGIN */
+	/* lists of words, space between */
+	char services[MODULE_WORDS_MAX];
 	char offer[MODULE_WORDS_MAX];
 	char first_step_ok[MODULE_WORDS_MAX];
+	char pass_through[MODULE_WORDS_MAX];
 };
 
 /* What holds without a file. */

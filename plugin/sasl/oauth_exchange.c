@@ -52,12 +52,15 @@ oauth_exchange_done(struct oauth_exchange *exchange)
 }
 
 static struct token_query
-query_for(const struct oauth_exchange *exchange, const char *user)
+query_for(
+    const struct oauth_exchange *exchange, const struct oauth_login *login)
 {
 	return (struct token_query){
+	    .account = login->account,
 	    .service = exchange->service,
 	    .host = exchange->host,
-	    .user = user,
+	    .user = login->user,
+	    .authzid = login->authzid,
 	};
 }
 
@@ -67,40 +70,67 @@ query_for(const struct oauth_exchange *exchange, const char *user)
  * refused his password.
  */
 static enum mt_status
-fail_for(const struct oauth_exchange *exchange, const char *user,
+fail_for(struct oauth_exchange *exchange, const struct oauth_login *login,
     const struct mt_error *why, struct mt_error *err)
 {
+	const char *account = login->account, *user = login->user;
+
+	/* a helper that finds several accounts names none */
+	exchange->undecided =
+	    why->status == MT_NO_ACCOUNT ||
+	    (why->status == MT_BAD_CONFIG && exchange->client.fd >= 0 &&
+		!exchange->answer.account[0]);
 	if (why->status != MT_NO_ACCOUNT)
 		return mt_fail(err, why->status, "%s", why->text);
 	return mt_fail(err, MT_NO_ACCOUNT,
-	    "no account for %s at %s%s%s: %s; to use a password, exclude "
+	    "no account%s%s for %s at %s%s%s: %s; to use a password, exclude "
 	    "XOAUTH2 and OAUTHBEARER in the mail program, see libmailtoken(7)",
-	    exchange->service, exchange->host, user ? " as " : "",
-	    user ? user : "", why->text);
-}
-
-enum mt_status
-oauth_exchange_find(
-    struct oauth_exchange *exchange, const char *user, struct mt_error *err)
-{
-	struct token_query query = query_for(exchange, user);
-	struct mt_error why = {0};
-	enum mt_status status = token_client_find(&exchange->client,
-	    &exchange->paths, &query, deadline_in_ms(OAUTH_FIND_MS), &why);
-
-	/* several accounts fit, as long as nobody knows who logs in; anything
-	 * else that is wrong shows again when the token is fetched */
-	if (status == MT_OK || (status == MT_BAD_CONFIG && !user))
-		return MT_OK;
-	return fail_for(exchange, user, &why, err);
+	    account ? " " : "", account ? account : "", exchange->service,
+	    exchange->host, user ? " as " : "", user ? user : "", why->text);
 }
 
 static enum mt_status
-get_token(struct oauth_exchange *exchange, const struct token_query *query,
+find_any(struct oauth_exchange *exchange, const struct token_query *query,
     struct deadline deadline, struct mt_error *err)
 {
-	return token_client_get(&exchange->client, query, MIN_TTL_S,
-	    &exchange->answer, deadline, err);
+	enum mt_status status = token_client_find(
+	    &exchange->client, &exchange->paths, query, deadline, err);
+
+	/* several accounts fit, as long as nobody knows who logs in */
+	if (status == MT_BAD_CONFIG && exchange->client.fd >= 0 &&
+	    !query->user && !query->account)
+		return MT_OK;
+	return status;
+}
+
+static enum mt_status
+find_token(struct oauth_exchange *exchange, const struct token_query *query,
+    struct deadline deadline, struct mt_error *err)
+{
+	struct token_answer *answer = &exchange->answer;
+	enum mt_status status = token_client_find_token(&exchange->client,
+	    &exchange->paths, query, MIN_TTL_S, answer, deadline, err);
+
+	/* it is worth a wait to get a better one */
+	if (status == MT_OK && answer->expires_in_s < MIN_TTL_S)
+		secret_done(&answer->token);
+	return status == MT_RETRY_LATER ? MT_OK : status;
+}
+
+enum mt_status
+oauth_exchange_find(struct oauth_exchange *exchange,
+    const struct oauth_login *login, bool bring_token, struct mt_error *err)
+{
+	struct token_query query = query_for(exchange, login);
+	struct deadline deadline = deadline_in_ms(OAUTH_FIND_MS);
+	struct mt_error why = {0};
+	enum mt_status status;
+
+	exchange->undecided = false;
+	exchange->answer.account[0] = '\0';
+	status = bring_token ? find_token(exchange, &query, deadline, &why)
+			     : find_any(exchange, &query, deadline, &why);
+	return status == MT_OK ? MT_OK : fail_for(exchange, login, &why, err);
 }
 
 /*
@@ -109,41 +139,65 @@ get_token(struct oauth_exchange *exchange, const struct token_query *query,
  * account for this login, all helpers are asked again.
  */
 static enum mt_status
-fetch_token(
-    struct oauth_exchange *exchange, const char *user, struct mt_error *err)
+wait_for_token(struct oauth_exchange *exchange, const struct token_query *query,
+    struct mt_error *err)
 {
-	struct token_query query = query_for(exchange, user);
 	struct deadline deadline = deadline_in_ms(exchange->token_ms);
-	struct mt_error why = {0};
-	enum mt_status status = get_token(exchange, &query, deadline, &why);
+	struct token_answer *answer = &exchange->answer;
+	enum mt_status status = token_client_get(
+	    &exchange->client, query, MIN_TTL_S, answer, deadline, err);
 
-	if ((status == MT_UNREACHABLE || status == MT_NO_ACCOUNT) &&
-	    !deadline_passed(deadline)) {
-		status = token_client_find(&exchange->client, &exchange->paths,
-		    &query, deadline, &why);
-		if (status == MT_OK)
-			status = get_token(exchange, &query, deadline, &why);
-	}
-	return status == MT_OK ? MT_OK : fail_for(exchange, user, &why, err);
+	if ((status != MT_UNREACHABLE && status != MT_NO_ACCOUNT) ||
+	    deadline_passed(deadline))
+		return status;
+	status = token_client_find(
+	    &exchange->client, &exchange->paths, query, deadline, err);
+	if (status != MT_OK)
+		return status;
+	return token_client_get(
+	    &exchange->client, query, MIN_TTL_S, answer, deadline, err);
+}
+
+enum mt_status
+oauth_exchange_fetch(struct oauth_exchange *exchange,
+    const struct oauth_login *login, struct mt_error *err)
+{
+	struct token_query query = query_for(exchange, login);
+	struct mt_error why = {0};
+
+	exchange->undecided = false;
+	if (exchange->answer.token.len ||
+	    wait_for_token(exchange, &query, &why) == MT_OK)
+		return MT_OK;
+	return fail_for(exchange, login, &why, err);
+}
+
+enum mt_status
+oauth_exchange_take_token(struct oauth_exchange *exchange,
+    const struct oauth_login *login, struct secret *token, struct mt_error *err)
+{
+	struct token_answer *answer = &exchange->answer;
+	const char *name = login->authzid ? login->authzid : login->user;
+
+	token_client_done(&exchange->client);
+	answer->account[0] = '\0';
+	secret_move(&answer->token, token);
+	return copy_name(
+	    answer->user, sizeof(answer->user), name, "user name", err);
 }
 
 static enum mt_status
-build_response(
-    struct oauth_exchange *exchange, const char *authzid, struct mt_error *err)
+build_response(struct oauth_exchange *exchange, struct mt_error *err)
 {
 	struct oauth_response response = {
-	    .user = authzid,
+	    .user = exchange->answer.user,
 	    .host = exchange->host,
 	    .port = exchange->port,
 	    .token = &exchange->answer.token,
 	};
-	enum mt_status status = copy_name(
-	    exchange->user, sizeof(exchange->user), authzid, "user name", err);
 
-	if (status == MT_OK)
-		status = oauth_message_encode(
-		    exchange->mechanism, &response, &exchange->response, err);
-	return status;
+	return oauth_message_encode(
+	    exchange->mechanism, &response, &exchange->response, err);
 }
 
 /* IMAP and ManageSieve put no limit on the command's line. */
@@ -169,16 +223,13 @@ send_response(struct oauth_exchange *exchange, struct oauth_output *ret_output)
 }
 
 enum mt_status
-oauth_exchange_begin(struct oauth_exchange *exchange, const char *user,
-    const char *authzid, bool client_first, struct oauth_output *ret_output,
-    struct mt_error *err)
+oauth_exchange_begin(struct oauth_exchange *exchange, bool client_first,
+    struct oauth_output *ret_output, struct mt_error *err)
 {
-	enum mt_status status = fetch_token(exchange, user, err);
+	enum mt_status status = build_response(exchange, err);
 
-	if (status == MT_OK)
-		status = build_response(exchange, authzid, err);
 	if (status != MT_OK) {
-		secret_reset(&exchange->answer.token);
+		secret_done(&exchange->answer.token);
 		return status;
 	}
 	if (client_first && limits_auth_line(exchange->service) &&
@@ -204,6 +255,7 @@ static void
 report_refusal(struct oauth_exchange *exchange)
 {
 	exchange->reported =
+	    exchange->answer.account[0] &&
 	    token_client_reject(&exchange->client, exchange->answer.account,
 		exchange->answer.serial, deadline_in_ms(OAUTH_REPORT_MS),
 		NULL) == MT_OK;
@@ -231,13 +283,22 @@ static enum mt_status
 fail_refused(const struct oauth_exchange *exchange, struct mt_error *err)
 {
 	const struct oauth_refusal *why = &exchange->refusal;
+	const struct token_answer *answer = &exchange->answer;
+	struct mt_error reason;
 
-	return mt_fail(err, MT_REFUSED,
-	    "account %s: %s refused the access token for %s (status %s%s%s); "
-	    "%s; if it goes on, check the account's user and scope",
-	    exchange->answer.account, exchange->host, exchange->user,
+	mt_fail(&reason, MT_REFUSED,
+	    "%s refused the access token for %s (status %s%s%s)",
+	    exchange->host, answer->user,
 	    why->status[0] ? why->status : "not given",
-	    why->scope[0] ? ", scope " : "", why->scope,
+	    why->scope[0] ? ", scope " : "", why->scope);
+	if (!answer->account[0])
+		return mt_fail(err, MT_REFUSED,
+		    "%s; it came from the mail program, as its password",
+		    reason.text);
+	return mt_fail(err, MT_REFUSED,
+	    "account %s: %s; %s; if it goes on, check the account's user and "
+	    "scope",
+	    answer->account, reason.text,
 	    exchange->reported ? "the token helper will get a new one"
 			       : "the token helper could not be told");
 }

@@ -4,8 +4,8 @@
  * there is an account to the server's verdict.  Knows nothing of libsasl2: the
  * caller brings names and challenges and passes the outputs on.
  *
- *	ASK -- begin --> HELD -- empty challenge --> SENT
- *	 \------------------- begin ------------------^
+ *	ASK (find, fetch) -- begin --> HELD -- empty challenge --> SENT
+ *	 \------------------------- begin ------------------------^
  *	SENT -- "{...}" --> REFUSED -- anything --> failure (MT_REFUSED)
  *	SENT -- anything else --> DONE
  *
@@ -32,7 +32,7 @@
 #define OAUTH_REPORT_MS 1000
 
 enum oauth_state {
-	OAUTH_ASK,     /* no token yet */
+	OAUTH_ASK,     /* nothing sent yet */
 	OAUTH_HELD,    /* the response waits for the server's go-ahead */
 	OAUTH_SENT,    /* the response is with the server */
 	OAUTH_REFUSED, /* the server said why it refuses */
@@ -51,8 +51,8 @@ struct oauth_exchange {
 	struct token_answer answer;
 	struct secret response;
 	struct oauth_refusal refusal;
-	char user[OAUTH_USER_MAX + 1]; /* that the server was told */
-	bool reported;                 /* the helper knows of the refusal */
+	bool undecided; /* the last question found no account, or several */
+	bool reported;  /* the helper knows of the refusal */
 };
 
 struct oauth_server {
@@ -73,14 +73,37 @@ enum mt_status oauth_exchange_init(struct oauth_exchange *exchange,
 /* Ends the connection to the helper and wipes everything. */
 void oauth_exchange_done(struct oauth_exchange *exchange);
 
+/* Who logs in, as the mail program tells it.  NULL: not known, or not said. */
+struct oauth_login {
+	const char *user;    /* authentication identity */
+	const char *authzid; /* authorization identity */
+	const char *account; /* the helper's account that shall serve */
+};
+
 /*
- * Asks whether a helper has an account for this server and `user` (the login
- * name; NULL: not known yet, then several accounts are fine too).  MT_OK,
+ * Looks for a helper that has an account for this server and `login`; with an
+ * empty login for any account at this server, then several are fine too.
+ * `bring_token` says that the login is complete: if the token is there without
+ * a wait it comes along.  MT_OK, also when a token has to be waited for;
  * MT_NO_ACCOUNT, MT_UNREACHABLE or what the helper says.  Blocks for
  * OAUTH_FIND_MS at most.
  */
 enum mt_status oauth_exchange_find(struct oauth_exchange *exchange,
-    const char *user, struct mt_error *err) MT_MUST_CHECK;
+    const struct oauth_login *login, bool bring_token,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * Gets a token for `login`, unless oauth_exchange_find() brought one.  Blocks
+ * for OAUTH_TOKEN_MS at most.  After a failure of this or the function before,
+ * `undecided` tells whether another login, or an account by name, would help.
+ */
+enum mt_status oauth_exchange_fetch(struct oauth_exchange *exchange,
+    const struct oauth_login *login, struct mt_error *err) MT_MUST_CHECK;
+
+/* Takes a token that the mail program has itself; moved out of `token`. */
+enum mt_status oauth_exchange_take_token(struct oauth_exchange *exchange,
+    const struct oauth_login *login, struct secret *token,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /* What the mail program has to send. */
 struct oauth_output {
@@ -89,16 +112,15 @@ struct oauth_output {
 };
 
 /*
- * Gets a token for the login `user` and builds the response; `authzid` is whom
- * the server is told (the authorization identity).  `client_first` says that
- * the output would travel on the AUTH command's line: where the protocol limits
- * that line and the response does not fit, the output is nothing, and the
- * response follows from oauth_exchange_answer().  On failure the state stays
- * OAUTH_ASK.  Blocks for OAUTH_TOKEN_MS at most.
+ * Builds the response from the token.  `client_first` says that the output
+ * would travel on the AUTH command's line: where the protocol limits that line
+ * and the response does not fit, the output is nothing, and the response
+ * follows from oauth_exchange_answer().  On failure the state stays OAUTH_ASK
+ * and the token is wiped.
  */
 enum mt_status oauth_exchange_begin(struct oauth_exchange *exchange,
-    const char *user, const char *authzid, bool client_first,
-    struct oauth_output *ret_output, struct mt_error *err) MT_MUST_CHECK;
+    bool client_first, struct oauth_output *ret_output,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /*
  * Answers what the server sent after that (`len` may be 0, then `challenge` may

@@ -47,18 +47,22 @@ is_token68(const char *token, size_t len)
 	return body > 0 && body + strspn(token + body, "=") == len;
 }
 
+bool
+oauth_message_is_token(const struct secret *token)
+{
+	return token->len <= OAUTH_TOKEN_MAX &&
+	       is_token68(secret_expose(token), token->len);
+}
+
 static enum mt_status
 check_token(const struct secret *token, struct mt_error *err)
 {
-	if (token->len > OAUTH_TOKEN_MAX)
-		return mt_fail(err, MT_BAD_INPUT,
-		    "the access token is longer than %d bytes",
-		    OAUTH_TOKEN_MAX);
-	if (!is_token68(secret_expose(token), token->len))
-		return mt_fail(err, MT_BAD_INPUT,
-		    "the access token is empty or holds characters that no "
-		    "bearer token has");
-	return MT_OK;
+	if (oauth_message_is_token(token))
+		return MT_OK;
+	return mt_fail(err, MT_BAD_INPUT,
+	    "the access token is empty, longer than %d bytes, or holds "
+	    "characters that no bearer token has",
+	    OAUTH_TOKEN_MAX);
 }
 
 static void

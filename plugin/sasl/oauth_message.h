@@ -27,6 +27,10 @@ enum oauth_mechanism {
 /* The name in the server's list of mechanisms. */
 const char *oauth_mechanism_name(enum oauth_mechanism mechanism);
 
+/* Whether it is one that can be sent: a token68 (RFC 6750 section 2.1) of at
+ * most OAUTH_TOKEN_MAX bytes. */
+bool oauth_message_is_token(const struct secret *token);
+
 struct oauth_response {
 	const char *user; /* authorization identity */
 	const char *host; /* OAUTHBEARER only */

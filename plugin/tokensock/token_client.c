@@ -2,6 +2,7 @@
 #include "token_client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ token_client_init(struct token_client *client, uid_t trusted_uid)
 	client->fd = -1;
 	client->trusted_uid = trusted_uid;
 	secret_init(&client->frame, NULL);
+	secret_init(&client->early, NULL);
 }
 
 static void
@@ -61,6 +63,7 @@ disconnect(struct token_client *client)
 	if (client->fd >= 0)
 		close(client->fd);
 	client->fd = -1;
+	secret_done(&client->early);
 }
 
 void
@@ -110,13 +113,14 @@ check_peer(
 	    (unsigned long)peer.uid, path);
 }
 
-/* A Unix socket connects at once or, when the backlog is full, says EAGAIN;
- * a blocking connect bounded by SO_SNDTIMEO waits in the second case.  A signal
- * of the program ends that wait, but not ours. */
+/* Waits for room in the backlog: connect(2) can do that only while it blocks,
+ * bounded by SO_SNDTIMEO.  A signal of the program ends that wait, not ours. */
 static int
-connect_until(
+connect_when_room(
     int fd, const struct sockaddr_un *address, struct deadline deadline)
 {
+	if (fcntl(fd, F_SETFL, 0))
+		return -1;
 	for (;;) {
 		int left = deadline_left_ms(deadline);
 		struct timeval wait = {left / 1000, left % 1000 * 1000L};
@@ -136,6 +140,19 @@ connect_until(
 	}
 }
 
+/* A Unix socket connects at once or, when the backlog is full, not at all. */
+static int
+connect_until(
+    int fd, const struct sockaddr_un *address, struct deadline deadline)
+{
+	int result =
+	    connect(fd, (const struct sockaddr *)address, sizeof(*address));
+
+	return result && errno == EAGAIN
+		   ? connect_when_room(fd, address, deadline)
+		   : result;
+}
+
 /* As token_client_connect; *ret_error is the errno of connect(2), or 0. */
 static enum mt_status
 connect_to(struct token_client *client, const char *path,
@@ -151,7 +168,8 @@ connect_to(struct token_client *client, const char *path,
 		    "socket path longer than %zu bytes: %s",
 		    sizeof(address.sun_path) - 1, path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	client->fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (client->fd < 0)
 		return mt_fail_errno(
 		    err, MT_RETRY_LATER, errno, "cannot make a socket");
@@ -233,21 +251,34 @@ send_frame(struct token_client *client, int pass_fd, struct deadline deadline)
 	return true;
 }
 
-/*
- * Reads one frame, up to its LF.  The bytes are looked at before they are
- * taken, so that what follows the LF stays for the next call.
- */
+/* Adds to the frame, up to its LF; what follows stays for the next.  True when
+ * the frame is complete. */
+static bool
+take_bytes(struct token_client *client, const char *data, size_t len)
+{
+	const char *end = memchr(data, '\n', len);
+	size_t n = end ? (size_t)(end + 1 - data) : len;
+
+	secret_add(&client->frame, data, n);
+	if (n < len)
+		secret_add(&client->early, data + n, len - n);
+	return end != NULL;
+}
+
 static bool
 receive_frame(struct token_client *client, struct deadline deadline)
 {
+	struct secret early = SECRET_INIT;
 	char chunk[4096];
-	bool complete = false;
+	bool complete;
 
 	secret_reset(&client->frame);
+	secret_move(&early, &client->early);
+	complete = take_bytes(client, secret_expose(&early), early.len);
+	secret_done(&early);
 	while (!complete && wait_for(client->fd, POLLIN, deadline)) {
-		ssize_t n = recv(
-		    client->fd, chunk, sizeof(chunk), MSG_PEEK | MSG_DONTWAIT);
-		char *end;
+		ssize_t n =
+		    recv(client->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
 
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
@@ -255,20 +286,13 @@ receive_frame(struct token_client *client, struct deadline deadline)
 			errno = n ? errno : ECONNRESET;
 			break;
 		}
-		end = memchr(chunk, '\n', (size_t)n);
-		if (end)
-			n = end + 1 - chunk;
-		n = recv(client->fd, chunk, (size_t)n, MSG_DONTWAIT);
-		if (n > 0)
-			secret_add(&client->frame, chunk, (size_t)n);
-		complete = end != NULL;
+		complete = take_bytes(client, chunk, (size_t)n);
+		explicit_bzero(chunk, (size_t)n);
 		if (!secret_ok(&client->frame)) {
 			errno = EMSGSIZE;
-			complete = false;
-			break;
+			return false;
 		}
 	}
-	explicit_bzero(chunk, sizeof(chunk));
 	return complete;
 }
 
@@ -329,11 +353,23 @@ add_query(struct secret *frame, const struct token_query *query)
 	    {"service", query->service},
 	    {"host", query->host},
 	    {"user", query->user},
+	    {"authzid", query->authzid},
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		if (fields[i].value)
 			token_wire_add(frame, fields[i].name, fields[i].value);
+}
+
+/* Sends the frame, which the query ends. */
+static enum mt_status
+call_about(struct token_client *client, struct token_wire_message *ret_reply,
+    struct deadline deadline, struct mt_error *err)
+{
+	if (!token_wire_end(&client->frame))
+		return mt_fail(
+		    err, MT_BAD_INPUT, "the login or host name is too long");
+	return token_client_call(client, -1, ret_reply, deadline, err);
 }
 
 static enum mt_status
@@ -344,78 +380,63 @@ ask_exists(struct token_client *client, const struct token_query *query,
 
 	token_wire_begin(&client->frame, "exists");
 	add_query(&client->frame, query);
-	if (!token_wire_end(&client->frame))
-		return mt_fail(
-		    err, MT_BAD_INPUT, "the login or host name is too long");
-	return token_client_call(client, -1, &reply, deadline, err);
+	return call_about(client, &reply, deadline, err);
 }
 
-/* Asks the helper at one path, *ret_answers tells whether one is there for this
- * user at all. */
-static enum mt_status
-find_at(struct token_client *client, const char *path, bool named,
-    const struct token_query *query, struct deadline deadline,
-    bool *ret_answers, struct mt_error *err)
+static bool
+copy_field(const struct token_wire_message *reply, const char *name, char *to,
+    size_t size)
 {
-	int error;
-	enum mt_status status = connect_to(client, path, deadline, &error, err);
+	const char *value = token_wire_get(reply, name);
 
-	*ret_answers = error == 0;
-	if (status == MT_OK)
-		return ask_exists(client, query, deadline, err);
-	if (named && status == MT_NO_ACCOUNT)
-		return MT_UNREACHABLE;
-	if (!named && error == EACCES)
-		return MT_NO_ACCOUNT;
-	return status;
-}
-
-enum mt_status
-token_client_find(struct token_client *client, const struct token_paths *paths,
-    const struct token_query *query, struct deadline deadline,
-    struct mt_error *err)
-{
-	enum mt_status result = mt_fail(
-	    err, MT_NO_ACCOUNT, "no token helper is running for this user");
-
-	for (size_t i = 0; i < paths->count; i++) {
-		struct mt_error why = {0};
-		bool answers;
-		enum mt_status status = find_at(client, paths->path[i],
-		    paths->named[i], query, deadline, &answers, &why);
-
-		if (status == MT_OK)
-			return MT_OK;
-		disconnect(client);
-		if (result != MT_NO_ACCOUNT)
-			continue;
-		if (status != MT_NO_ACCOUNT || answers)
-			result = mt_fail(err, status, "%s", why.text);
-	}
-	return result;
+	if (!value || strlen(value) >= size)
+		return false;
+	memcpy(to, value, strlen(value) + 1);
+	return true;
 }
 
 static enum mt_status
-read_answer(const struct token_wire_message *reply,
+read_token(const struct token_wire_message *reply,
     struct token_answer *ret_answer, struct mt_error *err)
 {
-	const char *account = token_wire_get(reply, "account");
 	const char *token = token_wire_get(reply, "token");
 
-	if (!account || strlen(account) >= sizeof(ret_answer->account) ||
-	    !token || !*token)
+	if (!*ret_answer->account || !token || !*token ||
+	    !copy_field(
+		reply, "user", ret_answer->user, sizeof(ret_answer->user)))
 		return mt_fail(err, MT_UNREACHABLE,
 		    "the token helper's answer lacks a field");
-	memcpy(ret_answer->account, account, strlen(account) + 1);
 	ret_answer->serial =
 	    token_wire_number(reply, "serial", __LONG_MAX__, 0);
 	ret_answer->expires_in_s =
 	    token_wire_number(reply, "expires_in", __LONG_MAX__, 0);
-	secret_reset(&ret_answer->token);
 	secret_add(&ret_answer->token, token, strlen(token));
 	if (!secret_ok(&ret_answer->token))
 		return mt_fail(err, MT_NO_MEMORY, "no memory for a token");
 	return MT_OK;
+}
+
+static enum mt_status
+ask_get(struct token_client *client, const struct token_query *query,
+    long min_ttl_s, long wait_ms, struct token_answer *ret_answer,
+    struct deadline deadline, struct mt_error *err)
+{
+	struct token_wire_message reply = {0};
+	enum mt_status status;
+
+	token_wire_begin(&client->frame, "get");
+	add_query(&client->frame, query);
+	token_wire_add_number(&client->frame, "min_ttl", min_ttl_s);
+	token_wire_add_number(&client->frame, "wait_ms", wait_ms);
+	ret_answer->account[0] = '\0';
+	secret_reset(&ret_answer->token);
+	status = call_about(client, &reply, deadline, err);
+	copy_field(&reply, "account", ret_answer->account,
+	    sizeof(ret_answer->account));
+	if (status == MT_OK)
+		status = read_token(&reply, ret_answer, err);
+	secret_reset(&client->frame);
+	return status;
 }
 
 enum mt_status
@@ -423,23 +444,113 @@ token_client_get(struct token_client *client, const struct token_query *query,
     long min_ttl_s, struct token_answer *ret_answer, struct deadline deadline,
     struct mt_error *err)
 {
-	struct token_wire_message reply;
-	enum mt_status status;
 	int left = deadline_left_ms(deadline);
 
-	token_wire_begin(&client->frame, "get");
-	add_query(&client->frame, query);
-	token_wire_add_number(&client->frame, "min_ttl", min_ttl_s);
 	/* a little less, so that "later" arrives before the deadline */
-	token_wire_add_number(&client->frame, "wait_ms", left - left / 10);
-	if (!token_wire_end(&client->frame))
-		return mt_fail(
-		    err, MT_BAD_INPUT, "the login or host name is too long");
-	status = token_client_call(client, -1, &reply, deadline, err);
+	return ask_get(client, query, min_ttl_s, left - left / 10, ret_answer,
+	    deadline, err);
+}
+
+/* What each helper is asked: for the token, or whether it knows an account. */
+struct question {
+	const struct token_query *query;
+	struct token_answer *answer; /* NULL: only whether */
+	long min_ttl_s;
+};
+
+static enum mt_status
+ask(struct token_client *client, const struct question *question,
+    struct deadline deadline, struct mt_error *err)
+{
+	if (!question->answer)
+		return ask_exists(client, question->query, deadline, err);
+	return ask_get(client, question->query, question->min_ttl_s, 0,
+	    question->answer, deadline, err);
+}
+
+/* Asks the helper at one path.  *ret_there tells whether one is there for this
+ * user at all. */
+static enum mt_status
+ask_at(struct token_client *client, const char *path, bool named,
+    const struct question *question, struct deadline deadline, bool *ret_there,
+    struct mt_error *err)
+{
+	int error;
+	enum mt_status status = connect_to(client, path, deadline, &error, err);
+
+	*ret_there = error == 0;
 	if (status == MT_OK)
-		status = read_answer(&reply, ret_answer, err);
-	secret_reset(&client->frame);
+		return ask(client, question, deadline, err);
+	if (named && status == MT_NO_ACCOUNT)
+		return MT_UNREACHABLE;
+	if (!named && error == EACCES)
+		return MT_NO_ACCOUNT;
 	return status;
+}
+
+/* A helper that ends while it is asked may be there again at once. */
+static enum mt_status
+ask_again_at(struct token_client *client, const char *path, bool named,
+    const struct question *question, struct deadline deadline, bool *ret_there,
+    struct mt_error *err)
+{
+	enum mt_status status =
+	    ask_at(client, path, named, question, deadline, ret_there, err);
+
+	if (status == MT_UNREACHABLE && *ret_there &&
+	    !deadline_passed(deadline))
+		status = ask_at(
+		    client, path, named, question, deadline, ret_there, err);
+	return status;
+}
+
+static enum mt_status
+search(struct token_client *client, const struct token_paths *paths,
+    const struct question *question, struct deadline deadline,
+    struct mt_error *err)
+{
+	enum mt_status result = mt_fail(
+	    err, MT_NO_ACCOUNT, "no token helper is running for this user");
+
+	for (size_t i = 0; i < paths->count; i++) {
+		struct mt_error why = {0};
+		bool there;
+		enum mt_status status = ask_again_at(client, paths->path[i],
+		    paths->named[i], question, deadline, &there, &why);
+		bool knows = client->fd >= 0 && status != MT_NO_ACCOUNT;
+
+		if (!knows)
+			disconnect(client);
+		if (status == MT_OK)
+			return MT_OK;
+		if (knows)
+			return mt_fail(err, status, "%s", why.text);
+		if (result == MT_NO_ACCOUNT &&
+		    (status != MT_NO_ACCOUNT || there))
+			result = mt_fail(err, status, "%s", why.text);
+	}
+	return result;
+}
+
+enum mt_status
+token_client_find(struct token_client *client, const struct token_paths *paths,
+    const struct token_query *query, struct deadline deadline,
+    struct mt_error *err)
+{
+	const struct question question = {.query = query};
+
+	return search(client, paths, &question, deadline, err);
+}
+
+enum mt_status
+token_client_find_token(struct token_client *client,
+    const struct token_paths *paths, const struct token_query *query,
+    long min_ttl_s, struct token_answer *ret_answer, struct deadline deadline,
+    struct mt_error *err)
+{
+	const struct question question = {query, ret_answer, min_ttl_s};
+
+	return search(client, paths, &question, deadline, err);
 }
 
 enum mt_status

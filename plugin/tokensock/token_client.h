@@ -17,8 +17,9 @@
 #include <sys/un.h>
 
 #define TOKEN_SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
-#define TOKEN_SOCKET_PATHS_MAX 5
+#define TOKEN_SOCKET_PATHS_MAX 8
 #define TOKEN_ACCOUNT_MAX 128 /* bytes in an account's name, NUL counted */
+#define TOKEN_USER_MAX 1025   /* bytes in a login name, NUL counted */
 
 /* Socket paths in the order in which they are asked. */
 struct token_paths {
@@ -44,6 +45,7 @@ struct token_client {
 	int fd; /* -1: closed */
 	uid_t trusted_uid;
 	struct secret frame; /* request, then reply */
+	struct secret early; /* came behind the reply: the next frame */
 };
 
 /*
@@ -83,28 +85,32 @@ enum mt_status token_client_read(struct token_client *client,
     struct token_wire_message *ret_message, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Which account: by name, or by what a mail program knows.  NULL: not given. */
+/* Which account: by name, or by what a mail program knows, or both.  NULL: not
+ * given. */
 struct token_query {
 	const char *account;
 	const char *service;
 	const char *host;
-	const char *user;
+	const char *user;    /* login name, authentication identity */
+	const char *authzid; /* authorization identity, if it is another */
 };
 
 /*
  * Goes through `paths`, connects to the first helper that knows an account for
- * `query`, and leaves the connection open.  MT_NO_ACCOUNT when none of those
- * that answer does; MT_UNREACHABLE when none does and one that should be there
- * does not answer (a helper that is down must not look like "no account").
- * It should be there if its path was named, or if there is a socket; but not at
- * a standard path that this user may not connect to.
+ * `query`, and leaves the connection open, whatever that helper says about the
+ * account.  MT_NO_ACCOUNT when none of those that answer knows one;
+ * MT_UNREACHABLE when none does and one that should be there does not answer (a
+ * helper that is down must not look like "no account").  It should be there if
+ * its path was named, or if there is a socket; but not at a standard path that
+ * this user may not connect to.
  */
 enum mt_status token_client_find(struct token_client *client,
     const struct token_paths *paths, const struct token_query *query,
     struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
 
 struct token_answer {
-	char account[TOKEN_ACCOUNT_MAX];
+	char account[TOKEN_ACCOUNT_MAX]; /* also of a failure; "": not told */
+	char user[TOKEN_USER_MAX]; /* whom the mail server is to be told */
 	long serial;
 	long expires_in_s;
 	struct secret token; /* the caller's: init before, done after */
@@ -117,6 +123,17 @@ struct token_answer {
 enum mt_status token_client_get(struct token_client *client,
     const struct token_query *query, long min_ttl_s,
     struct token_answer *ret_answer, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * As token_client_find, but brings the token along if it is there without a
+ * wait: one round trip.  MT_RETRY_LATER when the account is known and its token
+ * is not there; token_client_get() on the connection waits for it.  A token
+ * that is all there is may have less than `min_ttl_s` to live.
+ */
+enum mt_status token_client_find_token(struct token_client *client,
+    const struct token_paths *paths, const struct token_query *query,
+    long min_ttl_s, struct token_answer *ret_answer, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 
 /* Tells the helper that a server refused the token with this serial. */

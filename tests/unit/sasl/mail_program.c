@@ -88,6 +88,27 @@ get_name(void *context, int id, const char **result, unsigned *len)
 	return SASL_OK;
 }
 
+/* As in Postfix: the secret is its own, one for each call. */
+static int
+get_password(sasl_conn_t *conn, void *context, int id, sasl_secret_t **result)
+{
+	struct mail_program *p = context;
+	size_t len;
+
+	if (!conn || !result || id != SASL_CB_PASS)
+		return SASL_BADPARAM;
+	p->password_asked++;
+	len = strlen(p->password);
+	free(p->secret);
+	p->secret = malloc(sizeof(*p->secret) + len);
+	if (!p->secret)
+		return SASL_NOMEM;
+	p->secret->len = len;
+	memcpy(p->secret->data, p->password, len + 1);
+	*result = p->secret;
+	return SASL_OK;
+}
+
 typedef int (*procedure)(void);
 #define PROCEDURE(f) ((procedure)(void (*)(void))(f))
 
@@ -110,6 +131,8 @@ hang_up(struct mail_program *p)
 {
 	if (p->conn)
 		sasl_dispose(&p->conn);
+	free(p->secret);
+	p->secret = NULL;
 	p->conn = NULL;
 	p->prompts = NULL;
 	p->out = p->mechanism = NULL;
@@ -134,8 +157,9 @@ mail_program_connect(struct mail_program *p)
 	if (p->asks || p->user)
 		p->callbacks[n++] = (sasl_callback_t){
 		    SASL_CB_USER, p->asks ? NULL : PROCEDURE(get_name), p};
-	if (p->has_password)
-		p->callbacks[n++] = (sasl_callback_t){SASL_CB_PASS, NULL, p};
+	if (p->password)
+		p->callbacks[n++] = (sasl_callback_t){
+		    SASL_CB_PASS, p->asks ? NULL : PROCEDURE(get_password), p};
 	p->callbacks[n] = (sasl_callback_t){SASL_CB_LIST_END, NULL, NULL};
 	if (sasl_client_new(p->service, p->host, NULL, p->remote, p->callbacks,
 		0, &p->conn) != SASL_OK)
@@ -174,8 +198,10 @@ void
 mail_program_answer_prompts(struct mail_program *p)
 {
 	for (sasl_interact_t *i = p->prompts; i->id != SASL_CB_LIST_END; i++) {
-		const char *name =
-		    i->id == SASL_CB_AUTHNAME ? p->authname : p->user;
+		const char *name = i->id == SASL_CB_AUTHNAME ? p->authname
+				   : i->id == SASL_CB_USER   ? p->user
+							     : p->password;
+		p->password_asked += i->id == SASL_CB_PASS;
 		i->result = name;
 		i->len = name ? (unsigned)strlen(name) : 0;
 	}

@@ -23,9 +23,9 @@ struct mail_program {
 	const char *remote; /* "address;port" or NULL */
 	const char *authname;
 	const char *user;
-	bool asks;          /* AUTHNAME and USER want interaction */
-	bool has_password;  /* could ask for one */
-	bool never_prompts; /* passes no prompt_need: Postfix, libetpan */
+	bool asks;            /* all wants interaction */
+	const char *password; /* NULL: it has none to give */
+	bool never_prompts;   /* passes no prompt_need: Postfix, libetpan */
 
 	/* what came of it */
 	sasl_conn_t *conn;
@@ -33,8 +33,10 @@ struct mail_program {
 	const char *out;
 	unsigned out_len;
 	sasl_interact_t *prompts;
+	size_t password_asked; /* times */
 	char log[8192];
 
+	sasl_secret_t *secret;
 	sasl_callback_t global_callbacks[4];
 	sasl_callback_t callbacks[6];
 };
@@ -57,7 +59,7 @@ int mail_program_start_bare(struct mail_program *p, const char *mechanisms);
 /* sasl_client_step(); a NULL challenge is passed as such. */
 int mail_program_step(struct mail_program *p, const char *challenge);
 
-/* Answers each prompt with `authname` or `user`. */
+/* Answers each prompt with `authname`, `user` or `password`. */
 void mail_program_answer_prompts(struct mail_program *p);
 
 /* Which of `mechanisms` libsasl2 picks; "" for none. */

@@ -55,8 +55,13 @@ tear_down(void **state)
 static enum mt_status
 begin(struct fixture *f, struct oauth_output *output)
 {
-	return oauth_exchange_begin(
-	    &f->exchange, "joe", "joe", false, output, &f->err);
+	const struct oauth_login login = {.user = "joe"};
+	enum mt_status status =
+	    oauth_exchange_fetch(&f->exchange, &login, &f->err);
+
+	return status == MT_OK
+		   ? oauth_exchange_begin(&f->exchange, false, output, &f->err)
+		   : status;
 }
 
 static void
@@ -74,7 +79,8 @@ token_that_does_not_come_ends_at_the_deadline(void **state)
 	    {{"exists", HELPER_REPLY, "1\tok\taccount=work\n"},
 		{"get", HELPER_HANG, NULL}},
 	    {{"exists", HELPER_REPLY, "1\tok\taccount=work\n"},
-		{"get", HELPER_DRIP, "1\tok\taccount=work\ttoken=t\n"}},
+		{"get", HELPER_DRIP,
+		    "1\tok\taccount=work\tuser=joe\ttoken=t\n"}},
 	    {{"exists", HELPER_HANG, NULL}},
 	};
 	struct fixture *f = *state;
@@ -120,7 +126,8 @@ secrets_are_wiped_with_the_verdict(void **state)
 {
 	static const struct helper_rule rules[] = {
 	    {"exists", HELPER_REPLY, "1\tok\taccount=work\n"},
-	    {"get", HELPER_REPLY, "1\tok\taccount=work\ttoken=SECRET\n"},
+	    {"get", HELPER_REPLY,
+		"1\tok\taccount=work\tuser=joe\ttoken=SECRET\n"},
 	    {0},
 	};
 	struct fixture *f = *state;
@@ -147,7 +154,8 @@ unusable_token_is_wiped_at_once(void **state)
 {
 	static const struct helper_rule rules[] = {
 	    {"exists", HELPER_REPLY, "1\tok\taccount=work\n"},
-	    {"get", HELPER_REPLY, "1\tok\taccount=work\ttoken=not one\n"},
+	    {"get", HELPER_REPLY,
+		"1\tok\taccount=work\tuser=joe\ttoken=not one\n"},
 	    {0},
 	};
 	struct fixture *f = *state;

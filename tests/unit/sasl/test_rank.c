@@ -19,7 +19,7 @@
 #define MODULES 4
 
 static const char *const modules[MODULES] = {
-    MT_MODULE,
+    MT_TEST_MODULE_DIR "/libmailtoken.so",
     MT_SASL_SYSTEM_DIR "/libplain.so",
     MT_SASL_SYSTEM_DIR "/liblogin.so",
     MT_SASL_SYSTEM_DIR "/libscram.so",
@@ -72,7 +72,7 @@ set_up(void **state)
 	    .service = "imap",
 	    .host = "mail.example",
 	    .authname = "joe",
-	    .has_password = true,
+	    .password = "secret",
 	};
 	*state = f;
 	return 0;
@@ -189,13 +189,51 @@ program_without_a_password_may_use_tokens(void **state)
 
 	setenv("MAILTOKEN_SOCKET", f->socket, 1);
 	put_modules(f, 0);
-	f->program.has_password = false;
+	f->program.password = NULL;
 	assert_true(mail_program_init(&f->program));
 	assert_string_equal(
 	    mail_program_pick(&f->program, "PLAIN SCRAM-SHA-1 XOAUTH2"),
 	    "XOAUTH2");
 	mail_program_done(&f->program);
 	remove_modules(f);
+}
+
+/* They remain for a program that names them, or a server that has nothing
+ * else; but not for one that excludes anonymous logins, as Postfix does. */
+static void
+settings_rank_tokens_below_passwords(void **state)
+{
+	static const struct {
+		const char *offered, *one, *other;
+	} cases[] = {
+	    {"PLAIN XOAUTH2 OAUTHBEARER", "PLAIN", "PLAIN"},
+	    {"LOGIN XOAUTH2", "LOGIN", "LOGIN"},
+	    {"PLAIN LOGIN XOAUTH2 OAUTHBEARER", "PLAIN", "LOGIN"},
+	    {"XOAUTH2 OAUTHBEARER", "OAUTHBEARER", "OAUTHBEARER"},
+	    {"XOAUTH2", "XOAUTH2", "XOAUTH2"},
+	};
+	struct fixture *f = *state;
+	FILE *settings = fopen(MT_TEST_SETTINGS, "w");
+
+	assert_non_null(settings);
+	fputs("rank = below-passwords\n", settings);
+	fclose(settings);
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	for (size_t order = 0; order < 24; order++) {
+		put_modules(f, order);
+		assert_true(mail_program_init(&f->program));
+		for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+			const char *picked =
+			    mail_program_pick(&f->program, cases[i].offered);
+			if (strcmp(picked, cases[i].one) != 0 &&
+			    strcmp(picked, cases[i].other) != 0)
+				fail_msg("order %zu, %s: %s", order,
+				    cases[i].offered, picked);
+		}
+		mail_program_done(&f->program);
+		remove_modules(f);
+	}
+	unlink(MT_TEST_SETTINGS);
 }
 
 int
@@ -206,6 +244,7 @@ main(void)
 	    CASE(tokens_rank_above_passwords_in_clear_and_below_scram),
 	    CASE(without_use_for_us_the_choice_is_as_without_the_module),
 	    CASE(program_without_a_password_may_use_tokens),
+	    CASE(settings_rank_tokens_below_passwords),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

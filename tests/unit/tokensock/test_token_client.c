@@ -303,7 +303,10 @@ status_words_of_the_helper_become_statuses(void **state)
 	    {{{"get", HELPER_REPLY, "1\tbad\ttext=t\n"}}, MT_BAD_INPUT},
 	    {{{"get", HELPER_REPLY, "1\tsurprise\ttext=t\n"}}, MT_BUG},
 	    {{{"get", HELPER_REPLY, "1\tok\taccount=work\n"}}, MT_UNREACHABLE},
-	    {{{"get", HELPER_REPLY, "1\tok\ttoken=a\n"}}, MT_UNREACHABLE},
+	    {{{"get", HELPER_REPLY, "1\tok\ttoken=a\tuser=u\n"}},
+		MT_UNREACHABLE},
+	    {{{"get", HELPER_REPLY, "1\tok\ttoken=a\taccount=work\n"}},
+		MT_UNREACHABLE},
 	};
 	struct fixture *f = *state;
 	struct token_answer answer = {.token = SECRET_INIT};
