@@ -2,6 +2,7 @@
 #include "requests.h"
 
 #include "fd_reader.h"
+#include "lookup.h"
 #include "status_report.h"
 
 #include "base/buf.h"
@@ -10,7 +11,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define WAIT_MS_DEFAULT 20000
 #define WAIT_MS_MAX 60000
@@ -114,59 +114,29 @@ reply_error(struct asker *asker, enum mt_status status, const char *text)
 
 /* ---- finding the account ---- */
 
-static enum mt_status
-no_account(struct mt_error *err)
+static struct lookup
+lookup_of(const struct asker *asker, const struct token_wire_message *message)
 {
-	return mt_fail(err, MT_NO_ACCOUNT,
-	    "the token helper has no account for this here");
+	return (struct lookup){
+	    .accounts = asker->requests->accounts,
+	    .peer = connection_peer(asker->connection),
+	    .request = message->verb,
+	};
 }
 
-/* The account that is named, if `may` agrees.  Who may not is told the same as
- * for one that does not exist. */
+/* The account that is named, if `may` agrees. */
 static enum mt_status
-find_named(struct asker *asker, const struct token_wire_message *message,
+find_named(const struct asker *asker, const struct token_wire_message *message,
     bool (*may)(const struct peer *, const struct account_settings *),
     struct account **ret_account, struct mt_error *err)
 {
-	const struct peer *peer = connection_peer(asker->connection);
+	struct lookup lookup = lookup_of(asker, message);
 	const char *name = token_wire_get(message, "account");
-	struct account *account;
 
 	if (!name)
 		return mt_fail(
 		    err, MT_BAD_INPUT, "the request lacks 'account'");
-	account = accounts_find(asker->requests->accounts, name);
-	if (!account)
-		return no_account(err);
-	if (!may(peer, account_settings_of(account))) {
-		access_log_refusal(
-		    peer, account_settings_of(account), message->verb);
-		return no_account(err);
-	}
-	*ret_account = account;
-	return MT_OK;
-}
-
-static bool
-serves(const struct account_settings *settings, enum mail_service service,
-    const char *host, const char *user)
-{
-	const char *own = settings->provider.host[service];
-
-	return own && strcasecmp(own, host) == 0 &&
-	       (!user || strcasecmp(settings->user, user) == 0 ||
-		   strcmp(settings->name, user) == 0);
-}
-
-static enum mail_service
-service_by_name(const char *name)
-{
-	int service = 0;
-
-	while (service < SERVICE_COUNT &&
-	       strcmp(mail_service_name((enum mail_service)service), name))
-		service++;
-	return (enum mail_service)service;
+	return lookup_named(&lookup, name, may, ret_account, err);
 }
 
 /* The account that names this host for this service. */
@@ -174,39 +144,16 @@ static enum mt_status
 find_by_host(struct asker *asker, const struct token_wire_message *message,
     struct account **ret_account, struct mt_error *err)
 {
-	const struct peer *peer = connection_peer(asker->connection);
+	struct lookup lookup = lookup_of(asker, message);
 	const char *service = token_wire_get(message, "service");
 	const char *host = token_wire_get(message, "host");
-	const char *user = token_wire_get(message, "user");
-	const struct account_settings *refused = NULL;
-	struct account *account, *found = NULL;
 
 	if (!service || !host)
 		return mt_fail(err, MT_BAD_INPUT,
 		    "the request lacks 'account', or 'service' and 'host'");
-	asker->service = service_by_name(service);
-	if (asker->service == SERVICE_COUNT)
-		return no_account(err);
-	for (size_t i = 0;
-	     (account = accounts_at(asker->requests->accounts, i)); i++) {
-		const struct account_settings *s = account_settings_of(account);
-		if (!serves(s, asker->service, host, user))
-			continue;
-		if (!access_may_use(peer, s))
-			refused = s;
-		else if (found)
-			return mt_fail(err, MT_BAD_CONFIG,
-			    "accounts %s and %s both fit %s at %s; the login "
-			    "name must tell which",
-			    account_settings_of(found)->name, s->name, service,
-			    s->provider.host[asker->service]);
-		else
-			found = account;
-	}
-	if (!found && refused)
-		access_log_refusal(peer, refused, message->verb);
-	*ret_account = found;
-	return found ? MT_OK : no_account(err);
+	asker->service = lookup_service(service);
+	return lookup_by_host(&lookup, asker->service, host,
+	    token_wire_get(message, "user"), ret_account, err);
 }
 
 static enum mt_status
@@ -595,7 +542,7 @@ on_seed(void *context, struct secret *token, const struct mt_error *result)
 
 	asker->seed = NULL;
 	if (error.status == MT_OK && !account)
-		no_account(&error);
+		lookup_no_account(&error);
 	if (error.status == MT_OK)
 		error.status = account_seed(account, token, &error);
 	if (error.status == MT_OK)

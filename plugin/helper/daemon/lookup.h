@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Finds the account that a peer asks for: by its name, or by the server that a
+ * token would go to.  Who may not use an account is told the same as for one
+ * that does not exist; the audit line tells the difference.
+ */
+#ifndef MT_DAEMON_LOOKUP_H
+#define MT_DAEMON_LOOKUP_H
+
+#include "access.h"
+#include "accounts.h"
+
+/* Who asks. */
+struct lookup {
+	const struct accounts *accounts;
+	const struct peer *peer;
+	const char *request; /* what for, in the audit line */
+};
+
+/* The answer when there is no such account, or not for this peer. */
+enum mt_status lookup_no_account(struct mt_error *err);
+
+/* The account called `name`, if `may` agrees. */
+enum mt_status lookup_named(const struct lookup *lookup, const char *name,
+    bool (*may)(const struct peer *, const struct account_settings *),
+    struct account **ret_account, struct mt_error *err) MT_MUST_CHECK;
+
+/* SERVICE_COUNT for a name that is no service's. */
+enum mail_service lookup_service(const char *name);
+
+/*
+ * The account that names `host` for `service`; `user` may be NULL.
+ * MT_BAD_CONFIG when several fit.
+ */
+enum mt_status lookup_by_host(const struct lookup *lookup,
+    enum mail_service service, const char *host, const char *user,
+    struct account **ret_account, struct mt_error *err) MT_MUST_CHECK;
+
+#endif
