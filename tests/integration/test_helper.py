@@ -811,6 +811,36 @@ class AccessTest(HelperTestCase):
         self.assertIn("permit = get", reply["text"])
         helper.call("get", service="imap", host="localhost").expect()
 
+    def test_what_it_is_for_must_be_permitted_beside(self):
+        helper = self.logged_in(permit="git-credential")
+        here = {"service": "imap", "host": "localhost"}
+        helper.call("get", **here).expect()
+        for verb in "exists", "get":
+            helper.call(verb, **here, **{"for": "git-credential"}).expect()
+            reply = helper.call(verb, **here, **{"for": "socketmap"})
+            self.assertIn("permit = socketmap", reply.expect("config")["text"])
+            helper.call(verb, **here, **{"for": "nonsense"}).expect("bad")
+        self.assertIn("serial=1 for=git-credential\n", helper.log())
+        # the word is no way around that for the account's name
+        reply = self.get(helper, **{"for": "git-credential"}).expect("config")
+        self.assertIn("permit = get", reply["text"])
+        # nor does it outlive its request
+        with helper.connect() as connection:
+            connection.call("exists", **here, **{"for": "socketmap"}).expect(
+                "config")
+            connection.call("exists", **here).expect()
+            connection.call("subscribe", account="alice").expect()
+
+    def test_an_account_that_permits_it_is_told_from_one_that_does_not(self):
+        helper = Mailtokend(self.bed, account(
+            self.oidc, permit="git-credential") + account(
+                self.oidc, "bob", "bob@example.test"))
+        self.addCleanup(lambda: helper.process.stop())
+        here = {"service": "imap", "host": "localhost"}
+        helper.call("exists", **here).expect("config")
+        reply = helper.call("exists", **here, **{"for": "git-credential"})
+        self.assertEqual(reply.expect()["account"], "alice")
+
     def test_token_goes_to_the_named_host_only(self):
         helper = self.logged_in(smtp_host="smtp.example.test")
         cases = [("imap", "localhost", "ok"), ("imap", "LOCALHOST", "ok"),

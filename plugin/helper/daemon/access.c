@@ -86,16 +86,16 @@ access_may_manage(
 
 void
 access_log_token(const struct peer *peer, const struct account *account,
-    const char *service, const char *host)
+    const char *use, const char *service, const char *host)
 {
 	struct account_view view;
 
 	account_view(account, &view);
 	log_info("token handed out account=%s uid=%lu pid=%ld service=%s "
-		 "host=%s serial=%lld",
+		 "host=%s serial=%lld%s%s",
 	    account_settings_of(account)->name, (unsigned long)peer->uid,
 	    (long)peer->pid, service ? service : "-", host ? host : "-",
-	    (long long)view.serial);
+	    (long long)view.serial, use ? " for=" : "", use ? use : "");
 }
 
 void

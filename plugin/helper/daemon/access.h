@@ -32,9 +32,10 @@ bool access_may_use(
 bool access_may_manage(
     const struct peer *peer, const struct account_settings *account);
 
-/* Says who got a token; `service` NULL: by the account's name. */
+/* Says who got a token; `use`: the word of `permit` that it was asked for with,
+ * `service`: the server that was named.  NULL: none. */
 void access_log_token(const struct peer *peer, const struct account *account,
-    const char *service, const char *host);
+    const char *use, const char *service, const char *host);
 
 /* Says who was told that there is no such account. */
 void access_log_refusal(const struct peer *peer,

@@ -70,14 +70,40 @@ each_word(const char *value,
 	return status;
 }
 
+static const char *const permit_words[PERMIT_COUNT] = {
+    [PERMIT_GET] = "get",
+    [PERMIT_GIT_CREDENTIAL] = "git-credential",
+    [PERMIT_SOCKETMAP] = "socketmap",
+};
+
+const char *
+permit_word(enum permit permit)
+{
+	return permit_words[permit];
+}
+
+enum permit
+permit_by_word(const char *word)
+{
+	int permit = 0;
+
+	while (permit < PERMIT_COUNT && strcmp(permit_words[permit], word) != 0)
+		permit++;
+	return (enum permit)permit;
+}
+
 static enum mt_status
 take_permit(
     struct account_settings *account, const char *word, struct mt_error *err)
 {
-	if (strcmp(word, "get") != 0)
+	enum permit permit = permit_by_word(word);
+
+	if (permit == PERMIT_COUNT)
 		return mt_fail(err, MT_BAD_CONFIG,
-		    "permit: '%s' is unknown; there is get", word);
-	account->permit_get = true;
+		    "permit: '%s' is unknown; there are get, git-credential "
+		    "and socketmap",
+		    word);
+	account->permit[permit] = true;
 	return MT_OK;
 }
 

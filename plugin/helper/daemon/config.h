@@ -18,6 +18,20 @@
 #define CONFIG_SOCKETS_MAX 16
 #define CONFIG_ACCOUNT_MAX 127 /* bytes in the name of an account */
 
+/* Ways to hand a token to a caller who need not say where it goes. */
+enum permit {
+	PERMIT_GET,
+	PERMIT_GIT_CREDENTIAL,
+	PERMIT_SOCKETMAP,
+	PERMIT_COUNT
+};
+
+/* The word for it in `permit` ("get"). */
+const char *permit_word(enum permit permit);
+
+/* PERMIT_COUNT for an unknown word. */
+enum permit permit_by_word(const char *word);
+
 /* One word of `allow`. */
 struct allow {
 	bool is_group;
@@ -34,7 +48,7 @@ struct account_settings {
 	char *client_secret_file; /* NULL: a public client */
 	struct secret client_secret;
 	char *ca_file;
-	bool permit_get; /* to hand the token out without naming a server */
+	bool permit[PERMIT_COUNT];
 	struct allow *allow;
 	size_t allow_count;
 };

@@ -12,6 +12,30 @@ lookup_no_account(struct mt_error *err)
 }
 
 enum mt_status
+lookup_check_permit(const struct account_settings *settings, enum permit permit,
+    struct mt_error *err)
+{
+	static const char *const how[PERMIT_COUNT] = {
+	    [PERMIT_GET] = "by the account's name",
+	    [PERMIT_GIT_CREDENTIAL] = "to git",
+	    [PERMIT_SOCKETMAP] = "as a password in a table",
+	};
+
+	if (settings->permit[permit])
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "account %s: its token is not handed out %s; if it should be, add "
+	    "'permit = %s'",
+	    settings->name, how[permit], permit_word(permit));
+}
+
+static bool
+is_withheld(const struct lookup *lookup, const struct account_settings *s)
+{
+	return lookup->permit && !s->permit[*lookup->permit];
+}
+
+enum mt_status
 lookup_named(const struct lookup *lookup, const char *name,
     bool (*may)(const struct peer *, const struct account_settings *),
     struct account **ret_account, struct mt_error *err)
@@ -25,6 +49,9 @@ lookup_named(const struct lookup *lookup, const char *name,
 		    lookup->request);
 		return lookup_no_account(err);
 	}
+	if (is_withheld(lookup, account_settings_of(account)))
+		return lookup_check_permit(
+		    account_settings_of(account), *lookup->permit, err);
 	*ret_account = account;
 	return MT_OK;
 }
@@ -56,7 +83,7 @@ lookup_by_host(const struct lookup *lookup, enum mail_service service,
     const char *host, const char *user, struct account **ret_account,
     struct mt_error *err)
 {
-	const struct account_settings *refused = NULL;
+	const struct account_settings *refused = NULL, *withheld = NULL;
 	struct account *account, *found = NULL;
 
 	if (service == SERVICE_COUNT)
@@ -67,6 +94,8 @@ lookup_by_host(const struct lookup *lookup, enum mail_service service,
 			continue;
 		if (!access_may_use(lookup->peer, s))
 			refused = s;
+		else if (is_withheld(lookup, s))
+			withheld = s;
 		else if (found)
 			return mt_fail(err, MT_BAD_CONFIG,
 			    "accounts %s and %s both fit %s at %s; the login "
@@ -77,6 +106,8 @@ lookup_by_host(const struct lookup *lookup, enum mail_service service,
 		else
 			found = account;
 	}
+	if (!found && withheld)
+		return lookup_check_permit(withheld, *lookup->permit, err);
 	if (!found && refused)
 		access_log_refusal(lookup->peer, refused, lookup->request);
 	*ret_account = found;

@@ -15,10 +15,16 @@ struct lookup {
 	const struct accounts *accounts;
 	const struct peer *peer;
 	const char *request; /* what for, in the audit line */
+	/* Only accounts that permit this count; NULL: all do. */
+	const enum permit *permit;
 };
 
 /* The answer when there is no such account, or not for this peer. */
 enum mt_status lookup_no_account(struct mt_error *err);
+
+/* MT_BAD_CONFIG, with what to do, unless the account permits it. */
+enum mt_status lookup_check_permit(const struct account_settings *settings,
+    enum permit permit, struct mt_error *err) MT_MUST_CHECK;
 
 /* The account called `name`, if `may` agrees. */
 enum mt_status lookup_named(const struct lookup *lookup, const char *name,
@@ -30,7 +36,7 @@ enum mail_service lookup_service(const char *name);
 
 /*
  * The account that names `host` for `service`; `user` may be NULL.
- * MT_BAD_CONFIG when several fit.
+ * MT_BAD_CONFIG when several fit, or one that does not permit this.
  */
 enum mt_status lookup_by_host(const struct lookup *lookup,
     enum mail_service service, const char *host, const char *user,

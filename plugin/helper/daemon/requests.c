@@ -27,7 +27,9 @@ struct asker {
 	struct login_waiter login;
 	struct fd_reader *seed;
 	char account[CONFIG_ACCOUNT_MAX + 1]; /* that the seed is for */
-	enum mail_service service; /* or BY_NAME; for the audit line */
+	/* for the audit line */
+	enum mail_service service; /* or BY_NAME */
+	enum permit use;           /* that was named, or PERMIT_COUNT */
 	bool emits;
 	/* events */
 	bool subscribed;
@@ -121,6 +123,7 @@ lookup_of(const struct asker *asker, const struct token_wire_message *message)
 	    .accounts = asker->requests->accounts,
 	    .peer = connection_peer(asker->connection),
 	    .request = message->verb,
+	    .permit = asker->use == PERMIT_COUNT ? NULL : &asker->use,
 	};
 }
 
@@ -160,7 +163,13 @@ static enum mt_status
 find_account(struct asker *asker, const struct token_wire_message *message,
     struct account **ret_account, struct mt_error *err)
 {
-	asker->service = BY_NAME;
+	const char *use = token_wire_get(message, "for");
+
+	if (use)
+		asker->use = permit_by_word(use);
+	if (use && asker->use == PERMIT_COUNT)
+		return mt_fail(err, MT_BAD_INPUT,
+		    "'for' names nothing that an account could permit");
 	if (token_wire_get(message, "account"))
 		return find_named(
 		    asker, message, access_may_use, ret_account, err);
@@ -214,6 +223,7 @@ audit(const struct asker *asker, const struct account *account)
 	bool by_name = asker->service == BY_NAME;
 
 	access_log_token(connection_peer(asker->connection), account,
+	    asker->use == PERMIT_COUNT ? NULL : permit_word(asker->use),
 	    by_name ? NULL : mail_service_name(asker->service),
 	    by_name ? NULL : provider->host[asker->service]);
 }
@@ -248,12 +258,9 @@ handle_get(struct asker *asker, const struct token_wire_message *message)
 	struct mt_error error = {0};
 	enum mt_status status = find_account(asker, message, &account, &error);
 
-	if (status == MT_OK && asker->service == BY_NAME &&
-	    !account_settings_of(account)->permit_get)
-		status = mt_fail(&error, MT_BAD_CONFIG,
-		    "account %s: its token is not handed out by the account's "
-		    "name; if it should be, add 'permit = get'",
-		    account_settings_of(account)->name);
+	if (status == MT_OK && asker->service == BY_NAME)
+		status = lookup_check_permit(
+		    account_settings_of(account), PERMIT_GET, &error);
 	if (status != MT_OK) {
 		reply_failure(asker, NULL, &error);
 		return;
@@ -597,6 +604,8 @@ on_request(void *context, struct connection *connection,
 {
 	struct asker *asker = asker_of(context, connection);
 
+	asker->service = BY_NAME;
+	asker->use = PERMIT_COUNT;
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
 		if (strcmp(verbs[i].verb, message->verb) == 0) {
 			verbs[i].handle(asker, message);

@@ -43,7 +43,7 @@ everything_is_read(void **state)
 {
 	struct config *c = read_good(*state,
 	    "# comment\nsocket = /a\nsocket = /b\nstate_dir = /s\n" ACCOUNT
-	    "permit = get\nimap_host = imap.x.test\n"
+	    "permit = get git-credential\nimap_host = imap.x.test\n"
 	    "allow = uid:0 gid:0\nallow = uid:root\n"
 	    "authorization_endpoint = http://127.0.0.1:1/auth\n"
 	    "issuer = https://x.test\nscope = a b\nredirect_host = localhost\n"
@@ -56,11 +56,13 @@ everything_is_read(void **state)
 	assert_string_equal(c->state_dir, "/s");
 	assert_int_equal(c->account_count, 2);
 	assert_string_equal(c->accounts[0]->name, "a.b@c-d_e");
-	assert_false(c->accounts[0]->permit_get);
+	assert_false(c->accounts[0]->permit[PERMIT_GET]);
 	assert_null(c->accounts[0]->provider.host[SERVICE_IMAP]);
 	assert_string_equal(s->name, "work");
 	assert_int_equal(s->owner, geteuid());
-	assert_true(s->permit_get);
+	assert_true(s->permit[PERMIT_GET]);
+	assert_true(s->permit[PERMIT_GIT_CREDENTIAL]);
+	assert_false(s->permit[PERMIT_SOCKETMAP]);
 	assert_int_equal(s->allow_count, 3);
 	assert_true(s->allow[1].is_group);
 	assert_string_equal(s->provider.host[SERVICE_IMAP], "imap.x.test");
