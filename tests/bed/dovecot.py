@@ -42,13 +42,15 @@ class Dovecot:
     validation      "introspect" or "jwt" (oidc: at_format="jwt")
     scope           scope a token must have
     users           {name: password}
+    token_as_password   PLAIN and LOGIN take a token, too
     extra           text for the end of dovecot.conf
     """
 
     def __init__(self, bed, oidc=None, sink=None, cert=None, ca=None,
                  mechanisms="plain login xoauth2 oauthbearer scram-sha-256",
                  ssl="yes", address="127.0.0.1", imap_capability=None,
-                 validation="introspect", scope="", users=USERS, extra=""):
+                 validation="introspect", scope="", users=USERS, extra="",
+                 token_as_password=False):
         self._bed, self._address = bed, address
         self.host = "localhost" if address == "127.0.0.1" else address
         self.dir = bed.subdir("dovecot")
@@ -63,6 +65,8 @@ class Dovecot:
         user, group, login = _accounts()
         if imap_capability:
             extra += f"\nimap_capability = {imap_capability}\n"
+        if token_as_password:
+            extra += _passdb("plain login", self.dir / "oauth2.conf")
         self.conf = self.dir / "dovecot.conf"
         self.conf.write_text(fill(_HERE / "dovecot.conf.in", {
             "DIR": self.dir, "USER": user, "GROUP": group, "LOGIN": login,
@@ -179,6 +183,11 @@ def _introspection(oidc):
     if oidc.ca:
         lines += [f"tls_ca_cert_file = {oidc.ca}"]
     return lines
+
+
+def _passdb(mechanisms, oauth2):
+    return (f"\npassdb {{\n  driver = oauth2\n  mechanisms = {mechanisms}\n"
+            f"  args = {oauth2}\n}}\n")
 
 
 def _arrival(name):

@@ -52,22 +52,10 @@ read_options(
 	return status == MT_OK ? command_take_account(in, err) : status;
 }
 
-/* A token is visible ASCII (RFC 6750 section 2.1); anything else would be more
- * than one line, or could not be sent. */
-static bool
-is_one_word(const struct secret *token)
-{
-	const char *c = secret_expose(token);
-
-	while (*c > ' ' && *c < 0x7f)
-		c++;
-	return *c == '\0';
-}
-
 static enum mt_status
 print_token(struct secret *token, struct mt_error *err)
 {
-	if (!is_one_word(token))
+	if (!command_is_token(secret_expose(token)))
 		return mt_fail(err, MT_UNREACHABLE,
 		    "the token helper's answer is no token");
 	secret_add(token, "\n", 1);

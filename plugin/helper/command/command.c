@@ -30,6 +30,14 @@ command_take_account(struct invocation *in, struct mt_error *err)
 	return MT_OK;
 }
 
+bool
+command_is_token(const char *token)
+{
+	while (*token > ' ' && *token < 0x7f)
+		token++;
+	return *token == '\0';
+}
+
 enum mt_status
 command_number(const char *option, const char *text, long min, long max,
     long *ret_number, struct mt_error *err)

@@ -32,6 +32,11 @@ extern const struct command cmd_refresh;
 extern const struct command cmd_reject;
 extern const struct command cmd_status;
 
+/* Not one of mailtoken's: the program's other name.  Its run is given the
+ * operation as argv[0]. */
+#define GIT_HELPER_NAME "git-credential-mailtoken"
+extern const struct command git_helper;
+
 /* MT_USAGE for what getopt_long(3) did not take. */
 enum mt_status command_bad_option(
     const struct invocation *in, struct mt_error *err);
@@ -39,6 +44,10 @@ enum mt_status command_bad_option(
 /* Takes the one argument that is left as the account. */
 enum mt_status command_take_account(
     struct invocation *in, struct mt_error *err) MT_MUST_CHECK;
+
+/* A token is visible ASCII (RFC 6750 section 2.1); anything else would be more
+ * than one line, or could not be sent. */
+bool command_is_token(const char *token);
 
 /* Reads an option's value, a whole number within [min, max]. */
 enum mt_status command_number(const char *option, const char *text, long min,

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "private_helper.h"
 
+#include <stdio.h>
+
 void
 helper_init(struct helper *helper, const char *socket, const char *config)
 {
@@ -54,7 +56,7 @@ no_more(struct helper *helper, struct mt_error *err)
 	}
 	if (helper->somebody)
 		return mt_fail(err, MT_NO_ACCOUNT, "no such account");
-	if (!helper->named)
+	if (!helper->named && !helper->only_running)
 		return start_private(helper, err);
 	if (helper->failure.status != MT_OK)
 		return mt_fail(err, MT_UNREACHABLE,
@@ -88,22 +90,50 @@ helper_next(
 	return no_more(helper, err);
 }
 
+void
+helper_add_query(
+    struct helper *helper, const struct token_query *query, const char *use)
+{
+	const struct {
+		const char *name, *value;
+	} fields[] = {
+	    {"account", query->account},
+	    {"service", query->service},
+	    {"host", query->host},
+	    {"user", query->user},
+	    {"for", use},
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		if (fields[i].value)
+			token_wire_add(&helper->client.frame, fields[i].name,
+			    fields[i].value);
+}
+
 static enum mt_status
-ask_exists(struct helper *helper, const char *account, struct deadline deadline,
-    struct mt_error *err)
+ask_exists(struct helper *helper, const struct token_query *query,
+    const char *use, struct deadline deadline, struct mt_error *err)
 {
 	struct token_wire_message reply;
+	const char *account;
+	enum mt_status status;
 
 	token_wire_begin(&helper->client.frame, "exists");
-	token_wire_add(&helper->client.frame, "account", account);
+	helper_add_query(helper, query, use);
 	if (!token_wire_end(&helper->client.frame))
 		return mt_fail(err, MT_USAGE, "the account's name is too long");
-	return token_client_call(&helper->client, -1, &reply, deadline, err);
+	status = token_client_call(&helper->client, -1, &reply, deadline, err);
+	if (status != MT_OK)
+		return status;
+	account = token_wire_get(&reply, "account");
+	snprintf(helper->account, sizeof(helper->account), "%s",
+	    account ? account : "");
+	return MT_OK;
 }
 
 enum mt_status
-helper_find(struct helper *helper, const char *account,
-    struct deadline deadline, struct mt_error *err)
+helper_find_for(struct helper *helper, const struct token_query *query,
+    const char *use, struct deadline deadline, struct mt_error *err)
 {
 	struct mt_error none = {0};
 	enum mt_status status;
@@ -111,7 +141,7 @@ helper_find(struct helper *helper, const char *account,
 	while ((status = helper_next(helper, deadline, err)) == MT_OK) {
 		struct mt_error why = {0};
 
-		status = ask_exists(helper, account, deadline, &why);
+		status = ask_exists(helper, query, use, deadline, &why);
 		if (status == MT_OK)
 			return MT_OK;
 		log_debug("%s", why.text);
@@ -123,6 +153,15 @@ helper_find(struct helper *helper, const char *account,
 	if (status == MT_NO_ACCOUNT && none.status == MT_NO_ACCOUNT)
 		*err = none;
 	return status;
+}
+
+enum mt_status
+helper_find(struct helper *helper, const char *account,
+    struct deadline deadline, struct mt_error *err)
+{
+	struct token_query query = {.account = account};
+
+	return helper_find_for(helper, &query, NULL, deadline, err);
 }
 
 enum mt_status

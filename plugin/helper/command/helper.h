@@ -20,11 +20,13 @@
 struct helper {
 	struct token_client client; /* connected to the present helper */
 	struct token_paths paths;
-	size_t next;             /* index into paths */
-	bool named;              /* by the person: no other will do */
-	bool somebody;           /* at least one listens */
-	const char *config;      /* for a private one */
-	pid_t private_pid;       /* 0: none */
+	size_t next;                     /* index into paths */
+	bool named;                      /* by the person: no other will do */
+	bool somebody;                   /* at least one listens */
+	bool only_running;               /* start no private one */
+	const char *config;              /* for a private one */
+	pid_t private_pid;               /* 0: none */
+	char account[TOKEN_ACCOUNT_MAX]; /* that was found */
 	struct mt_error failure; /* first reason why one could not be asked */
 };
 
@@ -43,6 +45,16 @@ enum mt_status helper_next(struct helper *helper, struct deadline deadline,
 /* Goes on until one knows the account, and stays connected to it. */
 enum mt_status helper_find(struct helper *helper, const char *account,
     struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
+
+/* As helper_find, for an account that permits `use` (NULL: whatever it
+ * permits); its name is in helper->account then. */
+enum mt_status helper_find_for(struct helper *helper,
+    const struct token_query *query, const char *use, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Adds both to the request that is begun in the client's frame. */
+void helper_add_query(
+    struct helper *helper, const struct token_query *query, const char *use);
 
 /*
  * Disconnects.  If the private helper could not do its work, and `status` (that

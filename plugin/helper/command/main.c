@@ -2,7 +2,8 @@
 /*
  * mailtoken: the command of people and scripts.  It finds the token helper,
  * asks it, and shows the answer; it holds no refresh token and no client
- * secret, and speaks no HTTP but with the browser of a login.
+ * secret, and speaks no HTTP but with the browser of a login.  Under its other
+ * name it is a credential helper of git.
  */
 #include "base/log.h"
 #include "command.h"
@@ -30,8 +31,13 @@ struct global_options {
 };
 
 static void
-print_help(void)
+print_help(const struct command *only)
 {
+	if (only) {
+		printf("usage: %s [-v] [--socket PATH] [--config FILE] %s\n",
+		    only->name, only->arguments);
+		return;
+	}
 	printf("usage: mailtoken [-v] [--socket PATH] [--config FILE] "
 	       "COMMAND ...\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -86,6 +92,17 @@ read_options(
 	return MT_OK;
 }
 
+/* The name that the program was called by decides, if it is that of one. */
+static const struct command *
+other_program(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(slash ? slash + 1 : path, git_helper.name) == 0
+		   ? &git_helper
+		   : NULL;
+}
+
 static const struct command *
 find_command(const char *name)
 {
@@ -105,7 +122,9 @@ report(const struct mt_error *err, const struct command *command,
 	report_write(&line, err, account);
 	log_error("%s", buf_text(&line));
 	buf_done(&line);
-	if (err->status == MT_USAGE && command)
+	if (err->status == MT_USAGE && command == &git_helper)
+		log_info("usage: %s %s", command->name, command->arguments);
+	else if (err->status == MT_USAGE && command)
 		log_info("usage: mailtoken %s %s", command->name,
 		    command->arguments);
 	else if (err->status == MT_USAGE)
@@ -145,7 +164,8 @@ int
 main(int argc, char **argv)
 {
 	struct global_options options = {0};
-	const struct command *command;
+	const struct command *command = argc ? other_program(argv[0]) : NULL;
+	const char *name = command ? command->name : "mailtoken";
 	struct mt_error err = {0};
 
 	open_standard_descriptors();
@@ -153,21 +173,22 @@ main(int argc, char **argv)
 	secret_protect_process();
 	opterr = 0;
 	if (read_options(argc, argv, &options, &err) != MT_OK)
-		return report(&err, NULL, NULL);
-	log_init("mailtoken", options.verbose);
+		return report(&err, command, NULL);
+	log_init(name, options.verbose);
 	if (options.help) {
-		print_help();
+		print_help(command);
 		return mt_exit_code(MT_OK);
 	}
 	if (options.version) {
-		printf("mailtoken %s\n", MT_VERSION);
+		printf("%s %s\n", name, MT_VERSION);
 		return mt_exit_code(MT_OK);
 	}
 	if (optind == argc) {
 		mt_fail(&err, MT_USAGE, "which command?");
-		return report(&err, NULL, NULL);
+		return report(&err, command, NULL);
 	}
-	command = find_command(argv[optind]);
+	if (!command)
+		command = find_command(argv[optind]);
 	if (!command) {
 		mt_fail(
 		    &err, MT_USAGE, "there is no command '%s'", argv[optind]);
