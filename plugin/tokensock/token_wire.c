@@ -93,9 +93,11 @@ token_wire_end(struct secret *frame)
 static bool
 unescape(char *text)
 {
-	char *out = text;
+	char *out = strchr(text, '\\');
 
-	for (const char *in = text; *in; in++) {
+	if (!out)
+		return true; /* nearly always: a token has none */
+	for (const char *in = out; *in; in++) {
 		if (*in != '\\') {
 			*out++ = *in;
 			continue;
