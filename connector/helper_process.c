@@ -36,6 +36,7 @@ write_settings(struct buf *text, const struct config *config)
 	    text, "[account " HELPER_ACCOUNT "]\nprovider = microsoft\n");
 	add_setting(text, "tenant", config->tenant);
 	add_setting(text, "user", config->imap_username);
+	add_setting(text, "smtp_user", config->smtp_username);
 	add_setting(text, "client_id", config->client_id);
 	add_setting(text, "token_endpoint", config->token_url);
 	add_setting(text, "scope", config->scope);

@@ -14,7 +14,7 @@ from pathlib import Path
 from bed import BedTestCase, wait_until
 from bed.tokensock import Mailtokend, TokenSocket, account, encode
 
-USER = "alice@example.test"
+USER, BOB = "alice@example.test", "bob@example.test"
 NOBODY = 65534
 KILLS = 1000 if os.environ.get("MAILTOKEN_LONG") else 30
 
@@ -820,7 +820,7 @@ class AccessTest(HelperTestCase):
             reply = helper.call(verb, **here, **{"for": "socketmap"})
             self.assertIn("permit = socketmap", reply.expect("config")["text"])
             helper.call(verb, **here, **{"for": "nonsense"}).expect("bad")
-        self.assertIn("serial=1 for=git-credential\n", helper.log())
+        self.assertIn("serial=1 for=git-credential user=", helper.log())
         # the word is no way around that for the account's name
         reply = self.get(helper, **{"for": "git-credential"}).expect("config")
         self.assertIn("permit = get", reply["text"])
@@ -869,11 +869,72 @@ class AccessTest(HelperTestCase):
         exists(user="carol@example.test").expect("none")
         self.assertEqual(helper.call("status")["accounts"], "alice bob")
 
+    def test_login_name_or_else_authorization_identity_selects_the_account(
+            self):
+        helper = self.helper()
+        helper.write(account(self.oidc, smtp_host="localhost")
+                     + account(self.oidc, "bob", BOB, smtp_host="localhost",
+                               smtp_user="robert@example.test"))
+        helper.reload()
+        for service, user, authzid, expected in (
+                ("imap", USER, None, "alice"),
+                ("imap", USER, BOB, "alice"),
+                ("imap", "carol", BOB, "bob"),
+                ("imap", "carol", "dave", None),
+                ("imap", "robert@example.test", None, None),
+                ("smtp", "robert@example.test", None, "bob"),
+                ("smtp", BOB, None, "bob")):
+            fields = {"authzid": authzid} if authzid else {}
+            reply = helper.call("exists", service=service, host="localhost",
+                                user=user, **fields)
+            self.assertEqual(reply.get("account"), expected,
+                             (service, user, authzid))
+
+    def test_server_is_told_what_the_account_or_else_the_program_says(self):
+        helper = self.logged_in(smtp_host="localhost", user="shared@x.test",
+                                smtp_user=USER)
+        for service, user, authzid, told in (
+                ("imap", "shared@x.test", None, "shared@x.test"),
+                ("imap", "alice", None, "shared@x.test"),
+                ("imap", "alice", "box@x.test", "box@x.test"),
+                ("smtp", "shared@x.test", None, USER),
+                ("smtp", USER, "box@x.test", USER)):
+            fields = {"authzid": authzid} if authzid else {}
+            reply = helper.call("get", service=service, host="localhost",
+                                user=user, **fields).expect()
+            self.assertEqual(reply["user"], told, (service, user, authzid))
+        self.assertEqual(helper.call("get", account="alice")["user"],
+                         "shared@x.test")
+
+    def test_account_by_name_serves_its_own_servers_only(self):
+        helper = self.logged_in(permit=None)
+        chosen = {"account": "alice", "service": "imap", "user": "carol"}
+        self.assertIn("token", helper.call("get", host="localhost", **chosen))
+        helper.call("get", host="elsewhere.test", **chosen).expect("none")
+        helper.call("get", host="localhost",
+                    **chosen | {"service": "smtp"}).expect("none")
+        helper.call("get", host="localhost",
+                    **chosen | {"account": "bob"}).expect("none")
+        helper.call("get", account="alice").expect("config")
+        helper.call("get", account="alice", service="imap").expect("bad")
+
+    def test_question_without_a_wait_is_answered_at_once(self):
+        helper = self.logged_in()
+        helper.process.stop()       # a new one has no access token yet
+        helper.start()
+        self.oidc.fault(hang=True)
+        ask = {"service": "imap", "host": "localhost", "wait_ms": 0}
+        reply = helper.call("get", **ask).expect("later")
+        self.assertEqual(reply["account"], "alice")
+        self.oidc.release()
+
     def test_each_token_leaves_an_audit_line(self):
         helper = self.logged_in()
-        token = helper.call("get", service="imap", host="localhost")
+        token = helper.call("get", service="imap", host="localhost",
+                            authzid="x serial=9\nforged")
         line = (f"token handed out account=alice uid={os.getuid()} "
-                f"pid={os.getpid()} service=imap host=localhost serial=1")
+                f"pid={os.getpid()} service=imap host=localhost serial=1 "
+                "for=- user=x serial=9?forged\n")
         self.assertIn(line, helper.log())
         self.assertNotIn(token["token"], helper.log())
 

@@ -86,16 +86,17 @@ access_may_manage(
 
 void
 access_log_token(const struct peer *peer, const struct account *account,
-    const char *use, const char *service, const char *host)
+    const char *use, const char *service, const char *host, const char *user)
 {
 	struct account_view view;
 
 	account_view(account, &view);
+	/* the peer's own words come last: they cannot pass for another field */
 	log_info("token handed out account=%s uid=%lu pid=%ld service=%s "
-		 "host=%s serial=%lld%s%s",
+		 "host=%s serial=%lld for=%s user=%s",
 	    account_settings_of(account)->name, (unsigned long)peer->uid,
 	    (long)peer->pid, service ? service : "-", host ? host : "-",
-	    (long long)view.serial, use ? " for=" : "", use ? use : "");
+	    (long long)view.serial, use ? use : "-", user ? user : "-");
 }
 
 void

@@ -33,9 +33,10 @@ bool access_may_manage(
     const struct peer *peer, const struct account_settings *account);
 
 /* Says who got a token; `use`: the word of `permit` that it was asked for with,
- * `service`: the server that was named.  NULL: none. */
+ * `service` and `host`: the server that was named, `user`: whom that is to be
+ * told.  NULL: none. */
 void access_log_token(const struct peer *peer, const struct account *account,
-    const char *use, const char *service, const char *host);
+    const char *use, const char *service, const char *host, const char *user);
 
 /* Says who was told that there is no such account. */
 void access_log_refusal(const struct peer *peer,

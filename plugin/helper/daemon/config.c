@@ -35,10 +35,30 @@ check_line(const char *value, struct mt_error *err)
 	return MT_OK;
 }
 
+static enum mt_status
+check_user(const char *value, struct mt_error *err)
+{
+	if (strlen(value) > CONFIG_USER_MAX)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "a login name has at most %d bytes", CONFIG_USER_MAX);
+	return check_line(value, err);
+}
+
 static const struct setting account_settings[] = {
     {"provider", offsetof(struct account_settings, provider_name),
 	provider_check_name},
-    {"user", offsetof(struct account_settings, user), check_line},
+    {"user", offsetof(struct account_settings, user), check_user},
+    {"imap_user", offsetof(struct account_settings, service_user[SERVICE_IMAP]),
+	check_user},
+    {"smtp_user", offsetof(struct account_settings, service_user[SERVICE_SMTP]),
+	check_user},
+    {"pop_user", offsetof(struct account_settings, service_user[SERVICE_POP]),
+	check_user},
+    {"sieve_user",
+	offsetof(struct account_settings, service_user[SERVICE_SIEVE]),
+	check_user},
+    {"lmtp_user", offsetof(struct account_settings, service_user[SERVICE_LMTP]),
+	check_user},
     {"client_id", offsetof(struct account_settings, client_id), check_line},
     {"client_secret_file",
 	offsetof(struct account_settings, client_secret_file), NULL},

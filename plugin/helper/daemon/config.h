@@ -17,6 +17,7 @@
 
 #define CONFIG_SOCKETS_MAX 16
 #define CONFIG_ACCOUNT_MAX 127 /* bytes in the name of an account */
+#define CONFIG_USER_MAX 1024   /* bytes in a login name */
 
 /* Ways to hand a token to a caller who need not say where it goes. */
 enum permit {
@@ -44,6 +45,7 @@ struct account_settings {
 	char *provider_name;
 	struct provider provider; /* what counts, after everything is read */
 	char *user;
+	char *service_user[SERVICE_COUNT]; /* where it is another than `user` */
 	char *client_id;
 	char *client_secret_file; /* NULL: a public client */
 	struct secret client_secret;

@@ -57,14 +57,23 @@ lookup_named(const struct lookup *lookup, const char *name,
 }
 
 static bool
-serves(const struct account_settings *settings, enum mail_service service,
-    const char *host, const char *user)
+is_user(const char *own, const char *user)
 {
-	const char *own = settings->provider.host[service];
+	return own && strcasecmp(own, user) == 0;
+}
 
-	return own && strcasecmp(own, host) == 0 &&
-	       (!user || strcasecmp(settings->user, user) == 0 ||
-		   strcmp(settings->name, user) == 0);
+static bool
+serves(const struct account_settings *settings, const struct mail_login *login)
+{
+	const char *own = settings->provider.host[login->service];
+
+	if (!own || strcasecmp(own, login->host) != 0)
+		return false;
+	if (login->account)
+		return strcmp(settings->name, login->account) == 0;
+	return !login->user || is_user(settings->user, login->user) ||
+	       is_user(settings->service_user[login->service], login->user) ||
+	       strcmp(settings->name, login->user) == 0;
 }
 
 enum mail_service
@@ -78,19 +87,16 @@ lookup_service(const char *name)
 	return (enum mail_service)service;
 }
 
-enum mt_status
-lookup_by_host(const struct lookup *lookup, enum mail_service service,
-    const char *host, const char *user, struct account **ret_account,
-    struct mt_error *err)
+static enum mt_status
+search(const struct lookup *lookup, const struct mail_login *login,
+    struct account **ret_account, struct mt_error *err)
 {
 	const struct account_settings *refused = NULL, *withheld = NULL;
 	struct account *account, *found = NULL;
 
-	if (service == SERVICE_COUNT)
-		return lookup_no_account(err);
 	for (size_t i = 0; (account = accounts_at(lookup->accounts, i)); i++) {
 		const struct account_settings *s = account_settings_of(account);
-		if (!serves(s, service, host, user))
+		if (!serves(s, login))
 			continue;
 		if (!access_may_use(lookup->peer, s))
 			refused = s;
@@ -99,10 +105,10 @@ lookup_by_host(const struct lookup *lookup, enum mail_service service,
 		else if (found)
 			return mt_fail(err, MT_BAD_CONFIG,
 			    "accounts %s and %s both fit %s at %s; the login "
-			    "name must tell which",
+			    "name must tell which, or '@%s' as password",
 			    account_settings_of(found)->name, s->name,
-			    mail_service_name(service),
-			    s->provider.host[service]);
+			    mail_service_name(login->service),
+			    s->provider.host[login->service], s->name);
 		else
 			found = account;
 	}
@@ -112,4 +118,31 @@ lookup_by_host(const struct lookup *lookup, enum mail_service service,
 		access_log_refusal(lookup->peer, refused, lookup->request);
 	*ret_account = found;
 	return found ? MT_OK : lookup_no_account(err);
+}
+
+enum mt_status
+lookup_login(const struct lookup *lookup, const struct mail_login *login,
+    struct account **ret_account, struct mt_error *err)
+{
+	struct mail_login as_authzid = *login;
+	enum mt_status status;
+
+	if (login->service == SERVICE_COUNT)
+		return lookup_no_account(err);
+	status = search(lookup, login, ret_account, err);
+	if (status != MT_NO_ACCOUNT || login->account || !login->authzid)
+		return status;
+	as_authzid.user = login->authzid;
+	return search(lookup, &as_authzid, ret_account, err);
+}
+
+const char *
+lookup_told_user(const struct account_settings *settings,
+    enum mail_service service, const char *authzid)
+{
+	if (service == SERVICE_COUNT)
+		return settings->user;
+	if (settings->service_user[service])
+		return settings->service_user[service];
+	return authzid ? authzid : settings->user;
 }

@@ -4,8 +4,8 @@
  * token would go to.  Who may not use an account is told the same as for one
  * that does not exist; the audit line tells the difference.
  */
-#ifndef MT_DAEMON_LOOKUP_H
-#define MT_DAEMON_LOOKUP_H
+#ifndef MT_DAEMON_CONFIG_H
+#define MT_DAEMON_CONFIG_H
 
 #include "access.h"
 #include "accounts.h"
@@ -34,12 +34,29 @@ enum mt_status lookup_named(const struct lookup *lookup, const char *name,
 /* SERVICE_COUNT for a name that is no service's. */
 enum mail_service lookup_service(const char *name);
 
+/* A login at a mail server that somebody is about to make.  NULL: not known. */
+struct mail_login {
+	enum mail_service service;
+	const char *host;
+	const char *account; /* that shall serve, by its name */
+	const char *user;    /* login name, authentication identity */
+	const char *authzid; /* authorization identity, if it is another */
+};
+
 /*
- * The account that names `host` for `service`; `user` may be NULL.
- * MT_BAD_CONFIG when several fit, or one that does not permit this.
+ * The account for a login: one that names its host for its service, and that
+ * is chosen by its name, or is the one for the login name, or else for the
+ * authorization identity.  MT_BAD_CONFIG when several fit, or one that does not
+ * permit this.
  */
-enum mt_status lookup_by_host(const struct lookup *lookup,
-    enum mail_service service, const char *host, const char *user,
-    struct account **ret_account, struct mt_error *err) MT_MUST_CHECK;
+enum mt_status lookup_login(const struct lookup *lookup,
+    const struct mail_login *login, struct account **ret_account,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Whom the server is to be told: what the account sets for the service, else
+ * the authorization identity, else the account's user.  Without a service
+ * (SERVICE_COUNT) the last. */
+const char *lookup_told_user(const struct account_settings *settings,
+    enum mail_service service, const char *authzid);
 
 #endif

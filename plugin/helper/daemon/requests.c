@@ -28,8 +28,9 @@ struct asker {
 	struct fd_reader *seed;
 	char account[CONFIG_ACCOUNT_MAX + 1]; /* that the seed is for */
 	/* for the audit line */
-	enum mail_service service; /* or BY_NAME */
-	enum permit use;           /* that was named, or PERMIT_COUNT */
+	enum mail_service service;      /* or BY_NAME */
+	enum permit use;                /* that was named, or PERMIT_COUNT */
+	char told[CONFIG_USER_MAX + 1]; /* whom the server is to be told */
 	bool emits;
 	/* events */
 	bool subscribed;
@@ -142,21 +143,28 @@ find_named(const struct asker *asker, const struct token_wire_message *message,
 	return lookup_named(&lookup, name, may, ret_account, err);
 }
 
-/* The account that names this host for this service. */
+/* The account for a login at a mail server. */
 static enum mt_status
-find_by_host(struct asker *asker, const struct token_wire_message *message,
+find_login(struct asker *asker, const struct token_wire_message *message,
     struct account **ret_account, struct mt_error *err)
 {
 	struct lookup lookup = lookup_of(asker, message);
 	const char *service = token_wire_get(message, "service");
-	const char *host = token_wire_get(message, "host");
+	const struct mail_login login = {
+	    .service = service ? lookup_service(service) : SERVICE_COUNT,
+	    .host = token_wire_get(message, "host"),
+	    .account = token_wire_get(message, "account"),
+	    .user = token_wire_get(message, "user"),
+	    .authzid = token_wire_get(message, "authzid"),
+	};
 
-	if (!service || !host)
+	if (!service || !login.host)
 		return mt_fail(err, MT_BAD_INPUT,
 		    "the request lacks 'account', or 'service' and 'host'");
-	asker->service = lookup_service(service);
-	return lookup_by_host(&lookup, asker->service, host,
-	    token_wire_get(message, "user"), ret_account, err);
+	if (login.authzid && strlen(login.authzid) > CONFIG_USER_MAX)
+		return mt_fail(err, MT_BAD_INPUT, "'authzid' is too long");
+	asker->service = login.service;
+	return lookup_login(&lookup, &login, ret_account, err);
 }
 
 static enum mt_status
@@ -170,10 +178,11 @@ find_account(struct asker *asker, const struct token_wire_message *message,
 	if (use && asker->use == PERMIT_COUNT)
 		return mt_fail(err, MT_BAD_INPUT,
 		    "'for' names nothing that an account could permit");
-	if (token_wire_get(message, "account"))
+	if (token_wire_get(message, "account") &&
+	    !token_wire_get(message, "service"))
 		return find_named(
 		    asker, message, access_may_use, ret_account, err);
-	return find_by_host(asker, message, ret_account, err);
+	return find_login(asker, message, ret_account, err);
 }
 
 /* Finds the account for a request of the mailtoken command, or answers. */
@@ -225,7 +234,7 @@ audit(const struct asker *asker, const struct account *account)
 	access_log_token(connection_peer(asker->connection), account,
 	    asker->use == PERMIT_COUNT ? NULL : permit_word(asker->use),
 	    by_name ? NULL : mail_service_name(asker->service),
-	    by_name ? NULL : provider->host[asker->service]);
+	    by_name ? NULL : provider->host[asker->service], asker->told);
 }
 
 static void
@@ -244,7 +253,7 @@ answer_get(struct account_waiter *waiter, struct account *account,
 	account_view(account, &view);
 	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
 	token_wire_add(&frame, "account", account_settings_of(account)->name);
-	token_wire_add(&frame, "user", account_settings_of(account)->user);
+	token_wire_add(&frame, "user", asker->told);
 	token_wire_add_number(&frame, "serial", (long)view.serial);
 	token_wire_add_number(&frame, "expires_in", view.expires_in_s);
 	token_wire_add_secret(&frame, "token", account_token(account));
@@ -265,6 +274,9 @@ handle_get(struct asker *asker, const struct token_wire_message *message)
 		reply_failure(asker, NULL, &error);
 		return;
 	}
+	snprintf(asker->told, sizeof(asker->told), "%s",
+	    lookup_told_user(account_settings_of(account), asker->service,
+		token_wire_get(message, "authzid")));
 	asker->token.answer = answer_get;
 	account_get(account, &asker->token,
 	    wish(message, "min_ttl", MIN_TTL_MAX, 0),
