@@ -111,7 +111,7 @@ class Bed:
             built = _existing(self.build_dir() / "sasl2" / "libmailtoken.so")
             (path / built.name).symlink_to(built)
         for name in extra:
-            for found in _debian_sasl_dir().glob(f"lib{name}.so*"):
+            for found in debian_sasl_dir().glob(f"lib{name}.so*"):
                 (path / found.name).symlink_to(found)
             _existing(path / f"lib{name}.so")
         return path
@@ -228,6 +228,6 @@ def _sanitizer_env(module):
             "ASAN_OPTIONS": "detect_leaks=0"}
 
 
-def _debian_sasl_dir():
+def debian_sasl_dir():
     return _existing(Path("/usr/lib", sysconfig.get_config_var("MULTIARCH"),
                           "sasl2"))

@@ -33,16 +33,17 @@ class Postfix:
     mechanism_filter    smtp_sasl_mechanism_filter
     env                 environment of its processes, e.g. SASL_PATH
     settings            {name: value} for main.cf
+    machine             where it runs, if not on this one
 
     spool               the queue directory: the root of a chrooted smtp(8)
     """
 
     def __init__(self, bed, relay_port, ca, user="alice@example.test",
                  secret="alice-pw", chroot=False, mechanism_filter="",
-                 env=None, settings=None):
+                 env=None, settings=None, machine=None):
         if os.getuid() != 0:
             raise RuntimeError("Postfix can be started by root only")
-        self._bed, self.port = bed, bed.port()
+        self._bed, self._machine, self.port = bed, machine, bed.port()
         self.dir = bed.subdir("postfix")
         self.etc, self.spool = self.dir / "etc", self.dir / "spool"
         self._make_directories()
@@ -62,8 +63,10 @@ class Postfix:
 
     def start(self):
         # Not through postfix(1), whose checks take two seconds.
+        argv = ["/bin/sh", "-c", _GUARD, "guard", _MASTER, "-s", "-c",
+                self.etc]
         self._guard = self._bed.spawn(
-            ["/bin/sh", "-c", _GUARD, "guard", _MASTER, "-s", "-c", self.etc],
+            self._machine.argv(argv) if self._machine else argv,
             env={"PATH": _PATH}, stdin=True, death_signal=0)
         self._bed.on_exit(self.stop)
         wait_until(self._ready, what=f"Postfix's start\n{self.dir}")
