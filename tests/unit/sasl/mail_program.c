@@ -2,11 +2,12 @@
 #include "mail_program.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static size_t syslog_lines;
+static atomic_size_t syslog_lines;
 
 /* libsasl2 finds these in the program before those of libc. */
 #define EXPORTED __attribute__((visibility("default")))
@@ -33,10 +34,7 @@ syslog(int priority, const char *format, ...)
 size_t
 mail_program_syslog_lines(void)
 {
-	size_t lines = syslog_lines;
-
-	syslog_lines = 0;
-	return lines;
+	return atomic_exchange(&syslog_lines, 0);
 }
 
 static int
@@ -126,8 +124,8 @@ mail_program_init(struct mail_program *p)
 	return sasl_client_init(p->global_callbacks) == SASL_OK;
 }
 
-static void
-hang_up(struct mail_program *p)
+void
+mail_program_hang_up(struct mail_program *p)
 {
 	if (p->conn)
 		sasl_dispose(&p->conn);
@@ -142,28 +140,44 @@ hang_up(struct mail_program *p)
 void
 mail_program_done(struct mail_program *p)
 {
-	hang_up(p);
+	mail_program_hang_up(p);
 	sasl_client_done();
+}
+
+static void
+list_callbacks(struct mail_program *p)
+{
+	sasl_callback_t *next = p->callbacks;
+
+	for (const sasl_callback_t *c = p->instead;
+	     c && c->id != SASL_CB_LIST_END; c++)
+		*next++ = (sasl_callback_t){c->id, c->proc, p};
+	if (!p->instead)
+		*next++ = (sasl_callback_t){
+		    SASL_CB_AUTHNAME, p->asks ? NULL : PROCEDURE(get_name), p};
+	if (!p->instead && (p->asks || p->user))
+		*next++ = (sasl_callback_t){
+		    SASL_CB_USER, p->asks ? NULL : PROCEDURE(get_name), p};
+	if (p->password)
+		*next++ = (sasl_callback_t){
+		    SASL_CB_PASS, p->asks ? NULL : PROCEDURE(get_password), p};
+	*next = (sasl_callback_t){SASL_CB_LIST_END, NULL, NULL};
 }
 
 void
 mail_program_connect(struct mail_program *p)
 {
-	size_t n = 0;
+	const sasl_security_properties_t demands = {.max_ssf = 256,
+	    .maxbufsize = 4096,
+	    .security_flags = p->security_flags};
 
-	hang_up(p);
-	p->callbacks[n++] = (sasl_callback_t){
-	    SASL_CB_AUTHNAME, p->asks ? NULL : PROCEDURE(get_name), p};
-	if (p->asks || p->user)
-		p->callbacks[n++] = (sasl_callback_t){
-		    SASL_CB_USER, p->asks ? NULL : PROCEDURE(get_name), p};
-	if (p->password)
-		p->callbacks[n++] = (sasl_callback_t){
-		    SASL_CB_PASS, p->asks ? NULL : PROCEDURE(get_password), p};
-	p->callbacks[n] = (sasl_callback_t){SASL_CB_LIST_END, NULL, NULL};
-	if (sasl_client_new(p->service, p->host, NULL, p->remote, p->callbacks,
-		0, &p->conn) != SASL_OK)
+	mail_program_hang_up(p);
+	list_callbacks(p);
+	if (sasl_client_new(p->service, p->host, p->local, p->remote,
+		p->callbacks, 0, &p->conn) != SASL_OK)
 		abort();
+	sasl_setprop(p->conn, SASL_SEC_PROPS, &demands);
+	sasl_setprop(p->conn, SASL_SSF_EXTERNAL, &p->external_ssf);
 }
 
 static sasl_interact_t **
@@ -187,11 +201,18 @@ mail_program_start_bare(struct mail_program *p, const char *mechanisms)
 }
 
 int
+mail_program_step_bytes(
+    struct mail_program *p, const char *challenge, unsigned len)
+{
+	return sasl_client_step(
+	    p->conn, challenge, len, prompt_need(p), &p->out, &p->out_len);
+}
+
+int
 mail_program_step(struct mail_program *p, const char *challenge)
 {
-	return sasl_client_step(p->conn, challenge,
-	    challenge ? (unsigned)strlen(challenge) : 0, prompt_need(p),
-	    &p->out, &p->out_len);
+	return mail_program_step_bytes(
+	    p, challenge, challenge ? (unsigned)strlen(challenge) : 0);
 }
 
 void

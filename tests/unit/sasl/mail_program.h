@@ -20,12 +20,16 @@ struct mail_program {
 	/* the connection; set before mail_program_connect() */
 	const char *service;
 	const char *host;
+	const char *local;  /* "address;port" or NULL */
 	const char *remote; /* "address;port" or NULL */
 	const char *authname;
 	const char *user;
-	bool asks;            /* all wants interaction */
-	const char *password; /* NULL: it has none to give */
-	bool never_prompts;   /* passes no prompt_need: Postfix, libetpan */
+	bool asks;               /* all wants interaction */
+	const char *password;    /* NULL: it has none to give */
+	bool never_prompts;      /* passes no prompt_need: Postfix, libetpan */
+	unsigned security_flags; /* that it demands */
+	sasl_ssf_t external_ssf; /* that it knows of */
+	const sasl_callback_t *instead; /* of its callbacks for names */
 
 	/* what came of it */
 	sasl_conn_t *conn;
@@ -50,6 +54,9 @@ void mail_program_done(struct mail_program *p);
 /* A new connection; what is left of an old one goes. */
 void mail_program_connect(struct mail_program *p);
 
+/* Disposes of the connection. */
+void mail_program_hang_up(struct mail_program *p);
+
 /* sasl_client_start() with room for an initial response. */
 int mail_program_start(struct mail_program *p, const char *mechanisms);
 
@@ -58,6 +65,8 @@ int mail_program_start_bare(struct mail_program *p, const char *mechanisms);
 
 /* sasl_client_step(); a NULL challenge is passed as such. */
 int mail_program_step(struct mail_program *p, const char *challenge);
+int mail_program_step_bytes(
+    struct mail_program *p, const char *challenge, unsigned len);
 
 /* Answers each prompt with `authname`, `user` or `password`. */
 void mail_program_answer_prompts(struct mail_program *p);

@@ -3,12 +3,10 @@
  * The module in the real libsasl2, used in the ways that real mail programs
  * use it, against helpers of every kind.
  */
-#include "mail_program.h"
+#include "module_bench.h"
 
 #include "unit/cmocka_headers.h"
-#include "unit/tokensock/scripted_helper.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,107 +15,32 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOBODY ((uid_t)-1)
-#define TOKEN "SECRET-0123456789.abcdef"
-#define FOUND "1\tok\taccount=work\n"
-#define GOT_FOR(user)                                                          \
-	"1\tok\taccount=work\tuser=" user "\tserial=7\texpires_in=900"         \
-	"\ttoken=" TOKEN "\n"
-#define GOT GOT_FOR("joe@example.org")
-#define XOAUTH2_OF(user) "user=" user "\1auth=Bearer " TOKEN "\1\1"
-#define OAUTHBEARER_OF(user)                                                   \
-	"n,a=" user ",\1host=mail.example\1auth=Bearer " TOKEN "\1\1"
-#define REFUSAL                                                                \
-	"{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"mail.read\"}"
-
-static const struct helper_rule good[] = {
-    {"exists", HELPER_REPLY, FOUND},
-    {"get", HELPER_REPLY, GOT},
-    {"reject", HELPER_REPLY, "1\tok\n"},
-    {0},
-};
-
-struct fixture {
-	char dir[32];
-	char socket[64];
-	struct scripted_helper *helper;
-	struct mail_program program;
-	size_t descriptors;
-};
-
-static size_t
-count_descriptors(void)
+static int
+set_up(void **state)
 {
-	DIR *dir = opendir("/proc/self/fd");
-	size_t n = 0;
+	*state = module_bench_new(MT_TEST_MODULE_DIR, MT_TEST_SETTINGS);
+	return 0;
+}
 
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
+static int
+tear_down(void **state)
+{
+	struct module_bench *f = *state;
+
+	module_bench_free(&f);
+	return 0;
 }
 
 static void
 write_settings(const char *text)
 {
-	FILE *f = fopen(MT_TEST_SETTINGS, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
+	module_bench_write_settings(MT_TEST_SETTINGS, text);
 }
 
-static int
-set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->descriptors = count_descriptors();
-	unlink(MT_TEST_SETTINGS);
-	memcpy(
-	    f->dir, "/tmp/mt-module-XXXXXX", sizeof("/tmp/mt-module-XXXXXX"));
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(f->socket, sizeof(f->socket), "%s/socket", f->dir);
-	f->program = (struct mail_program){
-	    .module_dir = MT_TEST_MODULE_DIR,
-	    .service = "imap",
-	    .host = "mail.example",
-	    .authname = "joe@example.org",
-	};
-	*state = f;
-	return 0;
-}
-
-/* No exchange of any test may leave a token in a log or a descriptor open. */
-static int
-tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	mail_program_done(&f->program);
-	assert_null(strstr(f->program.log, "SECRET"));
-	scripted_helper_stop(&f->helper);
-	unsetenv("MAILTOKEN_SOCKET");
-	unlink(MT_TEST_SETTINGS);
-	rmdir(f->dir);
-	assert_int_equal(count_descriptors(), f->descriptors);
-	free(f);
-	return 0;
-}
-
-/* A helper that the environment names, and a connection. */
 static struct mail_program *
 begin(void **state, const struct helper_rule *rules)
 {
-	struct fixture *f = *state;
-
-	setenv("MAILTOKEN_SOCKET", f->socket, 1);
-	if (rules)
-		f->helper = scripted_helper_start(f->socket, rules, NOBODY);
-	assert_true(mail_program_init(&f->program));
-	mail_program_connect(&f->program);
-	return &f->program;
+	return module_bench_begin(*state, rules);
 }
 
 static void
@@ -131,7 +54,7 @@ assert_out(const struct mail_program *p, const char *expected)
 static void
 assert_asked(void **state, const char *frame)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	char *log = scripted_helper_log(f->helper);
 
 	if (!strstr(log, frame))
@@ -154,8 +77,8 @@ assert_detail(struct mail_program *p, const char *text)
 static void
 imap_client_with_initial_response_logs_in(void **state)
 {
-	struct mail_program *p = begin(state, good);
-	struct fixture *f = *state;
+	struct mail_program *p = begin(state, good_helper);
+	struct module_bench *f = *state;
 	const void *name;
 	char *log;
 
@@ -180,7 +103,7 @@ imap_client_with_initial_response_logs_in(void **state)
 static void
 second_mechanism_is_oauthbearer(void **state)
 {
-	struct mail_program *p = begin(state, good);
+	struct mail_program *p = begin(state, good_helper);
 
 	assert_int_equal(
 	    mail_program_start(p, "XOAUTH2 OAUTHBEARER"), SASL_CONTINUE);
@@ -192,11 +115,11 @@ second_mechanism_is_oauthbearer(void **state)
 static void
 known_port_is_sent(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.remote = "127.0.0.1;993";
-	p = begin(state, good);
+	p = begin(state, good_helper);
 	assert_int_equal(mail_program_start(p, "OAUTHBEARER"), SASL_CONTINUE);
 	assert_out(p, "n,a=joe@example.org,\1host=mail.example\1port=993\1"
 		      "auth=Bearer " TOKEN "\1\1");
@@ -209,10 +132,10 @@ client_without_initial_response_logs_in(void **state)
 	static const char *const empty[] = {"", NULL};
 
 	for (size_t i = 0; i < 2; i++) {
-		struct fixture *f = *state;
+		struct module_bench *f = *state;
 		struct mail_program *p;
 
-		p = i ? &f->program : begin(state, good);
+		p = i ? &f->program : begin(state, good_helper);
 		mail_program_connect(p);
 		assert_int_equal(
 		    mail_program_start_bare(p, "XOAUTH2"), SASL_CONTINUE);
@@ -226,11 +149,11 @@ client_without_initial_response_logs_in(void **state)
 static void
 prompting_client_is_asked_for_names_only(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.asks = true;
-	p = begin(state, good);
+	p = begin(state, good_helper);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
 	assert_int_equal(p->prompts[0].id, SASL_CB_AUTHNAME);
 	assert_int_equal(p->prompts[1].id, SASL_CB_USER);
@@ -255,7 +178,7 @@ static const struct helper_rule shared[] = {
 static void
 prompting_client_without_initial_response_logs_in(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.asks = true;
@@ -272,11 +195,11 @@ prompting_client_without_initial_response_logs_in(void **state)
 static void
 abandoned_and_unanswered_prompts_do_no_harm(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.asks = true;
-	p = begin(state, good);
+	p = begin(state, good_helper);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
 	mail_program_connect(p);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
@@ -289,11 +212,11 @@ abandoned_and_unanswered_prompts_do_no_harm(void **state)
 static void
 client_that_cannot_be_asked_gets_an_error(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.asks = f->program.never_prompts = true;
-	p = begin(state, good);
+	p = begin(state, good_helper);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_BADPARAM);
 	assert_detail(p, "login name");
 }
@@ -302,12 +225,12 @@ client_that_cannot_be_asked_gets_an_error(void **state)
 static void
 client_without_prompts_logs_in(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.never_prompts = true;
 	f->program.service = "smtp";
-	p = begin(state, good);
+	p = begin(state, good_helper);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
 	assert_out(p, XOAUTH2_OF("joe@example.org"));
 	assert_asked(state, "1\tget\tservice=smtp\t");
@@ -322,7 +245,7 @@ both_identities_reach_the_helper_which_says_whom_the_server_is_told(
 	    {"get", HELPER_REPLY, GOT_FOR("shared,box@example.org")},
 	    {0},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.user = "box@example.org";
@@ -340,7 +263,7 @@ both_identities_reach_the_helper_which_says_whom_the_server_is_told(
 static void
 stale_data_after_success_ends_in_success(void **state)
 {
-	struct mail_program *p = begin(state, good);
+	struct mail_program *p = begin(state, good_helper);
 
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
 	assert_int_equal(
@@ -351,7 +274,7 @@ stale_data_after_success_ends_in_success(void **state)
 static void
 step_after_success_is_an_error_of_the_program(void **state)
 {
-	struct mail_program *p = begin(state, good);
+	struct mail_program *p = begin(state, good_helper);
 
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
 	assert_int_equal(mail_program_step(p, ""), SASL_OK);
@@ -363,7 +286,7 @@ refused_token_is_reported_and_acknowledged_before_the_failure(void **state)
 {
 	static const char *const mechanisms[][2] = {
 	    {"XOAUTH2", ""}, {"OAUTHBEARER", "\1"}};
-	struct mail_program *p = begin(state, good);
+	struct mail_program *p = begin(state, good_helper);
 
 	for (size_t i = 0; i < 2; i++) {
 		mail_program_connect(p);
@@ -402,7 +325,7 @@ static void
 hostile_challenges_end_in_a_refusal(void **state)
 {
 	char big[12289];
-	struct mail_program *p = begin(state, good);
+	struct mail_program *p = begin(state, good_helper);
 
 	memset(big, 'x', sizeof(big));
 	memcpy(big, "{\"scope\":\"", 10);
@@ -445,7 +368,7 @@ long_response_waits_for_the_go_ahead_where_lines_are_short(void **state)
 	    {"imap", 8192, false},
 	    {"sieve", 4000, false},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 
 	setenv("MAILTOKEN_SOCKET", f->socket, 1);
 	assert_true(mail_program_init(&f->program));
@@ -486,7 +409,7 @@ long_response_to_a_challenge_is_sent_at_once(void **state)
 	    {"get", HELPER_REPLY, got_token(4000)},
 	    {0},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.service = "smtp";
@@ -503,7 +426,7 @@ program_named_by_first_step_ok_is_told_ok(void **state)
 	struct mail_program *p;
 
 	write_settings("first_step_ok = send test_sasl_module\n");
-	p = begin(state, good);
+	p = begin(state, good_helper);
 	assert_int_equal(mail_program_start(p, "OAUTHBEARER"), SASL_OK);
 	assert_out(p, OAUTHBEARER_OF("joe@example.org"));
 	assert_int_equal(mail_program_step(p, REFUSAL), SASL_CONTINUE);
@@ -541,7 +464,7 @@ status_of_the_helper_becomes_a_code_and_a_text(void **state)
 	     "root\n",
 		SASL_BADPARAM, "no bearer token"},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = &f->program;
 
 	setenv("MAILTOKEN_SOCKET", f->socket, 1);
@@ -609,7 +532,7 @@ helper_that_is_down_does_not_lead_to_a_password(void **state)
 	static const struct helper_rule dying[] = {
 	    {"get", HELPER_CLOSE, "1\tok\tacc"}, {0}};
 	const struct helper_rule *const all[] = {NULL, mute, slow, dying};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = &f->program;
 
 	setenv("MAILTOKEN_SOCKET", f->socket, 1);
@@ -649,7 +572,7 @@ helper_that_restarts_during_the_exchange_is_found_again(void **state)
 	};
 	const struct helper_rule *const all[] = {in_the_middle_of_the_token,
 	    before_the_wait, in_the_middle_of_the_wait};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = &f->program;
 
 	setenv("MAILTOKEN_SOCKET", f->socket, 1);
@@ -675,7 +598,7 @@ token_that_is_about_to_end_is_asked_for_again(void **state)
 	    {"get", HELPER_REPLY, GOT},
 	    {0},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = begin(state, rules);
 
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
@@ -691,7 +614,7 @@ helper_that_always_ends_in_the_middle_is_down(void **state)
 	    {"get", HELPER_CLOSE, "1\tok\taccount=work\ttok"},
 	    {0},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = begin(state, rules);
 
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_UNAVAIL);
@@ -707,7 +630,7 @@ account_of_another_helper_is_found_once_the_name_is_known(void **state)
 	    {"get", HELPER_REPLY, "1\tnone\ttext=not for joe\n"},
 	    {0},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 	struct scripted_helper *own;
 	char path[80];
@@ -716,7 +639,7 @@ account_of_another_helper_is_found_once_the_name_is_known(void **state)
 	own = scripted_helper_start(path, for_others, NOBODY);
 	f->program.asks = true;
 	f->program.mailtoken_socket = path;
-	p = begin(state, good);
+	p = begin(state, good_helper);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
 	assert_int_equal(scripted_helper_connections(f->helper), 0);
 	mail_program_answer_prompts(p);
@@ -734,7 +657,7 @@ several_accounts_fit_as_long_as_nobody_knows_who_logs_in(void **state)
 	    {"get", HELPER_REPLY, GOT},
 	    {0},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.asks = true;
@@ -747,14 +670,14 @@ several_accounts_fit_as_long_as_nobody_knows_who_logs_in(void **state)
 static void
 helper_of_a_stranger_gets_no_question(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 	char *log;
 
 	if (geteuid() != 0)
 		skip();
 	p = begin(state, NULL);
-	f->helper = scripted_helper_start(f->socket, good, 65534);
+	f->helper = scripted_helper_start(f->socket, good_helper, 65534);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONFIGERR);
 	assert_detail(p, "uid 65534");
 	log = scripted_helper_log(f->helper);
@@ -765,14 +688,14 @@ helper_of_a_stranger_gets_no_question(void **state)
 static void
 helper_of_the_trusted_uid_is_asked(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	if (geteuid() != 0)
 		skip();
 	write_settings("trusted_uid = 65534\n");
 	p = begin(state, NULL);
-	f->helper = scripted_helper_start(f->socket, good, 65534);
+	f->helper = scripted_helper_start(f->socket, good_helper, 65534);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
 }
 
@@ -781,18 +704,19 @@ static void
 verdict_ends_the_connection_to_the_helper(void **state)
 {
 	static const char *const verdicts[] = {"", REFUSAL};
-	struct fixture *f = *state;
-	struct mail_program *p = begin(state, good);
+	struct module_bench *f = *state;
+	struct mail_program *p = begin(state, good_helper);
 
 	for (size_t i = 0; i < 2; i++) {
 		mail_program_connect(p);
 		mail_program_start(p, "XOAUTH2");
-		assert_int_equal(count_descriptors(),
+		assert_int_equal(module_bench_descriptors(),
 		    f->descriptors + 5); /* 3 of the helper, 2 ends of one */
 		mail_program_step(p, verdicts[i]);
 		while (scripted_helper_open(f->helper))
 			usleep(1000);
-		assert_int_equal(count_descriptors(), f->descriptors + 3);
+		assert_int_equal(
+		    module_bench_descriptors(), f->descriptors + 3);
 	}
 }
 
@@ -823,7 +747,7 @@ static const struct helper_rule for_nobody[] = {
 static void
 password_of_a_procedure_chooses_an_account(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.never_prompts = true;
@@ -855,7 +779,7 @@ password_of_a_prompt_chooses_an_account(void **state)
 	    {0},
 	};
 	const struct helper_rule *const all[] = {several, of_another};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = &f->program;
 
 	p->asks = true;
@@ -888,8 +812,8 @@ static void
 password_is_not_asked_for_when_the_login_name_tells_or_nothing_does(
     void **state)
 {
-	const struct helper_rule *const all[] = {good, for_nobody};
-	struct fixture *f = *state;
+	const struct helper_rule *const all[] = {good_helper, for_nobody};
+	struct module_bench *f = *state;
 	struct mail_program *p = &f->program;
 
 	p->password = "SECRET of joe";
@@ -910,7 +834,7 @@ password_that_is_none_of_ours_is_asked_for_once_and_goes_nowhere(void **state)
 {
 	static const char *const passwords[] = {
 	    "SECRET of joe", PASSED_ON, "", "@"};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = &f->program;
 	char *log;
 
@@ -935,7 +859,7 @@ password_that_is_none_of_ours_is_asked_for_once_and_goes_nowhere(void **state)
 static void
 account_that_is_named_and_not_there_is_named_in_the_error(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 
 	f->program.password = "@home";
@@ -948,7 +872,7 @@ static void
 token_of_the_program_is_passed_through_if_the_settings_say_so(void **state)
 {
 	const struct helper_rule *const all[] = {not_for_joe, for_nobody, NULL};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = &f->program;
 
 	setenv("MAILTOKEN_SOCKET", f->socket, 1);
@@ -989,7 +913,7 @@ password_that_is_no_token_is_not_passed_through(void **state)
 	    {for_nobody, "SECRET", SASL_NOMECH},
 	    {NULL, "SECRET", SASL_UNAVAIL},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = &f->program;
 
 	setenv("MAILTOKEN_SOCKET", f->socket, 1);
@@ -1023,12 +947,12 @@ services_other_than_mail_are_refused_without_a_question(void **state)
 	    {"http", SASL_NOMECH},
 	    {"imap2", SASL_NOMECH},
 	};
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p;
 	size_t asked = 0;
 
 	write_settings("services = nntp\n");
-	p = begin(state, good);
+	p = begin(state, good_helper);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		p->service = cases[i].service;
 		mail_program_connect(p);
@@ -1043,7 +967,7 @@ services_other_than_mail_are_refused_without_a_question(void **state)
 static void
 security_layer_is_not_pretended(void **state)
 {
-	struct mail_program *p = begin(state, good);
+	struct mail_program *p = begin(state, good_helper);
 	sasl_security_properties_t demand = {
 	    .min_ssf = 1, .max_ssf = 256, .maxbufsize = 4096};
 	sasl_ssf_t tls = 128;
@@ -1061,7 +985,7 @@ security_layer_is_not_pretended(void **state)
 static void
 noplaintext_excludes_us(void **state)
 {
-	struct mail_program *p = begin(state, good);
+	struct mail_program *p = begin(state, good_helper);
 	sasl_security_properties_t demand = {.max_ssf = 256,
 	    .security_flags = SASL_SEC_NOPLAINTEXT | SASL_SEC_NOANONYMOUS};
 
@@ -1073,10 +997,10 @@ noplaintext_excludes_us(void **state)
 static void
 server_without_a_name_is_left_to_passwords(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 
 	f->program.host = NULL;
-	begin(state, good);
+	begin(state, good_helper);
 	assert_string_equal(
 	    mail_program_pick(&f->program, "XOAUTH2 OAUTHBEARER"), "");
 }
@@ -1084,7 +1008,7 @@ server_without_a_name_is_left_to_passwords(void **state)
 /* -- whether there are mechanisms at all ---------------------------------- */
 
 static bool
-offered(struct fixture *f)
+offered(struct module_bench *f)
 {
 	bool yes;
 
@@ -1096,7 +1020,7 @@ offered(struct fixture *f)
 
 /* In a child with another uid, which libsasl2 must be initialised in anew. */
 static bool
-offered_to(struct fixture *f, uid_t uid)
+offered_to(struct module_bench *f, uid_t uid)
 {
 	pid_t pid = fork();
 	int status;
@@ -1119,7 +1043,7 @@ offered_to(struct fixture *f, uid_t uid)
 static void
 users_are_offered_what_their_sockets_allow(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	char settings[128];
 
 	if (geteuid() != 0)
@@ -1127,7 +1051,7 @@ users_are_offered_what_their_sockets_allow(void **state)
 	assert_false(offered_to(f, 65534)); /* no socket anywhere */
 	setenv("MAILTOKEN_SOCKET", f->socket, 1);
 	assert_false(offered_to(f, 65534)); /* named, but not there */
-	f->helper = scripted_helper_start(f->socket, good, NOBODY);
+	f->helper = scripted_helper_start(f->socket, good_helper, NOBODY);
 	chmod(f->dir, 0711);
 	chmod(f->socket, 0600);
 	assert_false(offered_to(f, 65534));
@@ -1145,12 +1069,12 @@ users_are_offered_what_their_sockets_allow(void **state)
 static void
 root_is_offered_only_what_is_asked_for(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	char settings[128];
 
 	if (geteuid() != 0)
 		skip();
-	f->helper = scripted_helper_start(f->socket, good, NOBODY);
+	f->helper = scripted_helper_start(f->socket, good_helper, NOBODY);
 	snprintf(settings, sizeof(settings), "socket = %s\n", f->socket);
 	write_settings(settings);
 	assert_false(offered(f));
@@ -1168,14 +1092,14 @@ root_is_offered_only_what_is_asked_for(void **state)
 static void
 program_with_a_socket_of_its_own_is_always_offered(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 	struct mail_program *p = &f->program;
 
 	p->mailtoken_socket = f->socket;
 	assert_true(mail_program_init(p));
 	mail_program_connect(p);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_UNAVAIL);
-	f->helper = scripted_helper_start(f->socket, good, NOBODY);
+	f->helper = scripted_helper_start(f->socket, good_helper, NOBODY);
 	mail_program_connect(p);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
 }
@@ -1183,10 +1107,10 @@ program_with_a_socket_of_its_own_is_always_offered(void **state)
 static void
 broken_settings_offer_nothing_and_are_named_once(void **state)
 {
-	struct fixture *f = *state;
+	struct module_bench *f = *state;
 
 	setenv("MAILTOKEN_SOCKET", f->socket, 1);
-	f->helper = scripted_helper_start(f->socket, good, NOBODY);
+	f->helper = scripted_helper_start(f->socket, good_helper, NOBODY);
 	write_settings("sockets = /nowhere\n");
 	mail_program_syslog_lines();
 	assert_true(mail_program_init(&f->program));
@@ -1197,30 +1121,16 @@ broken_settings_offer_nothing_and_are_named_once(void **state)
 	assert_int_equal(scripted_helper_connections(f->helper), 0);
 }
 
-static bool
-is_mapped(const char *name)
-{
-	FILE *f = fopen("/proc/self/maps", "r");
-	char line[512];
-	bool found = false;
-
-	assert_non_null(f);
-	while (!found && fgets(line, sizeof(line), f))
-		found = strstr(line, name) != NULL;
-	fclose(f);
-	return found;
-}
-
 static void
 module_leaves_nothing_behind(void **state)
 {
-	struct mail_program *p = begin(state, good);
+	struct mail_program *p = begin(state, good_helper);
 
 	mail_program_start(p, "XOAUTH2");
 	mail_program_step(p, "");
-	assert_true(is_mapped("libmailtoken.so"));
+	assert_true(module_bench_is_mapped("libmailtoken.so"));
 	mail_program_done(p);
-	assert_false(is_mapped("libmailtoken.so"));
+	assert_false(module_bench_is_mapped("libmailtoken.so"));
 }
 
 /* -- threads -------------------------------------------------------------- */
@@ -1255,7 +1165,7 @@ exchange_many(void *context)
 static void
 connections_in_threads_do_not_meet(void **state)
 {
-	struct mail_program *p = begin(state, good);
+	struct mail_program *p = begin(state, good_helper);
 	pthread_t threads[THREADS];
 	intptr_t all = 0;
 
