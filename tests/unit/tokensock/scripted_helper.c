@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX 32
+#define CLIENTS_MAX 128
 #define FRAME_MAX 70000
 #define RULES_MAX 32
 #define DRIP_MS 5
@@ -102,6 +103,21 @@ keep_log(struct scripted_helper *h, const char *frame, size_t len)
 }
 
 static void
+send_named(int fd, const char *reply, const char *frame)
+{
+	const char *user = strstr(frame, "\tuser=");
+	size_t len = 0;
+
+	if (user) {
+		user += strlen("\tuser=");
+		len = strcspn(user, "\t\n");
+	}
+	for (; *reply; reply++)
+		send_all(
+		    fd, *reply == '@' ? user : reply, *reply == '@' ? len : 1);
+}
+
+static void
 answer(struct scripted_helper *h, struct client *c, const char *frame)
 {
 	const char *verb = frame + strcspn(frame, "\t\n") + 1;
@@ -111,8 +127,12 @@ answer(struct scripted_helper *h, struct client *c, const char *frame)
 
 	c->way = rule ? rule->way : HELPER_CLOSE;
 	c->left = reply;
-	if (c->way == HELPER_REPLY || c->way == HELPER_CLOSE)
+	if (c->way == HELPER_NAMED)
+		send_named(c->fd, reply, frame);
+	else if (c->way != HELPER_HANG && c->way != HELPER_DRIP)
 		send_all(c->fd, reply, strlen(reply));
+	if (c->way == HELPER_DIE)
+		kill(getpid(), SIGKILL);
 	if (c->way == HELPER_CLOSE)
 		drop(h, c);
 }

@@ -11,10 +11,12 @@
 
 enum helper_way {
 	HELPER_REPLY, /* sends `reply` as it is */
+	HELPER_NAMED, /* sends `reply`, each '@' replaced by the user asked for */
 	HELPER_CLOSE, /* sends `reply`, if any, and closes */
 	HELPER_HANG,  /* sends nothing, ever */
 	HELPER_DRIP,  /* sends `reply` byte by byte, and never its last byte */
 	HELPER_FLOOD, /* sends 'x' without end */
+	HELPER_DIE,   /* sends `reply` and kills its process */
 };
 
 /* The first rule whose verb is asked serves; it is used up unless it is the
