@@ -64,29 +64,39 @@ query_for(
 	};
 }
 
+/* Whether the helper wrote the text, which then names the account. */
+static bool
+is_about_account(enum mt_status status)
+{
+	return status == MT_RETRY_LATER || status == MT_NEEDS_LOGIN ||
+	       status == MT_NEEDS_ADMIN || status == MT_REFUSED;
+}
+
 /*
- * Passes on why the helper gave nothing.  Where it knows no account it says
- * only that; the mail program's user needs to know for what, and that nobody
- * refused his password.
+ * Passes on why the helper gave nothing, and for whom.  Where it knows no
+ * account the mail program's user needs to know, too, that nobody refused his
+ * password.
  */
 static enum mt_status
 fail_for(struct oauth_exchange *exchange, const struct oauth_login *login,
     const struct mt_error *why, struct mt_error *err)
 {
 	const char *account = login->account, *user = login->user;
+	bool none = why->status == MT_NO_ACCOUNT;
 
 	/* a helper that finds several accounts names none */
 	exchange->undecided =
-	    why->status == MT_NO_ACCOUNT ||
-	    (why->status == MT_BAD_CONFIG && exchange->client.fd >= 0 &&
-		!exchange->answer.account[0]);
-	if (why->status != MT_NO_ACCOUNT)
+	    none || (why->status == MT_BAD_CONFIG && exchange->client.fd >= 0 &&
+			!exchange->answer.account[0]);
+	if (is_about_account(why->status))
 		return mt_fail(err, why->status, "%s", why->text);
-	return mt_fail(err, MT_NO_ACCOUNT,
-	    "no account%s%s for %s at %s%s%s: %s; to use a password, exclude "
-	    "XOAUTH2 and OAUTHBEARER in the mail program, see libmailtoken(7)",
-	    account ? " " : "", account ? account : "", exchange->service,
-	    exchange->host, user ? " as " : "", user ? user : "", why->text);
+	return mt_fail(err, why->status, "no %s%s%s for %s at %s%s%s: %s%s",
+	    none ? "account" : "token", account ? (none ? " " : " of ") : "",
+	    account ? account : "", exchange->service, exchange->host,
+	    user ? " as " : "", user ? user : "", why->text,
+	    none ? "; to use a password, exclude XOAUTH2 and OAUTHBEARER in "
+		   "the mail program, see libmailtoken(7)"
+		 : "");
 }
 
 static enum mt_status
@@ -195,9 +205,16 @@ build_response(struct oauth_exchange *exchange, struct mt_error *err)
 	    .port = exchange->port,
 	    .token = &exchange->answer.token,
 	};
+	const char *account = exchange->answer.account;
+	struct mt_error why = {0};
+	enum mt_status status = oauth_message_encode(
+	    exchange->mechanism, &response, &exchange->response, &why);
 
-	return oauth_message_encode(
-	    exchange->mechanism, &response, &exchange->response, err);
+	if (status == MT_OK)
+		return MT_OK;
+	return mt_fail(err, status, "%s%s: %s",
+	    account[0] ? "account " : "login ",
+	    account[0] ? account : response.user, why.text);
 }
 
 /* IMAP and ManageSieve put no limit on the command's line. */
