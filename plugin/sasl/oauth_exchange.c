@@ -29,6 +29,7 @@ oauth_exchange_init(struct oauth_exchange *exchange,
 	*exchange = (struct oauth_exchange){
 	    .mechanism = mechanism,
 	    .port = server->port,
+	    .find_ms = OAUTH_FIND_MS,
 	    .token_ms = OAUTH_TOKEN_MS,
 	    .paths = *paths,
 	};
@@ -132,7 +133,7 @@ oauth_exchange_find(struct oauth_exchange *exchange,
     const struct oauth_login *login, bool bring_token, struct mt_error *err)
 {
 	struct token_query query = query_for(exchange, login);
-	struct deadline deadline = deadline_in_ms(OAUTH_FIND_MS);
+	struct deadline deadline = deadline_in_ms(exchange->find_ms);
 	struct mt_error why = {0};
 	enum mt_status status;
 
@@ -140,6 +141,7 @@ oauth_exchange_find(struct oauth_exchange *exchange,
 	exchange->answer.account[0] = '\0';
 	status = bring_token ? find_token(exchange, &query, deadline, &why)
 			     : find_any(exchange, &query, deadline, &why);
+	exchange->find_ms = deadline_left_ms(deadline);
 	return status == MT_OK ? MT_OK : fail_for(exchange, login, &why, err);
 }
 
@@ -150,9 +152,8 @@ oauth_exchange_find(struct oauth_exchange *exchange,
  */
 static enum mt_status
 wait_for_token(struct oauth_exchange *exchange, const struct token_query *query,
-    struct mt_error *err)
+    struct deadline deadline, struct mt_error *err)
 {
-	struct deadline deadline = deadline_in_ms(exchange->token_ms);
 	struct token_answer *answer = &exchange->answer;
 	enum mt_status status = token_client_get(
 	    &exchange->client, query, MIN_TTL_S, answer, deadline, err);
@@ -173,11 +174,16 @@ oauth_exchange_fetch(struct oauth_exchange *exchange,
     const struct oauth_login *login, struct mt_error *err)
 {
 	struct token_query query = query_for(exchange, login);
+	struct deadline deadline = deadline_in_ms(exchange->token_ms);
 	struct mt_error why = {0};
+	enum mt_status status;
 
 	exchange->undecided = false;
-	if (exchange->answer.token.len ||
-	    wait_for_token(exchange, &query, &why) == MT_OK)
+	if (exchange->answer.token.len)
+		return MT_OK;
+	status = wait_for_token(exchange, &query, deadline, &why);
+	exchange->token_ms = deadline_left_ms(deadline);
+	if (status == MT_OK)
 		return MT_OK;
 	return fail_for(exchange, login, &why, err);
 }

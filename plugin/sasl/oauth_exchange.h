@@ -25,8 +25,8 @@
 
 #define OAUTH_SERVICE_MAX 32 /* bytes in a service's name */
 
-/* How long the helper may take.  Together they bound what a mail program waits
- * in one exchange: 20 s. */
+/* How long the helper may take, for all questions of a kind in one exchange.
+ * Together they bound what a mail program waits: 20 s. */
 #define OAUTH_FIND_MS 1000
 #define OAUTH_TOKEN_MS 18000
 #define OAUTH_REPORT_MS 1000
@@ -45,7 +45,8 @@ struct oauth_exchange {
 	char service[OAUTH_SERVICE_MAX + 1];
 	char host[OAUTH_HOST_MAX + 1];
 	unsigned port; /* 0: not known */
-	int token_ms;  /* OAUTH_TOKEN_MS */
+	int find_ms;   /* what is left of OAUTH_FIND_MS */
+	int token_ms;  /* what is left of OAUTH_TOKEN_MS */
 	struct token_paths paths;
 	struct token_client client; /* kept from the question to the verdict */
 	struct token_answer answer;
@@ -86,7 +87,7 @@ struct oauth_login {
  * `bring_token` says that the login is complete: if the token is there without
  * a wait it comes along.  MT_OK, also when a token has to be waited for;
  * MT_NO_ACCOUNT, MT_UNREACHABLE or what the helper says.  Blocks for
- * OAUTH_FIND_MS at most.
+ * what earlier calls left of OAUTH_FIND_MS at most.
  */
 enum mt_status oauth_exchange_find(struct oauth_exchange *exchange,
     const struct oauth_login *login, bool bring_token,
@@ -94,7 +95,7 @@ enum mt_status oauth_exchange_find(struct oauth_exchange *exchange,
 
 /*
  * Gets a token for `login`, unless oauth_exchange_find() brought one.  Blocks
- * for OAUTH_TOKEN_MS at most.  After a failure of this or the function before,
+ * for what earlier calls left of OAUTH_TOKEN_MS at most.  After a failure of this or the function before,
  * `undecided` tells whether another login, or an account by name, would help.
  */
 enum mt_status oauth_exchange_fetch(struct oauth_exchange *exchange,

@@ -85,16 +85,36 @@ token_that_does_not_come_ends_at_the_deadline(void **state)
 	};
 	struct fixture *f = *state;
 
-	f->exchange.token_ms = 150;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
 		struct oauth_output output = {.len = 4711};
 
+		f->exchange.token_ms = 150;
 		f->helper = scripted_helper_start(f->socket, rules[i], NOBODY);
 		assert_int_equal(begin(f, &output), MT_UNREACHABLE);
 		assert_int_equal(output.len, 4711);
 		assert_int_equal(f->exchange.state, OAUTH_ASK);
 		scripted_helper_stop(&f->helper);
 	}
+}
+
+/* A login may need several questions, one after the other. */
+static void
+time_that_has_passed_is_given_to_no_other_question(void **state)
+{
+	static const struct helper_rule rules[] = {
+	    {"exists", HELPER_HANG, NULL}, {"get", HELPER_HANG, NULL}, {0}};
+	static const struct oauth_login login = {.user = "joe"};
+	struct fixture *f = *state;
+	struct oauth_exchange *x = &f->exchange;
+
+	f->helper = scripted_helper_start(f->socket, rules, NOBODY);
+	x->find_ms = x->token_ms = 50;
+	assert_int_equal(
+	    oauth_exchange_find(x, &login, false, &f->err), MT_UNREACHABLE);
+	assert_int_equal(
+	    oauth_exchange_fetch(x, &login, &f->err), MT_UNREACHABLE);
+	assert_int_equal(x->find_ms, 0);
+	assert_int_equal(x->token_ms, 0);
 }
 
 /* The helper says "later" before we stop to listen. */
@@ -174,6 +194,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(all_waits_together_are_bounded),
 	    CASE(token_that_does_not_come_ends_at_the_deadline),
+	    CASE(time_that_has_passed_is_given_to_no_other_question),
 	    CASE(helper_is_told_to_answer_before_the_deadline),
 	    CASE(secrets_are_wiped_with_the_verdict),
 	    CASE(unusable_token_is_wiped_at_once),
