@@ -196,8 +196,9 @@ go_on(struct scripted_helper *h)
 		if (c->way == HELPER_DRIP && c->left[0] && c->left[1])
 			send_all(c->fd, c->left++, 1);
 		else if (c->way == HELPER_FLOOD)
-			send(
-			    c->fd, xs, sizeof(xs), MSG_NOSIGNAL | MSG_DONTWAIT);
+			while (send(c->fd, xs, sizeof(xs),
+				   MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+				;
 		busy |= c->way == HELPER_DRIP || c->way == HELPER_FLOOD;
 	}
 	return busy;
