@@ -35,6 +35,14 @@ all_of(const char *text, size_t len, const char *more)
 }
 
 static bool
+is_ipv6(const char *host)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET6, host, &address) == 1;
+}
+
+static bool
 take_host(const char **text, struct url *url)
 {
 	bool bracket = **text == '[';
@@ -48,7 +56,7 @@ take_host(const char **text, struct url *url)
 	memcpy(url->host, start, len);
 	url->host[len] = '\0';
 	*text = start + len + bracket;
-	return true;
+	return !bracket || is_ipv6(url->host);
 }
 
 static bool

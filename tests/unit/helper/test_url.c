@@ -51,7 +51,9 @@ what_is_not_plain_is_refused(void **state)
 	    "http://x:", "http://x:1a", "http://x:-1", "http://x:999999999999",
 	    "http://x y", "http://x\n", "http://x/#f", "http://x\\y",
 	    "http://[::1", "http://[::1]x", "http://[]", "http://[::1%25lo]",
-	    "http://\xc3\xa4.test", "javascript:alert(1)", "http://x_y"};
+	    "http://[localhost]", "http://[127.0.0.1]", "http://[:2:2]",
+	    "http://[a::g]", "http://\xc3\xa4.test", "javascript:alert(1)",
+	    "http://x_y"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
