@@ -325,7 +325,8 @@ token_client_read(struct token_client *client,
 	status = token_wire_status(ret_message->verb);
 	text = token_wire_get(ret_message, "text");
 	if (status != MT_OK)
-		mt_fail(err, status, "%s", text ? text : ret_message->verb);
+		mt_fail(err, status, "%s",
+		    text && *text ? text : ret_message->verb);
 	return status;
 }
 

@@ -302,6 +302,7 @@ status_words_of_the_helper_become_statuses(void **state)
 	    {{{"get", HELPER_REPLY, "1\tnone\ttext=t\n"}}, MT_NO_ACCOUNT},
 	    {{{"get", HELPER_REPLY, "1\tbad\ttext=t\n"}}, MT_BAD_INPUT},
 	    {{{"get", HELPER_REPLY, "1\tsurprise\ttext=t\n"}}, MT_BUG},
+	    {{{"get", HELPER_REPLY, "1\tlater\ttext=\n"}}, MT_RETRY_LATER},
 	    {{{"get", HELPER_REPLY, "1\tok\taccount=work\n"}}, MT_UNREACHABLE},
 	    {{{"get", HELPER_REPLY, "1\tok\ttoken=a\tuser=u\n"}},
 		MT_UNREACHABLE},
@@ -323,6 +324,7 @@ status_words_of_the_helper_become_statuses(void **state)
 		if (status != cases[i].status)
 			fail_msg("case %zu: status %d, %s", i, (int)status,
 			    f->err.text);
+		assert_string_not_equal(f->err.text, "");
 		scripted_helper_stop(&f->helpers[0]);
 	}
 	secret_done(&answer.token);
