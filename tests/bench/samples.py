@@ -42,9 +42,12 @@ def spread(values):
     return f"{middle:.1f} ({low:.1f} to {high:.1f})"
 
 
-def ratio(values, base):
-    """How much more than `base`, as text."""
-    return f"{statistics.median(values) / statistics.median(base):.2f}"
+def ratio(values, base, less=None):
+    """How many times `base`, as text: the median of the rounds' ratios.
+    `less` is taken off the values first."""
+    less = less or [0] * len(values)
+    return "%.2f" % statistics.median(
+        (value - off) / one for value, one, off in zip(values, base, less))
 
 
 def print_table(heads, rows):
