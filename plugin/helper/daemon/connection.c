@@ -13,6 +13,7 @@
 
 struct connection {
 	const struct connection_handler *handler;
+	connection_cut cut;
 	struct peer peer;
 	int fd;
 	uv_poll_t poll;
@@ -205,31 +206,20 @@ connection_send_event(
 	watch(c);
 }
 
-static void
-refuse_frame(struct connection *c)
+void
+connection_reply_last(
+    struct connection *c, const struct secret *frame, bool complete)
 {
-	struct secret frame;
-
-	secret_init(&frame, NULL);
-	token_wire_begin(&frame, token_wire_status_word(MT_BAD_INPUT));
-	token_wire_add(&frame, "text",
-	    "the request is not a frame of version 1 of the protocol");
 	c->finishing = true;
-	connection_reply(c, &frame, token_wire_end(&frame));
-	secret_done(&frame);
+	connection_reply(c, frame, complete);
 }
 
 static void
 handle_frame(struct connection *c)
 {
-	struct token_wire_message message;
-
 	c->busy = true;
 	set_deadline(c);
-	if (token_wire_parse(c->in.data, c->in.len, &message))
-		c->handler->request(c->handler->context, c, &message);
-	else
-		refuse_frame(c);
+	c->handler->request(c->handler->context, c, c->in.data, c->in.len);
 	if (!c->closed)
 		secret_done(&c->in);
 }
@@ -294,22 +284,23 @@ read_some(struct connection *c)
 {
 	char chunk[4096];
 	ssize_t n = recv(c->fd, chunk, sizeof(chunk), MSG_PEEK | MSG_DONTWAIT);
-	const char *end;
+	bool whole = false;
+	size_t wanted;
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? READ_NOTHING
 							 : READ_END;
 	if (n == 0)
 		return READ_END;
-	end = memchr(chunk, '\n', (size_t)n);
-	n = receive(c, chunk, end ? (size_t)(end + 1 - chunk) : (size_t)n);
+	wanted = c->cut(&c->in, chunk, (size_t)n, &whole);
+	n = wanted ? receive(c, chunk, wanted) : 0;
 	if (n <= 0)
 		return READ_END;
 	secret_add(&c->in, chunk, (size_t)n);
 	explicit_bzero(chunk, (size_t)n);
 	if (!secret_ok(&c->in))
 		return READ_END;
-	return c->in.data[c->in.len - 1] == '\n' ? READ_FRAME : READ_MORE;
+	return whole && (size_t)n == wanted ? READ_FRAME : READ_MORE;
 }
 
 static void
@@ -375,11 +366,12 @@ on_events(uv_poll_t *poll, int status, int events)
 
 enum mt_status
 connection_new(uv_loop_t *loop, int fd,
-    const struct connection_handler *handler, struct secret_arena *arena,
+    const struct connection_handler *handler, connection_cut cut,
+    size_t data_size, struct secret_arena *arena,
     struct connection **ret_connection, struct mt_error *err)
 {
 	struct connection *c =
-	    calloc(1, sizeof(*c) + handler->data_size + sizeof(max_align_t));
+	    calloc(1, sizeof(*c) + data_size + sizeof(max_align_t));
 	enum mt_status status;
 
 	if (!c) {
@@ -387,6 +379,7 @@ connection_new(uv_loop_t *loop, int fd,
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	}
 	c->handler = handler;
+	c->cut = cut;
 	c->fd = fd;
 	c->passed_fd = -1;
 	secret_init(&c->in, NULL);

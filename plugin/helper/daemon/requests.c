@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "tokensock/token_wire.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -443,7 +444,7 @@ requests_announce(
 {
 	struct announcement news = {requests, account};
 
-	server_each(server, announce_to, &news);
+	server_each(server, &requests->handler, announce_to, &news);
 }
 
 /* ---- logins ---- */
@@ -611,20 +612,50 @@ static const struct {
 };
 
 static void
-on_request(void *context, struct connection *connection,
-    const struct token_wire_message *message)
+refuse_frame(struct asker *asker)
+{
+	struct secret frame;
+
+	begin_reply(asker, &frame, token_wire_status_word(MT_BAD_INPUT));
+	token_wire_add(&frame, "text",
+	    "the request is not a frame of version 1 of the protocol");
+	connection_reply_last(
+	    asker->connection, &frame, token_wire_end(&frame));
+	secret_done(&frame);
+}
+
+static void
+on_request(
+    void *context, struct connection *connection, char *frame, size_t len)
 {
 	struct asker *asker = asker_of(context, connection);
+	struct token_wire_message message;
 
+	if (!token_wire_parse(frame, len, &message)) {
+		refuse_frame(asker);
+		return;
+	}
 	asker->service = BY_NAME;
 	asker->use = PERMIT_COUNT;
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-		if (strcmp(verbs[i].verb, message->verb) == 0) {
-			verbs[i].handle(asker, message);
+		if (strcmp(verbs[i].verb, message.verb) == 0) {
+			verbs[i].handle(asker, &message);
 			return;
 		}
 	}
 	reply_error(asker, MT_BAD_INPUT, "there is no such request");
+}
+
+/* A frame is a line. */
+static size_t
+cut_line(
+    const struct secret *begun, const char *data, size_t len, bool *ret_whole)
+{
+	const char *end = memchr(data, '\n', len);
+
+	(void)begun;
+	*ret_whole = end;
+	return end ? (size_t)(end + 1 - data) : len;
 }
 
 /* Who leaves stops waiting; what was begun goes on. */
@@ -650,6 +681,7 @@ requests_init(struct requests *requests, uv_loop_t *loop,
 	    .logins = logins,
 	    .handler =
 		{
+		    .cut = cut_line,
 		    .request = on_request,
 		    .closed = on_closed,
 		    .context = requests,

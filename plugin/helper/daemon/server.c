@@ -27,6 +27,7 @@
 struct listener {
 	LIST_ENTRY(listener) link;
 	struct server *server;
+	const struct server_handler *handler;
 	uv_poll_t poll;
 	int fd;
 	char *path; /* NULL: not ours to remove */
@@ -36,13 +37,13 @@ struct listener {
 struct entry {
 	LIST_ENTRY(entry) link;
 	struct connection *connection;
+	const struct server_handler *handler;
 	max_align_t data[];
 };
 
 struct server {
 	uv_loop_t *loop;
 	struct secret_arena *arena;
-	const struct server_handler *handler;
 	struct connection_handler connection_handler;
 	LIST_HEAD(, listener) listeners;
 	LIST_HEAD(, entry) entries;
@@ -59,12 +60,14 @@ server_data(struct connection *connection)
 }
 
 static void
-on_request(void *context, struct connection *connection,
-    const struct token_wire_message *message)
+on_request(
+    void *context, struct connection *connection, char *frame, size_t len)
 {
-	struct server *server = context;
+	const struct entry *entry = connection_data(connection);
 
-	server->handler->request(server->handler->context, connection, message);
+	(void)context;
+	entry->handler->request(
+	    entry->handler->context, connection, frame, len);
 }
 
 static void
@@ -75,7 +78,7 @@ on_closed(void *context, struct connection *connection)
 
 	LIST_REMOVE(entry, link);
 	server->count--;
-	server->handler->closed(server->handler->context, connection);
+	entry->handler->closed(entry->handler->context, connection);
 }
 
 /* As many as the limit of open files allows, with some for other uses. */
@@ -93,8 +96,7 @@ most_connections(void)
 
 enum mt_status
 server_new(uv_loop_t *loop, struct secret_arena *arena,
-    const struct server_handler *handler, struct server **ret_server,
-    struct mt_error *err)
+    struct server **ret_server, struct mt_error *err)
 {
 	struct server *server = calloc(1, sizeof(*server));
 
@@ -102,13 +104,11 @@ server_new(uv_loop_t *loop, struct secret_arena *arena,
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	server->loop = loop;
 	server->arena = arena;
-	server->handler = handler;
 	server->max = most_connections();
 	server->connection_handler = (struct connection_handler){
 	    .request = on_request,
 	    .closed = on_closed,
 	    .context = server,
-	    .data_size = sizeof(struct entry) + handler->data_size,
 	};
 	LIST_INIT(&server->listeners);
 	LIST_INIT(&server->entries);
@@ -123,7 +123,7 @@ server_free(struct server **server)
 
 	if (!s)
 		return;
-	server_close_listeners(s);
+	server_close_listeners(s, NULL);
 	while (!LIST_EMPTY(&s->entries))
 		connection_close(LIST_FIRST(&s->entries)->connection);
 	free(s);
@@ -131,9 +131,15 @@ server_free(struct server **server)
 }
 
 bool
-server_is_listening(const struct server *server)
+server_is_listening(
+    const struct server *server, const struct server_handler *handler)
 {
-	return !LIST_EMPTY(&server->listeners);
+	const struct listener *listener;
+
+	LIST_FOREACH(listener, &server->listeners, link)
+	if (listener->handler == handler)
+		return true;
+	return false;
 }
 
 size_t
@@ -143,31 +149,36 @@ server_connections(const struct server *server)
 }
 
 void
-server_each(struct server *server,
+server_each(struct server *server, const struct server_handler *handler,
     void (*visit)(void *context, struct connection *connection), void *context)
 {
 	struct entry *entry, *next;
 
 	for (entry = LIST_FIRST(&server->entries); entry; entry = next) {
 		next = LIST_NEXT(entry, link);
-		visit(context, entry->connection);
+		if (entry->handler == handler)
+			visit(context, entry->connection);
 	}
 }
 
 /* ---- connections ---- */
 
 enum mt_status
-server_adopt_connection(struct server *server, int fd, struct mt_error *err)
+server_adopt_connection(struct server *server,
+    const struct server_handler *handler, int fd, struct mt_error *err)
 {
 	struct connection *connection = NULL;
 	struct entry *entry;
-	enum mt_status status = connection_new(server->loop, fd,
-	    &server->connection_handler, server->arena, &connection, err);
+	enum mt_status status =
+	    connection_new(server->loop, fd, &server->connection_handler,
+		handler->cut, sizeof(struct entry) + handler->data_size,
+		server->arena, &connection, err);
 
 	if (status != MT_OK)
 		return status;
 	entry = connection_data(connection);
 	entry->connection = connection;
+	entry->handler = handler;
 	LIST_INSERT_HEAD(&server->entries, entry, link);
 	server->count++;
 	return MT_OK;
@@ -189,7 +200,8 @@ has_too_many(const struct server *server, uid_t uid)
 }
 
 static void
-take_connection(struct server *server, int fd)
+take_connection(
+    struct server *server, const struct server_handler *handler, int fd)
 {
 	struct mt_error err = {0};
 	struct peer peer;
@@ -200,7 +212,8 @@ take_connection(struct server *server, int fd)
 		log_warning("uid %lu has too many connections; one is refused",
 		    (unsigned long)peer.uid);
 		close(fd);
-	} else if (server_adopt_connection(server, fd, &err) != MT_OK) {
+	} else if (server_adopt_connection(server, handler, fd, &err) !=
+		   MT_OK) {
 		log_warning("%s", err.text);
 	}
 }
@@ -219,7 +232,7 @@ on_connect(uv_poll_t *poll, int status, int events)
 
 		if (fd < 0)
 			return;
-		take_connection(listener->server, fd);
+		take_connection(listener->server, listener->handler, fd);
 	}
 }
 
@@ -235,11 +248,16 @@ free_listener(uv_handle_t *handle)
 }
 
 void
-server_close_listeners(struct server *server)
+server_close_listeners(
+    struct server *server, const struct server_handler *handler)
 {
-	struct listener *listener;
+	struct listener *listener, *next;
 
-	while ((listener = LIST_FIRST(&server->listeners))) {
+	for (listener = LIST_FIRST(&server->listeners); listener;
+	     listener = next) {
+		next = LIST_NEXT(listener, link);
+		if (handler && listener->handler != handler)
+			continue;
 		LIST_REMOVE(listener, link);
 		uv_close((uv_handle_t *)&listener->poll, free_listener);
 		close(listener->fd);
@@ -249,14 +267,15 @@ server_close_listeners(struct server *server)
 }
 
 static enum mt_status
-add_listener(
-    struct server *server, int fd, const char *path, struct mt_error *err)
+add_listener(struct server *server, const struct server_handler *handler,
+    int fd, const char *path, struct mt_error *err)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 
 	if (!listener)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	listener->server = server;
+	listener->handler = handler;
 	listener->fd = fd;
 	listener->path = path ? strdup(path) : NULL;
 	if ((path && !listener->path) ||
@@ -272,7 +291,8 @@ add_listener(
 }
 
 enum mt_status
-server_adopt_listener(struct server *server, int fd, struct mt_error *err)
+server_adopt_listener(struct server *server,
+    const struct server_handler *handler, int fd, struct mt_error *err)
 {
 	int listens = 0;
 	socklen_t len = sizeof(listens);
@@ -281,7 +301,7 @@ server_adopt_listener(struct server *server, int fd, struct mt_error *err)
 	    !listens)
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "descriptor %d is not a listening socket", fd);
-	return add_listener(server, fd, NULL, err);
+	return add_listener(server, handler, fd, NULL, err);
 }
 
 /* True if a helper answers at the address. */
@@ -364,8 +384,8 @@ listen_at(int fd, const struct sockaddr_un *address, gid_t group)
 }
 
 static enum mt_status
-open_listener(struct server *server, const struct sockaddr_un *address,
-    gid_t group, struct mt_error *err)
+open_listener(struct server *server, const struct server_handler *handler,
+    const struct sockaddr_un *address, gid_t group, struct mt_error *err)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	enum mt_status status;
@@ -377,15 +397,16 @@ open_listener(struct server *server, const struct sockaddr_un *address,
 		status = mt_fail_errno(err, MT_BAD_CONFIG, errno,
 		    "cannot listen on %s", address->sun_path);
 	else
-		status = add_listener(server, fd, address->sun_path, err);
+		status =
+		    add_listener(server, handler, fd, address->sun_path, err);
 	if (status != MT_OK)
 		close(fd);
 	return status;
 }
 
 enum mt_status
-server_listen(
-    struct server *server, const char *path, gid_t group, struct mt_error *err)
+server_listen(struct server *server, const struct server_handler *handler,
+    const char *path, gid_t group, struct mt_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	enum mt_status status;
@@ -399,6 +420,6 @@ server_listen(
 	if (status == MT_OK)
 		status = check_place(&address, err);
 	if (status == MT_OK)
-		status = open_listener(server, &address, group, err);
+		status = open_listener(server, handler, &address, group, err);
 	return status;
 }

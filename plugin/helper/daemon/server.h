@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The listening sockets and the connections that came of them.
+ * The listening sockets, of one or several protocols, and the connections that
+ * came of them.
  *
  * The number of connections is bounded, for each uid that is neither root nor
  * ours more tightly, so that nobody can keep others out.
@@ -12,20 +13,20 @@
 
 struct server;
 
-/* What the server calls. */
+/* A protocol: what the server calls. */
 struct server_handler {
-	/* As connection_handler has them. */
+	/* As connection.h has them. */
+	connection_cut cut;
 	void (*request)(void *context, struct connection *connection,
-	    const struct token_wire_message *message);
+	    char *frame, size_t len);
 	void (*closed)(void *context, struct connection *connection);
 	void *context;
 	size_t data_size; /* bytes behind server_data */
 };
 
-/* `handler` must live as long as the server. */
+/* All handlers that it is given must live as long as the server. */
 enum mt_status server_new(uv_loop_t *loop, struct secret_arena *arena,
-    const struct server_handler *handler, struct server **ret_server,
-    struct mt_error *err) MT_MUST_CHECK;
+    struct server **ret_server, struct mt_error *err) MT_MUST_CHECK;
 
 /* Ends everything; removes the sockets that it made. */
 void server_free(struct server **server);
@@ -35,29 +36,34 @@ void server_free(struct server **server);
  * `group` (gid_t)-1: the socket is its owner's only (0600), otherwise 0660.  A
  * socket that nobody listens on is replaced; MT_RETRY_LATER if somebody does.
  */
-enum mt_status server_listen(struct server *server, const char *path,
-    gid_t group, struct mt_error *err) MT_MUST_CHECK;
+enum mt_status server_listen(struct server *server,
+    const struct server_handler *handler, const char *path, gid_t group,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /* Listens on a socket that somebody else made (socket activation). */
-enum mt_status server_adopt_listener(
-    struct server *server, int fd, struct mt_error *err) MT_MUST_CHECK;
+enum mt_status server_adopt_listener(struct server *server,
+    const struct server_handler *handler, int fd,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /* Serves a connected socket. */
-enum mt_status server_adopt_connection(
-    struct server *server, int fd, struct mt_error *err) MT_MUST_CHECK;
+enum mt_status server_adopt_connection(struct server *server,
+    const struct server_handler *handler, int fd,
+    struct mt_error *err) MT_MUST_CHECK;
 
-/* Stops listening; connections go on. */
-void server_close_listeners(struct server *server);
+/* Stops listening for this protocol, NULL: for all; connections go on. */
+void server_close_listeners(
+    struct server *server, const struct server_handler *handler);
 
-bool server_is_listening(const struct server *server);
+bool server_is_listening(
+    const struct server *server, const struct server_handler *handler);
 
 size_t server_connections(const struct server *server);
 
 /* Memory of the handler's for one connection, zero at first. */
 void *server_data(struct connection *connection);
 
-/* Calls `visit` for each connection; it may send events. */
-void server_each(struct server *server,
+/* Calls `visit` for each connection of this protocol; it may send events. */
+void server_each(struct server *server, const struct server_handler *handler,
     void (*visit)(void *context, struct connection *connection), void *context);
 
 #endif

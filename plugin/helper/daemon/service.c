@@ -94,7 +94,8 @@ static enum mt_status
 listen_on(
     struct service *s, const char *path, gid_t group, struct mt_error *err)
 {
-	enum mt_status status = server_listen(s->server, path, group, err);
+	enum mt_status status =
+	    server_listen(s->server, &s->requests.handler, path, group, err);
 
 	if (status == MT_OK)
 		log_info("listening on %s", path);
@@ -124,16 +125,17 @@ listen_on_paths(struct service *s, struct mt_error *err)
 static enum mt_status
 update_listeners(struct service *s, struct mt_error *err)
 {
+	const struct server_handler *tokens = &s->requests.handler;
 	bool wanted = accounts_at(s->accounts, 0) || !s->places->system ||
 		      s->options->socket_count;
 
 	if (s->options->once || s->passed_listeners)
 		return MT_OK;
-	if (!wanted && server_is_listening(s->server)) {
+	if (!wanted && server_is_listening(s->server, tokens)) {
 		log_info("no account is configured: the socket is removed");
-		server_close_listeners(s->server);
+		server_close_listeners(s->server, tokens);
 	}
-	if (wanted && !server_is_listening(s->server))
+	if (wanted && !server_is_listening(s->server, tokens))
 		return listen_on_paths(s, err);
 	if (!wanted)
 		log_warning("no account is configured in %s/mailtoken.conf or "
@@ -146,17 +148,17 @@ update_listeners(struct service *s, struct mt_error *err)
 static enum mt_status
 open_server(struct service *s, struct mt_error *err)
 {
-	enum mt_status status = server_new(
-	    &s->loop, s->arena, &s->requests.handler, &s->server, err);
+	const struct server_handler *tokens = &s->requests.handler;
+	enum mt_status status = server_new(&s->loop, s->arena, &s->server, err);
 
 	if (status != MT_OK)
 		return status;
 	if (s->options->once)
-		return server_adopt_connection(s->server, ONCE_FD, err);
+		return server_adopt_connection(s->server, tokens, ONCE_FD, err);
 	s->passed_listeners = notify_listen_fds();
 	for (int i = 0; status == MT_OK && i < s->passed_listeners; i++)
-		status =
-		    server_adopt_listener(s->server, NOTIFY_FIRST_FD + i, err);
+		status = server_adopt_listener(
+		    s->server, tokens, NOTIFY_FIRST_FD + i, err);
 	return status == MT_OK ? update_listeners(s, err) : status;
 }
 
@@ -238,7 +240,7 @@ stop(struct service *s)
 		return;
 	notify_stopping();
 	s->env.stopping = true;
-	server_close_listeners(s->server);
+	server_close_listeners(s->server, NULL);
 }
 
 static void
