@@ -29,6 +29,7 @@ class Postfix:
 
     relay_port, ca      the server, and the certificate to verify it with
     user, secret        the entry in its password map
+    password_maps       another one, or several
     chroot              whether smtp(8) runs in the queue directory
     mechanism_filter    smtp_sasl_mechanism_filter
     env                 environment of its processes, e.g. SASL_PATH
@@ -40,7 +41,7 @@ class Postfix:
 
     def __init__(self, bed, relay_port, ca, user="alice@example.test",
                  secret="alice-pw", chroot=False, mechanism_filter="",
-                 env=None, settings=None, machine=None):
+                 env=None, settings=None, password_maps=None, machine=None):
         if os.getuid() != 0:
             raise RuntimeError("Postfix can be started by root only")
         self._bed, self._machine, self.port = bed, machine, bed.port()
@@ -52,6 +53,7 @@ class Postfix:
         self._write_config({
             "DIR": self.dir, "PORT": self.port, "RELAY": relay_port,
             "CA": ca, "FILTER": mechanism_filter,
+            "MAPS": password_maps or f"texthash:{self.etc}/sasl_passwd",
             "CHROOT": "y" if chroot else "n",
             "ENV": " ".join(f"{{ {name}={value} }}"
                             for name, value in (env or {}).items()),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "git_credential.h"
 
+#include "base/host.h"
+
 #include <string.h>
 
 size_t
@@ -14,29 +16,13 @@ git_credential_end(const char *text, size_t len)
 	return end ? (size_t)(end - text) + 2 : 0;
 }
 
-/* Takes the port, and the brackets of an address, from "host:port". */
-static char *
-without_port(char *host)
-{
-	char *colon = strrchr(host, ':'), *bracket = strrchr(host, ']');
-
-	if (*host == '[' && bracket) {
-		*bracket = '\0';
-		return host + 1;
-	}
-	/* more than one colon: an address that is not in brackets */
-	if (colon && colon == strchr(host, ':'))
-		*colon = '\0';
-	return host;
-}
-
 static void
 take(struct git_credential *c, const char *name, char *value)
 {
 	if (strcmp(name, "protocol") == 0)
 		c->protocol = value;
 	else if (strcmp(name, "host") == 0)
-		c->host = without_port(value);
+		c->host = host_without_port(value);
 	else if (strcmp(name, "username") == 0)
 		c->username = value;
 	else if (strcmp(name, "password") == 0)

@@ -250,19 +250,22 @@ open_account(struct reader *reader, const char *section, struct mt_error *err)
 	return account->name ? MT_OK : mt_fail(err, MT_NO_MEMORY, "no memory");
 }
 
+/* Adds a path to those of `socket` or `socketmap`. */
 static enum mt_status
-take_socket(struct config *config, const char *path, struct mt_error *err)
+take_socket(const struct settings_line *line, char *paths[CONFIG_SOCKETS_MAX],
+    size_t *count, struct mt_error *err)
 {
-	if (*path != '/')
+	if (*line->value != '/')
 		return mt_fail(err, MT_BAD_CONFIG,
-		    "socket: '%s' is not an absolute path", path);
-	if (config->socket_count == CONFIG_SOCKETS_MAX)
-		return mt_fail(err, MT_BAD_CONFIG, "more than %d sockets",
-		    CONFIG_SOCKETS_MAX);
-	config->sockets[config->socket_count] = strdup(path);
-	if (!config->sockets[config->socket_count])
+		    "%s: '%s' is not an absolute path", line->name,
+		    line->value);
+	if (*count == CONFIG_SOCKETS_MAX)
+		return mt_fail(err, MT_BAD_CONFIG, "more than %d %ss",
+		    CONFIG_SOCKETS_MAX, line->name);
+	paths[*count] = strdup(line->value);
+	if (!paths[*count])
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
-	config->socket_count++;
+	++*count;
 	return MT_OK;
 }
 
@@ -277,7 +280,11 @@ take_line(void *context, const struct settings_line *line, struct mt_error *err)
 	if (reader->account)
 		return take_account_setting(reader->account, line, err);
 	if (strcmp(line->name, "socket") == 0)
-		return take_socket(reader->config, line->value, err);
+		return take_socket(line, reader->config->sockets,
+		    &reader->config->socket_count, err);
+	if (strcmp(line->name, "socketmap") == 0)
+		return take_socket(line, reader->config->socketmaps,
+		    &reader->config->socketmap_count, err);
 	status = setting_apply(
 	    top_settings, reader->config, line->name, line->value, err);
 	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
@@ -527,6 +534,8 @@ config_free(struct config **config)
 		return;
 	for (size_t i = 0; i < c->socket_count; i++)
 		free(c->sockets[i]);
+	for (size_t i = 0; i < c->socketmap_count; i++)
+		free(c->socketmaps[i]);
 	for (size_t i = 0; i < c->account_count; i++)
 		account_settings_free(&c->accounts[i]);
 	free(c->accounts);

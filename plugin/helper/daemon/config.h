@@ -58,6 +58,8 @@ struct account_settings {
 struct config {
 	char *sockets[CONFIG_SOCKETS_MAX];
 	size_t socket_count;
+	char *socketmaps[CONFIG_SOCKETS_MAX];
+	size_t socketmap_count;
 	char *state_dir;                    /* NULL: not set */
 	struct account_settings **accounts; /* sorted by name */
 	size_t account_count;

@@ -67,7 +67,7 @@ serves(const struct account_settings *settings, const struct mail_login *login)
 {
 	const char *own = settings->provider.host[login->service];
 
-	if (!own || strcasecmp(own, login->host) != 0)
+	if (!own || (login->host && strcasecmp(own, login->host) != 0))
 		return false;
 	if (login->account)
 		return strcmp(settings->name, login->account) == 0;

@@ -44,8 +44,8 @@ struct mail_login {
 };
 
 /*
- * The account for a login: one that names its host for its service, and that
- * is chosen by its name, or is the one for the login name, or else for the
+ * The account for a login: one that names its host (NULL: any) for its
+ * service, and that is chosen by its name, or is the one for the login name, or else for the
  * authorization identity.  MT_BAD_CONFIG when several fit, or one that does not
  * permit this.
  */

@@ -5,6 +5,7 @@
 #include "login.h"
 #include "notify.h"
 #include "requests.h"
+#include "socketmap.h"
 
 #include "base/log.h"
 
@@ -33,6 +34,7 @@ struct service {
 	struct accounts *accounts;
 	struct logins *logins;
 	struct requests requests;
+	struct socketmap socketmap;
 	struct server *server;
 	int passed_listeners; /* by the service manager */
 	uv_signal_t signal[SIGNALS];
@@ -91,11 +93,11 @@ socket_group(const struct service *s)
 }
 
 static enum mt_status
-listen_on(
-    struct service *s, const char *path, gid_t group, struct mt_error *err)
+listen_on(struct service *s, const struct server_handler *handler,
+    const char *path, gid_t group, struct mt_error *err)
 {
 	enum mt_status status =
-	    server_listen(s->server, &s->requests.handler, path, group, err);
+	    server_listen(s->server, handler, path, group, err);
 
 	if (status == MT_OK)
 		log_info("listening on %s", path);
@@ -107,16 +109,34 @@ listen_on_paths(struct service *s, struct mt_error *err)
 {
 	const struct options *o = s->options;
 	const struct config *c = s->config;
+	const struct server_handler *tokens = &s->requests.handler;
 	enum mt_status status = MT_OK;
 
 	for (size_t i = 0; status == MT_OK && i < o->socket_count; i++)
-		status = listen_on(s, o->sockets[i], (gid_t)-1, err);
+		status = listen_on(s, tokens, o->sockets[i], (gid_t)-1, err);
 	if (o->socket_count)
 		return status;
 	for (size_t i = 0; status == MT_OK && i < c->socket_count; i++)
-		status = listen_on(s, c->sockets[i], socket_group(s), err);
+		status =
+		    listen_on(s, tokens, c->sockets[i], socket_group(s), err);
 	if (!c->socket_count)
-		status = listen_on(s, s->places->socket, socket_group(s), err);
+		status = listen_on(
+		    s, tokens, s->places->socket, socket_group(s), err);
+	return status;
+}
+
+/* Also without an account: then Postfix is told that there is none. */
+static enum mt_status
+listen_on_socketmaps(struct service *s, struct mt_error *err)
+{
+	const struct config *c = s->config;
+	enum mt_status status = MT_OK;
+
+	if (s->options->once || s->options->socket_count)
+		return MT_OK;
+	for (size_t i = 0; status == MT_OK && i < c->socketmap_count; i++)
+		status = listen_on(s, &s->socketmap.handler, c->socketmaps[i],
+		    socket_group(s), err);
 	return status;
 }
 
@@ -159,7 +179,9 @@ open_server(struct service *s, struct mt_error *err)
 	for (int i = 0; status == MT_OK && i < s->passed_listeners; i++)
 		status = server_adopt_listener(
 		    s->server, tokens, NOTIFY_FIRST_FD + i, err);
-	return status == MT_OK ? update_listeners(s, err) : status;
+	if (status == MT_OK)
+		status = update_listeners(s, err);
+	return status == MT_OK ? listen_on_socketmaps(s, err) : status;
 }
 
 static void
@@ -195,6 +217,8 @@ open_accounts(struct service *s, struct mt_error *err)
 	if (status == MT_OK)
 		requests_init(
 		    &s->requests, &s->loop, s->arena, s->accounts, s->logins);
+	if (status == MT_OK)
+		socketmap_init(&s->socketmap, s->arena, s->accounts);
 	return status;
 }
 

@@ -3,7 +3,6 @@
 
 #include "unit/cmocka_headers.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void
@@ -30,40 +29,12 @@ attributes_end_with_an_empty_line(void **state)
 }
 
 static void
-host_is_without_its_port(void **state)
-{
-	static const struct {
-		const char *host, *name;
-	} cases[] = {
-	    {"smtp.example.test", "smtp.example.test"},
-	    {"smtp.example.test:587", "smtp.example.test"},
-	    {"smtp.example.test:", "smtp.example.test"},
-	    {"[::1]:587", "::1"},
-	    {"[::1]", "::1"},
-	    {"::1", "::1"},
-	    {"[", "["},
-	    {"]", "]"},
-	    {"[]:", ""},
-	    {":", ""},
-	    {"", ""},
-	};
-	struct git_credential c;
-	char text[64];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		snprintf(text, sizeof(text), "host=%s\n", cases[i].host);
-		assert_true(git_credential_parse(text, &c));
-		assert_string_equal(c.host, cases[i].name);
-	}
-}
-
-static void
 attributes_are_read_and_others_skipped(void **state)
 {
 	struct git_credential c;
 	char text[] = "capability[]=authtype\nprotocol=smtp\nusername=first\n"
 		      "path=a=b\npassword=a=b \nusername=anna\n\nhost=behind\n";
+	char port[] = "host=smtp.example.test:587\n";
 	char none[] = "protocol\n";
 	char empty[] = "\n";
 
@@ -73,6 +44,8 @@ attributes_are_read_and_others_skipped(void **state)
 	assert_string_equal(c.username, "anna"); /* the last one counts */
 	assert_string_equal(c.password, "a=b ");
 	assert_null(c.host);
+	assert_true(git_credential_parse(port, &c));
+	assert_string_equal(c.host, "smtp.example.test");
 	assert_false(git_credential_parse(none, &c));
 	assert_true(git_credential_parse(empty, &c));
 	assert_null(c.protocol);
@@ -111,7 +84,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(attributes_end_with_an_empty_line),
-	    cmocka_unit_test(host_is_without_its_port),
 	    cmocka_unit_test(attributes_are_read_and_others_skipped),
 	    cmocka_unit_test(protocols_of_mail_have_a_service),
 	};

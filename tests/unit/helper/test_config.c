@@ -42,7 +42,8 @@ static void
 everything_is_read(void **state)
 {
 	struct config *c = read_good(*state,
-	    "# comment\nsocket = /a\nsocket = /b\nstate_dir = /s\n" ACCOUNT
+	    "# comment\nsocket = /a\nsocket = /b\nsocketmap = /m\nstate_dir = "
+	    "/s\n" ACCOUNT
 	    "permit = get git-credential\nimap_host = imap.x.test\n"
 	    "allow = uid:0 gid:0\nallow = uid:root\n"
 	    "authorization_endpoint = http://127.0.0.1:1/auth\n"
@@ -53,6 +54,8 @@ everything_is_read(void **state)
 
 	assert_int_equal(c->socket_count, 2);
 	assert_string_equal(c->sockets[1], "/b");
+	assert_int_equal(c->socketmap_count, 1);
+	assert_string_equal(c->socketmaps[0], "/m");
 	assert_string_equal(c->state_dir, "/s");
 	assert_int_equal(c->account_count, 2);
 	assert_string_equal(c->accounts[0]->name, "a.b@c-d_e");
@@ -79,6 +82,7 @@ static const struct {
     {"nonsense\n", ":1: expected 'name = value'"},
     {"usr = x\n", ":1: unknown setting 'usr'"},
     {"socket = relative\n", ":1: socket: 'relative'"},
+    {"socketmap = relative\n", ":1: socketmap: 'relative'"},
     {"state_dir =\n", ":1: 'state_dir' is empty"},
     {"state_dir = /a\nstate_dir = /b\n", ":2: 'state_dir' is set a second"},
     {"[provider x]\n", ":1: unknown section 'provider x'"},

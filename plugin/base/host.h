@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: ISC */
+/* Names of servers as people and programs write them. */
+#ifndef MT_BASE_HOST_H
+#define MT_BASE_HOST_H
+
+/* Takes the port from "name:port", and the brackets from "[name]:port", in
+ * place; returns the name.  An address with colons needs its brackets. */
+char *host_without_port(char *host);
+
+#endif
