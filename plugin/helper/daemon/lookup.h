@@ -4,8 +4,8 @@
  * token would go to.  Who may not use an account is told the same as for one
  * that does not exist; the audit line tells the difference.
  */
-#ifndef MT_DAEMON_CONFIG_H
-#define MT_DAEMON_CONFIG_H
+#ifndef MT_DAEMON_LOOKUP_H
+#define MT_DAEMON_LOOKUP_H
 
 #include "access.h"
 #include "accounts.h"
