@@ -62,11 +62,15 @@ read_file(struct module_settings *settings)
 		FUZZ_CHECK(strstr(err.text, path));
 		return status;
 	}
-	check_text(settings->socket, sizeof(settings->socket));
-	FUZZ_CHECK(!settings->socket[0] || settings->socket[0] == '/');
+	FUZZ_CHECK(settings->sockets <= MODULE_SOCKETS_MAX);
+	for (size_t i = 0; i < settings->sockets; i++) {
+		check_text(settings->socket[i], sizeof(settings->socket[i]));
+		FUZZ_CHECK(settings->socket[i][0] == '/');
+	}
 	check_words(settings->services);
 	check_words(settings->offer);
 	check_words(settings->first_step_ok);
+	check_words(settings->pass_through);
 	return status;
 }
 
@@ -76,14 +80,17 @@ write_settings(const struct module_settings *settings)
 {
 	struct buf text = BUF_INIT(65536);
 
-	if (settings->socket[0])
-		buf_add_format(&text, "socket = %s\n", settings->socket);
+	for (size_t i = 0; i < settings->sockets; i++)
+		buf_add_format(&text, "socket = %s\n", settings->socket[i]);
 	if (settings->trusted_uid != (uid_t)-1)
 		buf_add_format(&text, "trusted_uid = %lu\n",
 		    (unsigned long)settings->trusted_uid);
 	buf_add_format(&text, "services = %s\noffer = %s\n", settings->services,
 	    settings->offer);
-	buf_add_format(&text, "first_step_ok = %s\n", settings->first_step_ok);
+	buf_add_format(&text, "first_step_ok = %s\npass_through = %s\n",
+	    settings->first_step_ok, settings->pass_through);
+	buf_add_format(&text, "rank = %s\n",
+	    settings->below_passwords ? "below-passwords" : "above-passwords");
 	write_file(buf_text(&text), text.len);
 	buf_done(&text);
 }
@@ -98,10 +105,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	write_settings(&first);
 	FUZZ_CHECK(read_file(&second) == MT_OK);
-	FUZZ_CHECK(strcmp(first.socket, second.socket) == 0);
+	FUZZ_CHECK(first.sockets == second.sockets);
+	for (size_t i = 0; i < first.sockets; i++)
+		FUZZ_CHECK(strcmp(first.socket[i], second.socket[i]) == 0);
+	FUZZ_CHECK(first.below_passwords == second.below_passwords);
 	FUZZ_CHECK(first.trusted_uid == second.trusted_uid);
 	FUZZ_CHECK(strcmp(first.services, second.services) == 0);
 	FUZZ_CHECK(strcmp(first.offer, second.offer) == 0);
 	FUZZ_CHECK(strcmp(first.first_step_ok, second.first_step_ok) == 0);
+	FUZZ_CHECK(strcmp(first.pass_through, second.pass_through) == 0);
 	return 0;
 }

@@ -25,6 +25,7 @@ enum {
 	OPTION_USER_UNKNOWN = 4,
 	OPTION_PORT = 8,
 	OPTION_TWO_HELPERS = 16,
+	OPTION_BRING_TOKEN = 32,
 };
 
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -149,13 +150,19 @@ check_no_token(const struct oauth_exchange *exchange)
 }
 
 static bool
-begin(struct oauth_exchange *exchange, unsigned options, const char *user,
-    const char *authzid, struct oauth_output *output)
+begin(struct oauth_exchange *exchange, unsigned options,
+    const struct oauth_login *login, struct oauth_output *output)
 {
 	struct mt_error err = {0};
-	enum mt_status status = oauth_exchange_begin(exchange, user, authzid,
-	    options & OPTION_CLIENT_FIRST, output, &err);
+	enum mt_status status = oauth_exchange_fetch(exchange, login, &err);
 
+	check_failed(status, &err);
+	if (status != MT_OK) {
+		FUZZ_CHECK(exchange->answer.token.len == 0);
+		return false;
+	}
+	status = oauth_exchange_begin(
+	    exchange, options & OPTION_CLIENT_FIRST, output, &err);
 	check_failed(status, &err);
 	if (status != MT_OK) {
 		FUZZ_CHECK(exchange->state == OAUTH_ASK);
@@ -210,17 +217,22 @@ log_in(struct fuzz_input *input, const struct token_paths *paths,
 	    fuzz_bytes(input, &len[0]), fuzz_bytes(input, &len[1])};
 	struct oauth_output output = {0};
 	struct oauth_exchange exchange;
+	const struct oauth_login login = {
+	    .user = user, .authzid = *authzid ? authzid : NULL};
+	const struct oauth_login nobody = {0};
 	struct mt_error err = {0};
 	enum mt_status status = oauth_exchange_init(&exchange,
 	    options & OPTION_BEARER ? OAUTH_OAUTHBEARER : OAUTH_XOAUTH2, server,
 	    paths, (uid_t)-1, &err);
 
 	if (status == MT_OK)
-		status = oauth_exchange_find(&exchange,
-		    options & OPTION_USER_UNKNOWN ? NULL : user, &err);
+		status =
+		    options & OPTION_USER_UNKNOWN
+			? oauth_exchange_find(&exchange, &nobody, false, &err)
+			: oauth_exchange_find(&exchange, &login,
+			      options & OPTION_BRING_TOKEN, &err);
 	check_failed(status, &err);
-	if (status == MT_OK &&
-	    begin(&exchange, options, user, authzid, &output))
+	if (status == MT_OK && begin(&exchange, options, &login, &output))
 		go_on(&exchange, challenge, len, &output);
 	oauth_exchange_done(&exchange);
 	check_no_token(&exchange);
