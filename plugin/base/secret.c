@@ -167,7 +167,7 @@ secret_reset(struct secret *s)
 	if (s->data)
 		explicit_bzero(s->data, s->cap);
 	s->len = 0;
-	s->failed = false;
+	s->failed = s->no_memory = false;
 }
 
 /* Never realloc: it would leave a copy behind. */
@@ -190,15 +190,25 @@ grow(struct secret *s, size_t need)
 	return true;
 }
 
+static void
+fail(struct secret *s, bool no_memory)
+{
+	secret_reset(s);
+	s->failed = true;
+	s->no_memory = no_memory;
+}
+
 void
 secret_add(struct secret *s, const void *data, size_t len)
 {
 	if (s->failed)
 		return;
-	if (len > SECRET_MAX || s->len > SECRET_MAX - len ||
-	    (s->len + len + 1 > s->cap && !grow(s, s->len + len + 1))) {
-		secret_reset(s);
-		s->failed = true;
+	if (len > SECRET_MAX || s->len > SECRET_MAX - len) {
+		fail(s, false);
+		return;
+	}
+	if (s->len + len + 1 > s->cap && !grow(s, s->len + len + 1)) {
+		fail(s, true);
 		return;
 	}
 	if (len)
@@ -225,6 +235,7 @@ secret_copy(struct secret *to, const struct secret *from)
 	secret_reset(to);
 	secret_add(to, secret_expose(from), from->len);
 	to->failed = to->failed || from->failed;
+	to->no_memory = to->no_memory || from->no_memory;
 }
 
 bool

@@ -23,7 +23,8 @@ struct secret {
 	char *data;                 /* followed by a NUL that is not counted */
 	size_t len;
 	size_t cap;
-	bool failed; /* sticky, as in struct buf */
+	bool failed;    /* sticky, as in struct buf */
+	bool no_memory; /* is why it failed */
 };
 
 #define SECRET_MAX 65536 /* bytes in one secret */

@@ -289,7 +289,7 @@ receive_frame(struct token_client *client, struct deadline deadline)
 		complete = take_bytes(client, chunk, (size_t)n);
 		explicit_bzero(chunk, (size_t)n);
 		if (!secret_ok(&client->frame)) {
-			errno = EMSGSIZE;
+			errno = client->frame.no_memory ? ENOMEM : EMSGSIZE;
 			return false;
 		}
 	}
@@ -308,7 +308,8 @@ token_client_read(struct token_client *client,
 		return mt_fail(
 		    err, MT_UNREACHABLE, "not connected to the token helper");
 	if (!receive_frame(client, deadline)) {
-		status = mt_fail_errno(err, MT_UNREACHABLE, errno,
+		status = mt_fail_errno(err,
+		    errno == ENOMEM ? MT_NO_MEMORY : MT_UNREACHABLE, errno,
 		    "no answer from the token helper");
 		disconnect(client);
 		return status;
@@ -368,8 +369,11 @@ call_about(struct token_client *client, struct token_wire_message *ret_reply,
     struct deadline deadline, struct mt_error *err)
 {
 	if (!token_wire_end(&client->frame))
-		return mt_fail(
-		    err, MT_BAD_INPUT, "the login or host name is too long");
+		return client->frame.no_memory
+			   ? mt_fail(err, MT_NO_MEMORY,
+				 "no memory to ask the token helper")
+			   : mt_fail(err, MT_BAD_INPUT,
+				 "the login or host name is too long");
 	return token_client_call(client, -1, ret_reply, deadline, err);
 }
 
