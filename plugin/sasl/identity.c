@@ -59,7 +59,7 @@ learn(char *to, const sasl_utils_t *utils, unsigned long id,
 	}
 	if (!name)
 		return SASL_FAIL;
-	return keep(to, name, len) ? SASL_OK : SASL_BADPARAM;
+	return keep(to, name, len) ? SASL_OK : SASL_BUFOVER;
 }
 
 bool
@@ -77,14 +77,15 @@ identity_ask_quietly(struct identity *identity, const sasl_utils_t *utils)
 static int
 fail_name(int code, const char *what, struct mt_error *err)
 {
-	if (code == SASL_BADPARAM)
-		mt_fail(err, MT_BAD_INPUT,
-		    "the %s name is longer than %d bytes or holds a NUL", what,
-		    OAUTH_USER_MAX);
-	else
+	if (code != SASL_BUFOVER) {
 		mt_fail(err, MT_BAD_INPUT,
 		    "the mail program could not give the %s name", what);
-	return code;
+		return code;
+	}
+	mt_fail(err, MT_BAD_INPUT,
+	    "the %s name is longer than %d bytes or holds a NUL", what,
+	    OAUTH_USER_MAX);
+	return SASL_BADPARAM;
 }
 
 static int
