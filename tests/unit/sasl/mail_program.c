@@ -161,6 +161,8 @@ list_callbacks(struct mail_program *p)
 	if (p->password)
 		*next++ = (sasl_callback_t){
 		    SASL_CB_PASS, p->asks ? NULL : PROCEDURE(get_password), p};
+	/* of its own: programs that copy this one may run in threads */
+	*next++ = (sasl_callback_t){SASL_CB_LOG, PROCEDURE(log_line), p};
 	*next = (sasl_callback_t){SASL_CB_LIST_END, NULL, NULL};
 }
 

@@ -42,7 +42,7 @@ struct mail_program {
 
 	sasl_secret_t *secret;
 	sasl_callback_t global_callbacks[4];
-	sasl_callback_t callbacks[6];
+	sasl_callback_t callbacks[8];
 };
 
 /* sasl_client_init(); false if it fails. */
