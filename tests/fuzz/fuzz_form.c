@@ -8,6 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How often "name=" stands at the start of a parameter. */
+static size_t
+count(const char *query, size_t len, const char *name)
+{
+	size_t name_len = strlen(name), n = 0;
+
+	for (size_t i = 0; i + name_len < len; i++)
+		n += (i == 0 || query[i - 1] == '&') &&
+		     memcmp(query + i, name, name_len) == 0 &&
+		     query[i + name_len] == '=';
+	return n;
+}
+
 static void
 read_query(const char *query, size_t len, const char *name)
 {
@@ -17,8 +30,9 @@ read_query(const char *query, size_t len, const char *name)
 
 	FUZZ_CHECK(found == FORM_FOUND || value.len == 0);
 	FUZZ_CHECK(value.len <= len);
+	FUZZ_CHECK((found == FORM_MISSING) == (count(query, len, name) == 0));
+	FUZZ_CHECK(found != FORM_FOUND || count(query, len, name) == 1);
 	if (found == FORM_FOUND) {
-		FUZZ_CHECK(memmem(query, len, name, strlen(name)));
 		form_add_secret(&form, name, &value);
 		FUZZ_CHECK(form_get(secret_expose(&form), form.len, name,
 			       &again) == FORM_FOUND);

@@ -178,6 +178,7 @@ begin(struct oauth_exchange *exchange, unsigned options,
 	FUZZ_CHECK(exchange->state == OAUTH_SENT);
 	FUZZ_CHECK(output->len > exchange->answer.token.len);
 	FUZZ_CHECK(!memchr(output->data, '\0', output->len));
+	FUZZ_CHECK(memchr(exchange->answer.account, '\0', TOKEN_ACCOUNT_MAX));
 	FUZZ_CHECK(memmem(output->data, output->len,
 	    secret_expose(&exchange->answer.token),
 	    exchange->answer.token.len));

@@ -65,7 +65,9 @@ parse_input(const uint8_t *data, size_t size)
 
 	line = fuzz_bytes(&input, &len);
 	if (token_wire_parse(line, len, &message)) {
-		FUZZ_CHECK(data[len - 1] == '\n');
+		FUZZ_CHECK(memchr(data, '\n', len) == data + len - 1);
+		FUZZ_CHECK(!memchr(data, '\0', len));
+		FUZZ_CHECK(strncmp((const char *)data, "1\t", 2) == 0);
 		check_message(&message, line, len);
 		check_again(&message);
 	}
