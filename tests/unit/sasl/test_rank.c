@@ -25,8 +25,12 @@ static const char *const modules[MODULES] = {
     MT_SASL_SYSTEM_DIR "/libscram.so",
 };
 
+#define FOUND "1\tok\taccount=work\n"
+#define GOT "1\tok\taccount=work\tuser=joe\tserial=1\texpires_in=900\ttoken=t\n"
+
 static const struct helper_rule rules[] = {
-    {"exists", HELPER_REPLY, "1\tok\taccount=work\n"},
+    {"exists", HELPER_REPLY, FOUND},
+    {"get", HELPER_REPLY, GOT},
     {0},
 };
 
@@ -236,6 +240,41 @@ settings_rank_tokens_below_passwords(void **state)
 	unlink(MT_TEST_SETTINGS);
 }
 
+/* Whose XOAUTH2 it is, with the two modules in the order given. */
+static bool
+ours_is_picked(struct fixture *f, const char *first, const char *second)
+{
+	char paths[2][64];
+	bool ours;
+
+	module_path(paths[0], f, 0);
+	module_path(paths[1], f, 1);
+	copy(first, paths[0]);
+	copy(second, paths[1]);
+	assert_true(mail_program_init(&f->program));
+	mail_program_connect(&f->program);
+	assert_int_equal(
+	    mail_program_start(&f->program, "XOAUTH2"), SASL_CONTINUE);
+	ours = f->program.out_len != strlen("rival");
+	mail_program_done(&f->program);
+	unlink(paths[0]);
+	unlink(paths[1]);
+	return ours;
+}
+
+/* What is honest loses; against what claims more nothing honest wins. */
+static void
+rival_wins_only_if_it_claims_more_than_it_gives(void **state)
+{
+	struct fixture *f = *state;
+
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	assert_true(ours_is_picked(f, modules[0], MT_TEST_HONEST_RIVAL));
+	assert_true(ours_is_picked(f, MT_TEST_HONEST_RIVAL, modules[0]));
+	assert_false(ours_is_picked(f, modules[0], MT_TEST_CLAIMING_RIVAL));
+	assert_false(ours_is_picked(f, MT_TEST_CLAIMING_RIVAL, modules[0]));
+}
+
 int
 main(void)
 {
@@ -245,6 +284,7 @@ main(void)
 	    CASE(without_use_for_us_the_choice_is_as_without_the_module),
 	    CASE(program_without_a_password_may_use_tokens),
 	    CASE(settings_rank_tokens_below_passwords),
+	    CASE(rival_wins_only_if_it_claims_more_than_it_gives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
