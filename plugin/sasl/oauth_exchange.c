@@ -73,8 +73,20 @@ is_about_account(enum mt_status status)
 	       status == MT_NEEDS_ADMIN || status == MT_REFUSED;
 }
 
+/* "imap at mail.example as joe, account work", as far as it is known. */
+static void
+describe(const struct oauth_exchange *exchange, const struct oauth_login *login,
+    struct mt_error *ret_words)
+{
+	const char *user = login->user, *account = login->account;
+
+	mt_fail(ret_words, MT_OK, "%s at %s%s%s%s%s", exchange->service,
+	    exchange->host, user ? " as " : "", user ? user : "",
+	    account ? ", account " : "", account ? account : "");
+}
+
 /*
- * Passes on why the helper gave nothing, and for whom.  Where it knows no
+ * Passes on why the helper gave nothing, and for what.  Where it knows no
  * account the mail program's user needs to know, too, that nobody refused his
  * password.
  */
@@ -82,22 +94,23 @@ static enum mt_status
 fail_for(struct oauth_exchange *exchange, const struct oauth_login *login,
     const struct mt_error *why, struct mt_error *err)
 {
-	const char *account = login->account, *user = login->user;
 	bool none = why->status == MT_NO_ACCOUNT;
-
 	/* a helper that finds several accounts names none */
-	exchange->undecided =
-	    none || (why->status == MT_BAD_CONFIG && exchange->client.fd >= 0 &&
-			!exchange->answer.account[0]);
+	bool several = why->status == MT_BAD_CONFIG &&
+		       exchange->client.fd >= 0 && !exchange->answer.account[0];
+	struct mt_error what;
+
+	exchange->undecided = none || several;
 	if (is_about_account(why->status))
 		return mt_fail(err, why->status, "%s", why->text);
-	return mt_fail(err, why->status, "no %s%s%s for %s at %s%s%s: %s%s",
-	    none ? "account" : "token", account ? (none ? " " : " of ") : "",
-	    account ? account : "", exchange->service, exchange->host,
-	    user ? " as " : "", user ? user : "", why->text,
-	    none ? "; to use a password, exclude XOAUTH2 and OAUTHBEARER in "
-		   "the mail program, see libmailtoken(7)"
-		 : "");
+	describe(exchange, login, &what);
+	if (none)
+		return mt_fail(err, MT_NO_ACCOUNT,
+		    "no account for %s: %s; to use a password, exclude XOAUTH2 "
+		    "and OAUTHBEARER in the mail program, see libmailtoken(7)",
+		    what.text, why->text);
+	return mt_fail(
+	    err, why->status, "no token for %s: %s", what.text, why->text);
 }
 
 static enum mt_status

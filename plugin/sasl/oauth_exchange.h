@@ -86,8 +86,8 @@ struct oauth_login {
  * empty login for any account at this server, then several are fine too.
  * `bring_token` says that the login is complete: if the token is there without
  * a wait it comes along.  MT_OK, also when a token has to be waited for;
- * MT_NO_ACCOUNT, MT_UNREACHABLE or what the helper says.  Blocks for
- * what earlier calls left of OAUTH_FIND_MS at most.
+ * MT_NO_ACCOUNT, MT_UNREACHABLE or what the helper says.  Blocks for what
+ * earlier calls left of OAUTH_FIND_MS at most.
  */
 enum mt_status oauth_exchange_find(struct oauth_exchange *exchange,
     const struct oauth_login *login, bool bring_token,
@@ -95,8 +95,9 @@ enum mt_status oauth_exchange_find(struct oauth_exchange *exchange,
 
 /*
  * Gets a token for `login`, unless oauth_exchange_find() brought one.  Blocks
- * for what earlier calls left of OAUTH_TOKEN_MS at most.  After a failure of this or the function before,
- * `undecided` tells whether another login, or an account by name, would help.
+ * for what earlier calls left of OAUTH_TOKEN_MS at most.  After a failure of
+ * this or the function before, `undecided` tells whether another login, or an
+ * account by name, would help.
  */
 enum mt_status oauth_exchange_fetch(struct oauth_exchange *exchange,
     const struct oauth_login *login, struct mt_error *err) MT_MUST_CHECK;

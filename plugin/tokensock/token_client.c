@@ -180,7 +180,8 @@ connect_to(struct token_client *client, const char *path,
 			     ? MT_NO_ACCOUNT
 			     : MT_UNREACHABLE;
 		return mt_fail_errno(err, status, *ret_error,
-		    "cannot reach the token helper at %s", path);
+		    "cannot reach the token helper at %s%s", path,
+		    *ret_error == EACCES ? "" : " (is mailtokend running?)");
 	}
 	status = check_peer(client, path, err);
 	if (status != MT_OK)

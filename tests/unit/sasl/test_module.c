@@ -865,7 +865,9 @@ account_that_is_named_and_not_there_is_named_in_the_error(void **state)
 	f->program.password = "@home";
 	p = begin(state, not_for_joe);
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_NOMECH);
-	assert_detail(p, "no account home for imap at mail.example");
+	assert_detail(p,
+	    "no account for imap at mail.example as joe@example.org, account "
+	    "home: not for joe");
 }
 
 static void
