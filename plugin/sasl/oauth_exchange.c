@@ -65,14 +65,6 @@ query_for(
 	};
 }
 
-/* Whether the helper wrote the text, which then names the account. */
-static bool
-is_about_account(enum mt_status status)
-{
-	return status == MT_RETRY_LATER || status == MT_NEEDS_LOGIN ||
-	       status == MT_NEEDS_ADMIN || status == MT_REFUSED;
-}
-
 /* "imap at mail.example as joe, account work", as far as it is known. */
 static void
 describe(const struct oauth_exchange *exchange, const struct oauth_login *login,
@@ -95,13 +87,13 @@ fail_for(struct oauth_exchange *exchange, const struct oauth_login *login,
     const struct mt_error *why, struct mt_error *err)
 {
 	bool none = why->status == MT_NO_ACCOUNT;
-	/* a helper that finds several accounts names none */
+	bool named = exchange->answer.account[0]; /* by the helper's text, too */
 	bool several = why->status == MT_BAD_CONFIG &&
-		       exchange->client.fd >= 0 && !exchange->answer.account[0];
+		       exchange->client.fd >= 0 && !named;
 	struct mt_error what;
 
 	exchange->undecided = none || several;
-	if (is_about_account(why->status))
+	if (named && why->status != MT_UNREACHABLE)
 		return mt_fail(err, why->status, "%s", why->text);
 	describe(exchange, login, &what);
 	if (none)

@@ -279,6 +279,7 @@ class ModuleTest(BedTestCase):
         helper.stop()
         self.check_deferred(
             postfix,
+            f"no token for smtp at localhost as {ALICE}: "
             "cannot reach the token helper at /run/mailtoken/socket",
             "remote authentication server unavailable")
 

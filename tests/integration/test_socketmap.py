@@ -126,7 +126,7 @@ class ProtocolTest(SocketmapTestCase):
         self.ask(helper, f"smtp {ALICE}")
         line = (f"token handed out account=alice uid={os.getuid()} "
                 f"pid={os.getpid()} service=smtp host={{}} serial=1 "
-                "for=socketmap\n")
+                f"for=socketmap user={ALICE}\n")
         self.assertIn(line.format("localhost"), helper.log())
         self.assertIn(line.format("-"), helper.log())
         self.assertNotIn(answer.partition(":")[2], helper.log())
