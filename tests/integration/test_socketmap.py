@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """mailtokend as a table of passwords for Postfix."""
+import contextlib
 import os
 import re
 import socket
@@ -8,7 +9,7 @@ import unittest
 from bed import BedTestCase
 from bed.tokensock import Mailtokend, account
 
-from .test_helper import as_user
+from .test_helper import as_user, counted
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
 PLACE = "run/mailtoken/socketmap"   # in the queue directory
@@ -220,6 +221,34 @@ class ProtocolTest(SocketmapTestCase):
             self.assertIsNone(stuck.receive())
             self.bed.wait_until(lambda: is_closed(deaf.socket),
                                 what="the deaf one to be cut off")
+
+    def test_connections_of_one_user_are_bounded(self):
+        helper = self.helper(logged_in=False)
+        helper.table.parent.chmod(0o755)
+        self.bed.dir.chmod(0o755)
+
+        def as_nobody():
+            with contextlib.ExitStack() as stack:
+                tables = [stack.enter_context(Table(helper.table))
+                          for _ in range(513)]
+                answers = {each.ask("smtp x") for each in tables[:512]}
+                return answers, tables[512].receive()
+        self.assertEqual(as_user(NOBODY, [], as_nobody),
+                         str(({"NOTFOUND "}, None)))
+
+    def test_replies_leave_no_copy_of_the_token(self):
+        helper = self.helper()
+        with Table(helper.table) as table:
+            answer = table.ask("smtp localhost")
+            token = answer.partition(":")[2]
+            table.ask("smtp elsewhere")     # so the reply before is gone
+            self.assertEqual(counted(helper, token), 1)
+
+    def test_a_private_socket_is_the_only_one(self):
+        helper = self.helper()
+        helper.stop()
+        Mailtokend.start(helper)    # with --socket
+        self.assertFalse(helper.table.exists())
 
     def test_idle_connection_is_kept_across_a_reload(self):
         helper = self.helper()
