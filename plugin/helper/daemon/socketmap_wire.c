@@ -62,7 +62,8 @@ socketmap_wire_parse(char *frame, size_t len, struct socketmap_query *ret_query)
 	char *text, *key;
 	size_t size;
 
-	if (!measure(frame, len, &size) || size != len || frame[len - 1] != ',')
+	if (!measure(frame, len, &size) || !size || size != len ||
+	    frame[len - 1] != ',')
 		return false;
 	frame[len - 1] = '\0';
 	text = strchr(frame, ':') + 1;
