@@ -50,8 +50,8 @@ log_errors_only(void)
 	logger.errors_only = true;
 }
 
-static void
-write_line(int priority, const char *format, va_list args)
+static MT_PRINTF(2, 0) void write_line(
+    int priority, const char *format, va_list args)
 {
 	char text[LINE_MAX_BYTES];
 	struct buf line = BUF_INIT(LINE_MAX_BYTES + 128);

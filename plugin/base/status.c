@@ -24,9 +24,8 @@ make_printable(char *text)
 	}
 }
 
-static void
-fill(struct mt_error *err, enum mt_status status, const char *format,
-    va_list args)
+static MT_PRINTF(3, 0) void fill(struct mt_error *err, enum mt_status status,
+    const char *format, va_list args)
 {
 	err->status = status;
 	if (vsnprintf(err->text, sizeof(err->text), format, args) < 0)

@@ -360,8 +360,9 @@ static bool
 set_headers(struct request *request)
 {
 	/* no "Expect: 100-continue": it only costs a round trip */
-	static const char *const lines[] = {"Accept: application/json",
-	    "Expect:", "User-Agent: mailtoken/" MT_VERSION};
+	static const char agent[] = "User-Agent: mailtoken/" MT_VERSION;
+	static const char *const lines[] = {
+	    "Accept: application/json", "Expect:", agent};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
 		struct curl_slist *longer =
