@@ -6,11 +6,13 @@
  *       one sasl_client_init() with the modules of DIRECTORY, as an
  *       unprivileged user: prints nanoseconds, and by how many KiB of private
  *       dirty memory and how many mapped files the process has grown
- *   sasl_bench login DIRECTORY MECHANISM called|prompted
+ *   sasl_bench login DIRECTORY MECHANISM called|prompted [SOCKET]
  *       logins up to the server's success, as rounds.h says; the program hands
- *       out the login name by a procedure, or waits to be asked
+ *       out the login name by a procedure, or waits to be asked; with SOCKET,
+ *       it asks for a token there itself, too (trip.h)
  */
 #include "rounds.h"
+#include "trip.h"
 
 #include <sasl/sasl.h>
 
@@ -28,6 +30,7 @@ struct program {
 	const char *directory;
 	const char *mechanism;
 	bool is_prompted;
+	struct trip trip; /* no requests: none is made */
 	sasl_secret_t *password;
 	sasl_callback_t global[2];
 	sasl_callback_t callbacks[4];
@@ -115,7 +118,7 @@ answer_prompts(const struct program *p, sasl_interact_t *prompt)
 static void
 log_in(void *context)
 {
-	const struct program *p = context;
+	struct program *p = context;
 	sasl_interact_t *prompts = NULL;
 	sasl_conn_t *conn;
 	const char *out, *used;
@@ -136,6 +139,8 @@ log_in(void *context)
 	if (code != SASL_OK)
 		fail(conn);
 	sasl_dispose(&conn);
+	if (p->trip.requests)
+		trip_make(&p->trip);
 }
 
 struct size {
@@ -216,9 +221,11 @@ main(int argc, char **argv)
 	if (argc == 3 && strcmp(what, "init") == 0) {
 		fill_callbacks(&p);
 		measure_init(&p);
-	} else if (argc == 5 && strcmp(what, "login") == 0) {
+	} else if (argc >= 5 && strcmp(what, "login") == 0) {
 		p.mechanism = argv[3];
 		p.is_prompted = strcmp(argv[4], "prompted") == 0;
+		if (argc > 5)
+			p.trip = (struct trip){trip_address(argv[5]), 1};
 		fill_callbacks(&p);
 		if (sasl_client_init(p.global) != SASL_OK)
 			rounds_die("sasl_client_init");
