@@ -7,6 +7,15 @@
 
 const char *const exchange_mechanisms[] = {"XOAUTH2", "OAUTHBEARER"};
 
+bool
+exchange_takes_part(size_t cell)
+{
+	const char *share = getenv("MAILTOKEN_SHARE");
+	unsigned long n = share ? strtoul(share, NULL, 10) : 0;
+
+	return !n || getenv("MAILTOKEN_LONG") || cell % n == 0;
+}
+
 void
 exchange_enter(struct module_bench *bench, const struct client *client)
 {

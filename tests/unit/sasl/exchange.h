@@ -36,6 +36,10 @@ struct exchange {
 extern const char *const exchange_mechanisms[];
 #define MECHANISMS 2
 
+/* Whether a cell of a table is to be run: all are, unless MAILTOKEN_SHARE in the
+ * environment says "every n-th" and MAILTOKEN_LONG is not set. */
+bool exchange_takes_part(size_t cell);
+
 /* Initialises libsasl2 for a client: only then are the settings read. */
 void exchange_enter(struct module_bench *bench, const struct client *client);
 

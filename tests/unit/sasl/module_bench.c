@@ -4,6 +4,8 @@
 #include "unit/cmocka_headers.h"
 
 #include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +57,29 @@ module_bench_is_mapped(const char *name)
 	return found;
 }
 
+#ifdef __SANITIZE_THREAD__
+static void *
+end_at_once(void *nothing)
+{
+	return nothing;
+}
+
+/* The sanitizer starts a thread of its own beside the first. */
+static void
+start_first_thread(void)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, end_at_once, NULL), 0);
+	pthread_join(thread, NULL);
+}
+#else
+static void
+start_first_thread(void)
+{
+}
+#endif
+
 struct module_bench *
 module_bench_new(const char *module_dir, const char *settings)
 {
@@ -63,6 +88,7 @@ module_bench_new(const char *module_dir, const char *settings)
 
 	assert_non_null(b);
 	b->descriptors = module_bench_descriptors();
+	start_first_thread();
 	b->threads = module_bench_threads();
 	b->settings = settings;
 	unlink(settings);
@@ -93,7 +119,10 @@ module_bench_free(struct module_bench **bench)
 	unlink(b->settings);
 	rmdir(b->dir);
 	assert_int_equal(module_bench_descriptors(), b->descriptors);
-	assert_int_equal(module_bench_threads(), b->threads);
+	/* one that was joined may be listed for a moment; one that stays ends
+	 * in ctest's limit of time */
+	while (module_bench_threads() > b->threads)
+		sched_yield();
 	free(b);
 	*bench = NULL;
 }

@@ -45,7 +45,7 @@ struct module_bench {
 struct module_bench *module_bench_new(
     const char *module_dir, const char *settings);
 
-/* Asserts that no descriptor, thread, mapping of the module or line in syslog
+/* Sees to it that no descriptor, thread, mapping of the module or line in syslog
  * is left, and that the log holds no token. */
 void module_bench_free(struct module_bench **bench);
 

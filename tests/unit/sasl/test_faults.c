@@ -89,6 +89,8 @@ every_allocation_may_fail(void **state)
 		for (size_t i = 0; i < 4; i++) {
 			size_t n = 1;
 
+			if (!exchange_takes_part(4 * c + i))
+				continue;
 			while (login_without_memory(b, &clients[c], n,
 			    i % 2 ? n : SIZE_MAX, servers[i / 2]))
 				n++;
