@@ -202,12 +202,20 @@ mail_program_start_bare(struct mail_program *p, const char *mechanisms)
 	    p->conn, mechanisms, prompt_need(p), NULL, NULL, &p->mechanism);
 }
 
+/* The challenge is gone after the call, and ends with its last byte. */
 int
 mail_program_step_bytes(
     struct mail_program *p, const char *challenge, unsigned len)
 {
-	return sasl_client_step(
-	    p->conn, challenge, len, prompt_need(p), &p->out, &p->out_len);
+	char *copy = len ? malloc(len) : NULL;
+	int code;
+
+	if (copy)
+		memcpy(copy, challenge, len);
+	code = sasl_client_step(p->conn, copy ? copy : challenge, len,
+	    prompt_need(p), &p->out, &p->out_len);
+	free(copy);
+	return code;
 }
 
 int
