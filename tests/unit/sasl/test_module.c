@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The module in the real libsasl2, used in the ways that real mail programs
- * use it, against helpers of every kind.
+ * The module in the real libsasl2: which account serves whom, which error gets
+ * which code and text, who is offered the mechanisms at all.  How each mail
+ * program drives it: test_clients.c.
  */
 #include "module_bench.h"
 
 #include "unit/cmocka_headers.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,51 +100,6 @@ imap_client_with_initial_response_logs_in(void **state)
 	assert_string_equal(p->log, "");
 }
 
-static void
-second_mechanism_is_oauthbearer(void **state)
-{
-	struct mail_program *p = begin(state, good_helper);
-
-	assert_int_equal(
-	    mail_program_start(p, "XOAUTH2 OAUTHBEARER"), SASL_CONTINUE);
-	assert_string_equal(p->mechanism, "OAUTHBEARER");
-	assert_out(p, OAUTHBEARER_OF("joe@example.org"));
-	assert_int_equal(mail_program_step(p, ""), SASL_OK);
-}
-
-static void
-known_port_is_sent(void **state)
-{
-	struct module_bench *f = *state;
-	struct mail_program *p;
-
-	f->program.remote = "127.0.0.1;993";
-	p = begin(state, good_helper);
-	assert_int_equal(mail_program_start(p, "OAUTHBEARER"), SASL_CONTINUE);
-	assert_out(p, "n,a=joe@example.org,\1host=mail.example\1port=993\1"
-		      "auth=Bearer " TOKEN "\1\1");
-}
-
-/* mbsync without SASL-IR, KMail without it, libetpan */
-static void
-client_without_initial_response_logs_in(void **state)
-{
-	static const char *const empty[] = {"", NULL};
-
-	for (size_t i = 0; i < 2; i++) {
-		struct module_bench *f = *state;
-		struct mail_program *p;
-
-		p = i ? &f->program : begin(state, good_helper);
-		mail_program_connect(p);
-		assert_int_equal(
-		    mail_program_start_bare(p, "XOAUTH2"), SASL_CONTINUE);
-		assert_int_equal(mail_program_step(p, empty[i]), SASL_CONTINUE);
-		assert_out(p, XOAUTH2_OF("joe@example.org"));
-		assert_int_equal(mail_program_step(p, NULL), SASL_OK);
-	}
-}
-
 /* mbsync, KMail, imtest: everything by interaction */
 static void
 prompting_client_is_asked_for_names_only(void **state)
@@ -221,21 +176,6 @@ client_that_cannot_be_asked_gets_an_error(void **state)
 	assert_detail(p, "login name");
 }
 
-/* Postfix and libetpan: procedures, and no prompt_need at all */
-static void
-client_without_prompts_logs_in(void **state)
-{
-	struct module_bench *f = *state;
-	struct mail_program *p;
-
-	f->program.never_prompts = true;
-	f->program.service = "smtp";
-	p = begin(state, good_helper);
-	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
-	assert_out(p, XOAUTH2_OF("joe@example.org"));
-	assert_asked(state, "1\tget\tservice=smtp\t");
-}
-
 /* Whom the server is told is the helper's to say: it knows the account. */
 static void
 both_identities_reach_the_helper_which_says_whom_the_server_is_told(
@@ -259,28 +199,6 @@ both_identities_reach_the_helper_which_says_whom_the_server_is_told(
 	    state, "\tuser=joe@example.org\tauthzid=box@example.org\tmin_ttl");
 }
 
-/* mutt: its loop hands over the line that it sent */
-static void
-stale_data_after_success_ends_in_success(void **state)
-{
-	struct mail_program *p = begin(state, good_helper);
-
-	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
-	assert_int_equal(
-	    mail_program_step(p, "a0001 AUTHENTICATE XOAUTH2"), SASL_OK);
-	assert_out(p, "");
-}
-
-static void
-step_after_success_is_an_error_of_the_program(void **state)
-{
-	struct mail_program *p = begin(state, good_helper);
-
-	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
-	assert_int_equal(mail_program_step(p, ""), SASL_OK);
-	assert_int_equal(mail_program_step(p, ""), SASL_FAIL);
-}
-
 static void
 refused_token_is_reported_and_acknowledged_before_the_failure(void **state)
 {
@@ -301,40 +219,6 @@ refused_token_is_reported_and_acknowledged_before_the_failure(void **state)
 		assert_detail(p, "status 401, scope mail.read");
 		assert_detail(p, "the token helper will get a new one");
 	}
-}
-
-static void
-refusal_is_acknowledged_though_the_helper_has_gone(void **state)
-{
-	static const struct helper_rule rules[] = {
-	    {"exists", HELPER_REPLY, FOUND},
-	    {"get", HELPER_REPLY, GOT},
-	    {"reject", HELPER_CLOSE, NULL},
-	    {0},
-	};
-	struct mail_program *p = begin(state, rules);
-
-	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
-	assert_int_equal(mail_program_step(p, REFUSAL), SASL_CONTINUE);
-	assert_out(p, "");
-	assert_int_equal(mail_program_step(p, NULL), SASL_BADAUTH);
-	assert_detail(p, "could not be told");
-}
-
-static void
-hostile_challenges_end_in_a_refusal(void **state)
-{
-	char big[12289];
-	struct mail_program *p = begin(state, good_helper);
-
-	memset(big, 'x', sizeof(big));
-	memcpy(big, "{\"scope\":\"", 10);
-	memcpy(big + 10, TOKEN, strlen(TOKEN));
-	big[sizeof(big) - 1] = '\0';
-	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
-	assert_int_equal(mail_program_step(p, big), SASL_CONTINUE);
-	assert_int_equal(mail_program_step(p, big), SASL_BADAUTH);
-	assert_detail(p, "status not given");
 }
 
 /* -- the length of the AUTH line ------------------------------------------ */
@@ -520,33 +404,6 @@ without_account_the_mechanism_is_not_available(void **state)
 	assert_detail(p, "no account for imap at mail.example as "
 			 "joe@example.org: not configured");
 	assert_detail(p, "exclude XOAUTH2 and OAUTHBEARER");
-}
-
-static void
-helper_that_is_down_does_not_lead_to_a_password(void **state)
-{
-	static const struct helper_rule mute[] = {
-	    {"get", HELPER_HANG, NULL}, {0}};
-	static const struct helper_rule slow[] = {
-	    {"get", HELPER_DRIP, GOT}, {0}};
-	static const struct helper_rule dying[] = {
-	    {"get", HELPER_CLOSE, "1\tok\tacc"}, {0}};
-	const struct helper_rule *const all[] = {NULL, mute, slow, dying};
-	struct module_bench *f = *state;
-	struct mail_program *p = &f->program;
-
-	setenv("MAILTOKEN_SOCKET", f->socket, 1);
-	assert_true(mail_program_init(p));
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
-		if (all[i])
-			f->helper =
-			    scripted_helper_start(f->socket, all[i], NOBODY);
-		mail_program_connect(p);
-		assert_int_equal(
-		    mail_program_start_bare(p, "XOAUTH2"), SASL_UNAVAIL);
-		assert_detail(p, "token helper");
-		scripted_helper_stop(&f->helper);
-	}
 }
 
 static void
@@ -983,19 +840,6 @@ security_layer_is_not_pretended(void **state)
 	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
 }
 
-/* Postfix by default: honest flags, so as PLAIN only with TLS */
-static void
-noplaintext_excludes_us(void **state)
-{
-	struct mail_program *p = begin(state, good_helper);
-	sasl_security_properties_t demand = {.max_ssf = 256,
-	    .security_flags = SASL_SEC_NOPLAINTEXT | SASL_SEC_NOANONYMOUS};
-
-	sasl_setprop(p->conn, SASL_SEC_PROPS, &demand);
-	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_NOMECH);
-	assert_null(p->mechanism);
-}
-
 static void
 server_without_a_name_is_left_to_passwords(void **state)
 {
@@ -1123,93 +967,25 @@ broken_settings_offer_nothing_and_are_named_once(void **state)
 	assert_int_equal(scripted_helper_connections(f->helper), 0);
 }
 
-static void
-module_leaves_nothing_behind(void **state)
-{
-	struct mail_program *p = begin(state, good_helper);
-
-	mail_program_start(p, "XOAUTH2");
-	mail_program_step(p, "");
-	assert_true(module_bench_is_mapped("libmailtoken.so"));
-	mail_program_done(p);
-	assert_false(module_bench_is_mapped("libmailtoken.so"));
-}
-
-/* -- threads -------------------------------------------------------------- */
-
-#define THREADS 8
-#define EXCHANGES 25
-
-static void *
-exchange_many(void *context)
-{
-	struct mail_program p = *(const struct mail_program *)context;
-	char name[32], expected[128];
-	intptr_t failures = 0;
-
-	snprintf(name, sizeof(name), "host%p", (void *)&p);
-	snprintf(expected, sizeof(expected),
-	    "n,a=joe@example.org,\1host=%s\1auth=Bearer " TOKEN "\1\1", name);
-	p.host = name;
-	p.conn = NULL;
-	for (int i = 0; i < EXCHANGES; i++) {
-		mail_program_connect(&p);
-		failures +=
-		    mail_program_start(&p, "OAUTHBEARER") != SASL_CONTINUE ||
-		    p.out_len != strlen(expected) ||
-		    memcmp(p.out, expected, p.out_len) != 0 ||
-		    mail_program_step(&p, "") != SASL_OK;
-	}
-	sasl_dispose(&p.conn);
-	return (void *)failures; // NOLINT: a number in a pointer
-}
-
-static void
-connections_in_threads_do_not_meet(void **state)
-{
-	struct mail_program *p = begin(state, good_helper);
-	pthread_t threads[THREADS];
-	intptr_t all = 0;
-
-	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(
-		    pthread_create(&threads[i], NULL, exchange_many, p), 0);
-	for (int i = 0; i < THREADS; i++) {
-		void *failures;
-		pthread_join(threads[i], &failures);
-		all += (intptr_t)failures; // NOLINT: a number in a pointer
-	}
-	assert_int_equal(all, 0);
-}
-
 int
 main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	    CASE(imap_client_with_initial_response_logs_in),
-	    CASE(second_mechanism_is_oauthbearer),
-	    CASE(known_port_is_sent),
-	    CASE(client_without_initial_response_logs_in),
 	    CASE(prompting_client_is_asked_for_names_only),
 	    CASE(prompting_client_without_initial_response_logs_in),
 	    CASE(abandoned_and_unanswered_prompts_do_no_harm),
 	    CASE(client_that_cannot_be_asked_gets_an_error),
-	    CASE(client_without_prompts_logs_in),
 	    CASE(
 		both_identities_reach_the_helper_which_says_whom_the_server_is_told),
-	    CASE(stale_data_after_success_ends_in_success),
-	    CASE(step_after_success_is_an_error_of_the_program),
 	    CASE(refused_token_is_reported_and_acknowledged_before_the_failure),
-	    CASE(refusal_is_acknowledged_though_the_helper_has_gone),
-	    CASE(hostile_challenges_end_in_a_refusal),
 	    CASE(long_response_waits_for_the_go_ahead_where_lines_are_short),
 	    CASE(long_response_to_a_challenge_is_sent_at_once),
 	    CASE(program_named_by_first_step_ok_is_told_ok),
 	    CASE(status_of_the_helper_becomes_a_code_and_a_text),
 	    CASE(token_of_more_than_8_kib_is_refused),
 	    CASE(without_account_the_mechanism_is_not_available),
-	    CASE(helper_that_is_down_does_not_lead_to_a_password),
 	    CASE(helper_that_restarts_during_the_exchange_is_found_again),
 	    CASE(token_that_is_about_to_end_is_asked_for_again),
 	    CASE(helper_that_always_ends_in_the_middle_is_down),
@@ -1229,14 +1005,11 @@ main(void)
 	    CASE(password_that_is_no_token_is_not_passed_through),
 	    CASE(services_other_than_mail_are_refused_without_a_question),
 	    CASE(security_layer_is_not_pretended),
-	    CASE(noplaintext_excludes_us),
 	    CASE(server_without_a_name_is_left_to_passwords),
 	    CASE(users_are_offered_what_their_sockets_allow),
 	    CASE(root_is_offered_only_what_is_asked_for),
 	    CASE(program_with_a_socket_of_its_own_is_always_offered),
 	    CASE(broken_settings_offer_nothing_and_are_named_once),
-	    CASE(module_leaves_nothing_behind),
-	    CASE(connections_in_threads_do_not_meet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
