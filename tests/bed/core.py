@@ -104,11 +104,13 @@ class Bed:
         return _existing(self.build_dir() / "bin" / name)
 
     def sasl_path(self, extra=(), module=True):
-        """A directory for SASL_PATH: the project's module and the `extra`
-        modules of Debian ("plain", "login", "scram", ...)."""
+        """A directory for SASL_PATH: the project's module, or the `module`
+        that is given, and the `extra` modules of Debian ("plain", "login",
+        "scram", ...)."""
         path = self.subdir("sasl")
         if module:
-            built = _existing(self.build_dir() / "sasl2" / "libmailtoken.so")
+            built = _existing(self.build_dir() / "sasl2" / "libmailtoken.so"
+                              if module is True else module)
             (path / built.name).symlink_to(built)
         for name in extra:
             for found in debian_sasl_dir().glob(f"lib{name}.so*"):

@@ -14,11 +14,6 @@ class Helper(Mailtokend):
             oidc, name, user, provider="microsoft", scope=None,
             smtp_host="localhost"))
 
-    def command(self, *args, timeout=30):
-        """Run `mailtoken` against it."""
-        return self.bed.run([self.bed.program("mailtoken"), "--socket",
-                             self.socket, *args], timeout=timeout)
-
     def log_in(self, *options, password=PASSWORD):
         """`mailtoken login`, with a script in place of the person; returns
         the address that it printed."""

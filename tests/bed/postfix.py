@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Postfix as an SMTP client that authenticates with libsasl2.  Root only."""
 import os
+import re
 import shutil
 import smtplib
 from pathlib import Path
@@ -56,9 +57,8 @@ class Postfix:
             "MAPS": password_maps or f"texthash:{self.etc}/sasl_passwd",
             "CHROOT": "y" if chroot else "n",
             "ENV": " ".join(f"{{ {name}={value} }}"
-                            for name, value in (env or {}).items()),
-            "SETTINGS": "\n".join(f"{name} = {value}" for name, value
-                                  in (settings or {}).items())})
+                            for name, value in (env or {}).items())},
+            settings or {})
         if chroot:
             self._fill_chroot()
         self.start()
@@ -99,9 +99,14 @@ class Postfix:
         except OSError:
             return False
 
-    def _write_config(self, values):
+    def _write_config(self, values, settings):
         for name in ("main.cf", "master.cf"):
             self._write(name, fill(_HERE / f"postfix-{name}.in", values))
+        main = (self.etc / "main.cf").read_text()
+        for name, value in settings.items():    # Postfix warns of two
+            main = re.sub(rf"^{name} = .*\n", "", main, flags=re.M)
+            main += f"{name} = {value}\n"
+        self._write("main.cf", main)
 
     def _write(self, name, text):
         path = self.etc / name

@@ -172,6 +172,11 @@ class Mailtokend:
         with self.connect() as connection:
             return connection.call(verb, fd, **fields)
 
+    def command(self, *args, timeout=30):
+        """Run `mailtoken` against it."""
+        return self.bed.run([self.bed.program("mailtoken"), "--socket",
+                             self.socket, *args], timeout=timeout)
+
     def status(self, account):
         return self.call("status", account=account).expect()
 

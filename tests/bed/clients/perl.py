@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: ISC
+"""Perl's Authen::SASL with libsasl2 behind it, in Net::SMTP."""
+from .base import Attempt, Client, render
+
+SCRIPT = """\
+use Authen::SASL qw(Cyrus);
+use Net::SMTP;
+my $smtp = Net::SMTP->new('@SMTPHOST@', Port => @SMTP@) or die $@;
+$smtp->starttls(
+?   SSL_ca_file => '@CA@',
+    ) or die $@;
+my $sasl = Authen::SASL->new(mechanism => '@MECHANISM@', callback => {
+?   pass => '@SECRET@',
+    user => '@USER@', authname => '@USER@' });
+$smtp->auth($sasl) or die $smtp->message, $sasl->error;
+"""
+
+
+class AuthenSasl(Client):
+    name, service = "Authen::SASL::Cyrus", "smtp"
+    files = {"in Perl": SCRIPT}
+
+    def login(self, mechanism):
+        result = self.bed.run(["/usr/bin/perl", "-w", "-"],
+                              env=self.site.env(),
+                              input=render(SCRIPT, self.values(mechanism)))
+        return Attempt(result.rc == 0, result.out + result.err)
