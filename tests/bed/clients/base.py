@@ -13,12 +13,13 @@ from dataclasses import dataclass
 _NAME = re.compile(r"@([A-Z]+)@")
 MECHANISMS = "XOAUTH2", "OAUTHBEARER"
 # What docs/clients.md has in place of the tests' values.
-EXAMPLE = {"MECHANISM": "XOAUTH2", "USER": "you@example.com", "IMAPHOST": "imap.example.com",
-           "SMTPHOST": "smtp.example.com", "SMTP": 587,
-           "SECRET": "unused", "FILTER": "xoauth2, oauthbearer",
-           "SENDER": "you@example.com", "TO": "friend@example.org",
-           "COMMAND": "mailtoken get work",
-           "CREDENTIAL": "git-credential-mailtoken"}
+EXAMPLE = {
+    "USER": "you@example.com", "QUOTED": "you%40example.com",
+    "MECHANISM": "XOAUTH2", "MECH": "xoauth2",
+    "IMAPHOST": "imap.example.com", "SMTPHOST": "smtp.example.com",
+    "SMTP": 587, "PORT": "", "TLS": "", "CA": "/etc/ssl/certs/ca-certificates.crt",
+    "COMMAND": "mailtoken get work",
+    "ARGUMENTS": ("mailtoken", "get", "work"), "HOME": "~", "DIR": "~/Mail"}
 
 
 def render(template, values=None):

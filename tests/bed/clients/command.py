@@ -3,10 +3,14 @@
 
 What they call is `mailtoken get`; the account permits it.
 """
+import contextlib
+import os
+import pty
 import re
-import shlex
+import select
 import shutil
 import urllib.parse
+from pathlib import Path
 
 from .base import Attempt, Client, command_line, message, render
 
@@ -27,11 +31,9 @@ set ssl_starttls = yes
 set ssl_force_tls = yes
 ?set ssl_ca_certificates_file = "@CA@"
 ?set copy = no
-?set sleep_time = 0
 """
 
 
-KEYS = "keys"
 _CONTROL = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|.)|\r")
 
 
@@ -60,7 +62,7 @@ class CommandClient(Client):
 
     def run(self, argv, home, input=""):
         return self.bed.run(argv, cwd=home, input=input,
-                            env=self.site.env(HOME=home, TERM="dumb"))
+                            env=self.site.env(HOME=home))
 
 
 class _Mutt(CommandClient):
@@ -75,20 +77,29 @@ class _MuttImap(_Mutt):
     service = "imap"
 
     def login(self, mechanism):
-        # It wants a terminal, which script(1) gives it, and keys: to pipe the
-        # message somewhere, and to quit.  With -z a folder without messages,
-        # as one that cannot be opened, is its end.
+        # With -z it ends at once when the folder is empty or cannot be opened.
         home = self.home(mechanism)
-        with open(home / KEYS, "w") as keys:
-            keys.write("set wait_key = no quit = yes\n"
-                       f"push '<pipe-message>cat >{home}/message<enter>"
-                       "<quit>'\n")
-        command = shlex.join(self.argv(home, "-z", "-e",
-                                       f"source {home / KEYS}"))
-        result = self.run(["/usr/bin/script", "-qec", command, "/dev/null"],
-                          home)
-        return Attempt((home / "message").exists(),
-                       _CONTROL.sub("", result.out) + result.err)
+        argv = self.argv(home, "-z", "-e",
+                         "set wait_key = no quit = yes sleep_time = 0")
+        text = self.on_terminal(argv, home, f"|cat >{home}/message\nq")
+        return Attempt((home / "message").exists(), text)
+
+    def on_terminal(self, argv, home, keys):
+        """Run a program and press keys; returns what it showed."""
+        ours, its = pty.openpty()
+        os.write(ours, keys.encode())
+        process = self.bed.spawn(argv, cwd=home, stdin=its, stdout=its,
+                                 env=self.site.env(HOME=home, TERM="vt100"))
+        os.close(its)
+        shown = b""
+        # It ends with an error, when nobody else has the terminal open.
+        with contextlib.suppress(OSError):
+            while select.select([ours], [], [], 30)[0]:
+                shown += os.read(ours, 4096)
+        os.close(ours)
+        process.stop()
+        return _CONTROL.sub("", shown.decode(errors="replace")
+                            ) + process.stderr_text()
 
 
 class _MuttSmtp(_Mutt):
@@ -110,11 +121,11 @@ class MuttSmtp(_MuttSmtp):
 
 
 class NeomuttImap(_MuttImap):
-    name, program, files = "neomutt, IMAP", "neomutt", {"~/.neomuttrc": MUTTRC}
+    name, program, files = "neomutt, IMAP", "neomutt", {"~/.muttrc": MUTTRC}
 
 
 class NeomuttSmtp(_MuttSmtp):
-    name, program, files = "neomutt, SMTP", "neomutt", {"~/.neomuttrc": MUTTRC}
+    name, program, files = "neomutt, SMTP", "neomutt", {"~/.muttrc": MUTTRC}
 
 
 class Msmtp(CommandClient):
@@ -169,6 +180,14 @@ path = @HOME@/Mail/
                            home / ".config/getmail"], home)
         return Attempt(result.rc == 0 and any((home / "Mail/new").iterdir()),
                        result.out + result.err)
+
+
+    @staticmethod
+    def source():
+        """The text of the installed program, which is in Python."""
+        return "".join(path.read_text() for path in
+                       Path("/usr/lib/python3/dist-packages/getmailcore")
+                       .glob("*.py"))
 
 
 class GitSendEmail(CommandClient):

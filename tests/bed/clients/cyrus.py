@@ -47,14 +47,10 @@ smtptest -t '' -m @MECHANISM@ -a @USER@ -u @USER@ \\
 
 CYRUS_ADMIN = """\
 use Cyrus::IMAP::Admin;
-my $imap = Cyrus::IMAP::Admin->new('@IMAPHOST@'
-?   , @IMAP@
-    ) or die 'cannot connect';
+my $imap = Cyrus::IMAP::Admin->new('@IMAPHOST@'@PORT@) or die 'cannot connect';
 $imap->authenticate(-mechanism => '@MECHANISM@', -user => '@USER@',
 ?   -password => '@SECRET@',
-    -tlskey => '',
-?   -cafile => '@CA@',
-    ) or die "the login failed\\n";
+    -tlskey => '') or die "the login failed\\n";
 print join("\\n", map { $_->[0] } $imap->list('*')), "\\n";
 """
 
@@ -66,7 +62,9 @@ class CyrusAdmin(Client):
 
     def login(self, mechanism):
         script = self.bed.subdir("perl") / "admin.pl"
-        script.write_text(render(CYRUS_ADMIN, self.values(mechanism)))
+        script.write_text(render(
+            CYRUS_ADMIN, self.values(mechanism,
+                                     PORT=f", {self.site.mail.imap_port}")))
         result = self.bed.run(["/usr/bin/perl", "-w", script],
                               env=self.site.env(), timeout=10)
         return Attempt(result.rc == 0 and "INBOX" in result.out,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """nmh's send, which leaves the login to its program "post".
 
-Of its XOAUTH2, see login(): libsasl2 has no part in that.
+Its XOAUTH2 is its own code.
 """
 from .base import Attempt, Client, command_line, render
 
@@ -11,7 +11,7 @@ Path: Mail
 """
 COMMAND = """\
 send -mts smtp -server @SMTPHOST@ -port @SMTP@ -tls -sasl -saslmech @MECHANISM@ \\
--user @USER@ draft
+-user @USER@ ./draft
 """
 DRAFT = """\
 From: @SENDER@
@@ -28,6 +28,21 @@ class Nmh(Client):
     module_settings = "first_step_ok = post"
 
     def login(self, mechanism):
+        argv, home = self._command(mechanism)
+        result = self.bed.run(argv, env=self.site.env(HOME=home), cwd=home)
+        return Attempt(result.rc == 0, result.out + result.err)
+
+    def files_opened(self, mechanism, *options):
+        """The names of all files that a login opens, as strace(1) has it."""
+        argv, home = self._command(mechanism)
+        trace = home / "trace"
+        self.bed.run(["/usr/bin/strace", "-f", "-e", "trace=openat", "-o",
+                      trace, *argv, *options],
+                     env=self.site.env(HOME=home), cwd=home)
+        return trace.read_text()
+
+    def _command(self, mechanism):
+        """(argument list, home directory)"""
         home = self.bed.subdir("nmh")
         values = self.values(mechanism, NETRC=home / "netrc")
         (home / "Mail").mkdir()
@@ -37,8 +52,5 @@ class Nmh(Client):
         (home / "netrc").chmod(0o600)
         (home / ".mh_profile").write_text(render(PROFILE, values))
         (home / "draft").write_text(render(DRAFT, values))
-        argv = command_line(COMMAND, values)
-        result = self.bed.run(
-            [f"/usr/bin/mh/{argv[0]}", *argv[1:-1], home / argv[-1]],
-            env=self.site.env(HOME=home), cwd=home)
-        return Attempt(result.rc == 0, result.out + result.err)
+        program, *args = command_line(COMMAND, values)
+        return [f"/usr/bin/mh/{program}", *args], home

@@ -6,9 +6,7 @@ SCRIPT = """\
 use Authen::SASL qw(Cyrus);
 use Net::SMTP;
 my $smtp = Net::SMTP->new('@SMTPHOST@', Port => @SMTP@) or die $@;
-$smtp->starttls(
-?   SSL_ca_file => '@CA@',
-    ) or die $@;
+$smtp->starttls(@TLS@) or die $@;
 my $sasl = Authen::SASL->new(mechanism => '@MECHANISM@', callback => {
 ?   pass => '@SECRET@',
     user => '@USER@', authname => '@USER@' });
@@ -21,7 +19,9 @@ class AuthenSasl(Client):
     files = {"in Perl": SCRIPT}
 
     def login(self, mechanism):
+        values = self.values(
+            mechanism, TLS=f"SSL_ca_file => '{self.site.mail.ca}'")
         result = self.bed.run(["/usr/bin/perl", "-w", "-"],
                               env=self.site.env(),
-                              input=render(SCRIPT, self.values(mechanism)))
+                              input=render(SCRIPT, values))
         return Attempt(result.rc == 0, result.out + result.err)
