@@ -19,7 +19,6 @@ from .notes import NOTES
 
 DOCUMENT = Path(__file__).parents[2] / "docs/clients.md"
 TABLES = {"libsasl2": SASL, "command": COMMAND}
-SETTINGS = "/etc/mailtoken/sasl.conf"
 
 
 def notes_on(program, mechanism, column):
@@ -76,28 +75,33 @@ class Table:
         return self._texts.index(text) + 1
 
 
-def lines_of(kind):
-    """A program's configuration, as Markdown."""
+def files_of(kind):
+    """{place: text} of a program's configuration."""
     files = dict(kind.files)
     if kind.module_settings:
-        files[SETTINGS] = kind.module_settings + "\n"
+        files["/etc/mailtoken/sasl.conf"] = kind.module_settings
+    return {name: render(template) for name, template in files.items()}
+
+
+def as_markdown(files):
     parts = []
-    for name, template in files.items():
-        place = name if name.startswith("in ") else f"`{name}`"
-        text = render(template).rstrip("\n")
-        parts.append(f"{place[0].upper()}{place[1:]}:\n\n" + "\n".join(
-            f"    {line}".rstrip() for line in text.splitlines()) + "\n")
+    for name, text in files.items():
+        place = name.capitalize() if name.startswith("in ") else f"`{name}`"
+        lines = [f"    {line}".rstrip() for line in text.splitlines()]
+        parts.append("\n".join([f"{place}:", "", *lines, ""]))
     return "\n".join(parts)
 
 
 def configurations():
-    """{block: text}, once for programs with the same lines."""
-    texts = {}
+    """{block: text} with what was not said for a program before."""
+    blocks, said = {}, set()
     for kind in SASL + COMMAND:
-        text = lines_of(kind)
-        if text and text not in texts.values():
-            texts[f"lines {kind.__name__}"] = text
-    return texts
+        files = {name: text for name, text in files_of(kind).items()
+                 if (name, text) not in said}
+        said.update(files.items())
+        if files:
+            blocks[f"lines {kind.__name__}"] = as_markdown(files)
+    return blocks
 
 
 def block(document, name):

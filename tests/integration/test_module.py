@@ -6,11 +6,10 @@ import tempfile
 import unittest
 
 from bed import Bed, BedTestCase
+from bed.clients import MECHANISMS, Imtest, Mbsync, Site, Smtptest
 from bed.tokensock import Mailtokend, account
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
-CYRUS = "/usr/lib/cyrus/bin"
-MECHANISMS = "XOAUTH2", "OAUTHBEARER"
 
 
 class ModuleTest(BedTestCase):
@@ -80,25 +79,8 @@ class ModuleTest(BedTestCase):
 
     def mbsync(self, env, mechanisms=None, password=None, mail=None):
         """One run: (Result, messages that it fetched)."""
-        mail = mail or self.mail
-        home = self.bed.subdir("mbsync")
-        store = ["IMAPStore far", f"Host {mail.host}",
-                 f"Port {mail.imaps_port}", f"User {ALICE}",
-                 "SSLType IMAPS", f"CertificateFile {mail.ca}"]
-        if password:
-            store += [f"PassCmd \"echo {password}\""]
-        if mechanisms:
-            store += [f"AuthMechs {mechanisms}"]
-        config = home / "mbsyncrc"
-        config.write_text("\n".join(store + [
-            "", "MaildirStore near", f"Path {home}/mail/",
-            f"Inbox {home}/mail/INBOX", "",
-            "Channel c", "Far :far:", "Near :near:", "Pattern INBOX",
-            "Create Near", "SyncState *", ""]))
-        (home / "mail").mkdir()
-        result = self.bed.run(["/usr/bin/mbsync", "-c", config, "c"], env=env)
-        return result, [path.read_bytes() for path in
-                        home.glob("mail/INBOX/*/*") if path.is_file()]
+        return Mbsync(Site(self.bed, mail or self.mail, ALICE, None,
+                           password or "", environment=env)).run(mechanisms)
 
     def check_fetched(self, env, expected, **options):
         """A run that fetches alice's message, having used `expected`."""
@@ -178,31 +160,23 @@ class ModuleTest(BedTestCase):
 
     # -- Cyrus' test programs ----------------------------------------------
 
-    def cyrus(self, program, port, mechanism, env, args=()):
+    def cyrus(self, program, mechanism):
         """One login; what the program printed."""
-        process = self.bed.spawn(
-            [f"{CYRUS}/{program}", "-t", "", "-m", mechanism, "-a", ALICE,
-             "-u", ALICE, *args, "-p", port, "localhost"], env=env,
-            stdin=True)
-        process.wait_output("^(Authenticat|Authenticated|failure)", "stdout")
-        process.close_stdin()
-        process.wait()
-        return process.stdout_text()
+        site = Site(self.bed, self.mail, ALICE, self.helper().socket)
+        attempt = program(site).login(mechanism)
+        self.assertTrue(attempt.ok, attempt.text)
+        return attempt.text
 
     def test_imtest_logs_in(self):
         for mechanism in MECHANISMS:
-            out = self.cyrus("imtest", self.mail.imap_port, mechanism,
-                             self.env(self.helper()))
-            self.assertIn("\nAuthenticated.", out)
+            self.cyrus(Imtest, mechanism)
 
     def test_smtptest_logs_in_with_a_long_token(self):
         self.oidc.config(at_size=2000)  # smtptest has room for 3 KB
         self.addCleanup(self.oidc.config, at_size=0)
         for mechanism in MECHANISMS:
-            out = self.cyrus("smtptest", self.mail.submission_port, mechanism,
-                             self.env(self.helper()))
-            self.assertIn("\nAuthenticated.", out)
-            self.assertRegex(out, rf"C: AUTH {mechanism}\n")
+            self.assertRegex(self.cyrus(Smtptest, mechanism),
+                             rf"C: AUTH {mechanism}\n")
 
     # -- Postfix -----------------------------------------------------------
 

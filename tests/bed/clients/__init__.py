@@ -16,4 +16,5 @@ from .postfix import PostfixChroot, PostfixNoChroot
 SASL = (Mbsync, PostfixChroot, PostfixNoChroot, Imtest, Smtptest, EtpanImap,
         EtpanSmtp, AuthenSasl, CyrusAdmin, Nmh)
 
-__all__ = ["COMMAND", "MECHANISMS", "SASL", "Attempt", "Client", "Site", "render"]
+__all__ = ["COMMAND", "MECHANISMS", "SASL", "Attempt", "Client", "Imtest",
+           "Mbsync", "Site", "Smtptest", "render"]

@@ -69,6 +69,7 @@ class Site:
     user        the login name
     socket      the token helper's
     module      path of the libmailtoken.so, if not the one to be installed
+    environment of the program, in place of what env() makes
     password    what the person has configured besides; "" is nothing
     """
     bed: object
@@ -77,13 +78,15 @@ class Site:
     socket: object
     password: str = ""
     module: object = True
+    environment: dict = None
 
     def env(self, **more):
         """Of a program that a person starts: no secret, and little else.
         What it logs by syslog(3) goes to its standard error."""
-        env = self.bed.client_env(
+        env = self.environment or self.bed.client_env(
             module=self.module, MAILTOKEN_SOCKET=self.socket, USER="somebody",
-            LANG="C.UTF-8", SSL_CERT_FILE=self.mail.ca) | more
+            LANG="C.UTF-8", SSL_CERT_FILE=self.mail.ca)
+        env = env | more
         preload = self.bed.build_dir() / "tests/libshowsyslog.so"
         env["LD_PRELOAD"] = f"{env.get('LD_PRELOAD', '')} {preload}".strip()
         return env

@@ -32,14 +32,15 @@ class Nmh(Client):
         result = self.bed.run(argv, env=self.site.env(HOME=home), cwd=home)
         return Attempt(result.rc == 0, result.out + result.err)
 
-    def files_opened(self, mechanism, *options):
-        """The names of all files that a login opens, as strace(1) has it."""
+    def traced(self, mechanism, *options):
+        """(Attempt, whether it asked the token helper): strace(1) has it."""
         argv, home = self._command(mechanism)
         trace = home / "trace"
-        self.bed.run(["/usr/bin/strace", "-f", "-e", "trace=openat", "-o",
-                      trace, *argv, *options],
-                     env=self.site.env(HOME=home), cwd=home)
-        return trace.read_text()
+        result = self.bed.run(["/usr/bin/strace", "-f", "-e", "trace=connect",
+                               "-o", trace, *argv, *options],
+                              env=self.site.env(HOME=home), cwd=home)
+        return (Attempt(result.rc == 0, result.out + result.err),
+                str(self.site.socket) in trace.read_text())
 
     def _command(self, mechanism):
         """(argument list, home directory)"""

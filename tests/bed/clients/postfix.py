@@ -2,19 +2,19 @@
 """Postfix's smtp(8), in the queue directory as its chroot and outside."""
 import itertools
 
-from .base import Attempt, Client, settings
+from .base import Attempt, Client, render, settings
 
 MAIN_CF = """\
 relayhost = [@SMTPHOST@]:@SMTP@
 smtp_tls_security_level = secure
-smtp_tls_secure_cert_match = nexthop
+?smtp_tls_secure_cert_match = nexthop
 ?smtp_tls_CAfile = @CA@
 smtp_sasl_auth_enable = yes
 smtp_sasl_password_maps = texthash:$config_directory/sasl_passwd
 ?smtp_sasl_mechanism_filter = @MECHANISM@
 smtp_sasl_security_options = noplaintext, noanonymous
 smtp_sasl_tls_security_options = noanonymous
-# A message that failed waits, and disturbs no other.
+?# A message that failed waits, and disturbs no other.
 ?minimal_backoff_time = 1000s
 ?queue_run_delay = 1000s
 ?default_destination_concurrency_failed_cohort_limit = 0
@@ -42,11 +42,15 @@ class _Postfix(Client):
     def start(self, mechanism, chroot=False, **env):
         mail = self.site.mail
         values = self.values(mechanism.lower())
-        return self.bed.postfix(
+        postfix = self.bed.postfix(
             relay_port=mail.submission_port, ca=mail.ca, user=self.site.user,
             secret=self.site.password or "unused", chroot=chroot,
             env={"SASL_PATH": self.site.env()["SASL_PATH"]} | env,
             settings=settings(MAIN_CF, values))
+        if not self.site.password:
+            assert ((postfix.etc / "sasl_passwd").read_text()
+                    == render(SASL_PASSWD, values))
+        return postfix
 
     def login(self, mechanism):
         postfix = self.instance(mechanism)
