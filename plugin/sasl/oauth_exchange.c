@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIN_TTL_S 60 /* a token that ends sooner is not worth sending */
+#define MIN_TTL_S 60  /* a token that ends sooner is not worth sending */
+#define NAME_SHOWN 64 /* bytes of a name in an error, to leave room for why */
 
 static enum mt_status
 copy_name(char *to, size_t size, const char *name, const char *what,
@@ -72,9 +73,10 @@ describe(const struct oauth_exchange *exchange, const struct oauth_login *login,
 {
 	const char *user = login->user, *account = login->account;
 
-	mt_fail(ret_words, MT_OK, "%s at %s%s%s%s%s", exchange->service,
-	    exchange->host, user ? " as " : "", user ? user : "",
-	    account ? ", account " : "", account ? account : "");
+	mt_fail(ret_words, MT_OK, "%s at %.*s%s%.*s%s%s", exchange->service,
+	    NAME_SHOWN, exchange->host, user ? " as " : "", NAME_SHOWN,
+	    user ? user : "", account ? ", account " : "",
+	    account ? account : "");
 }
 
 /*
@@ -87,9 +89,10 @@ fail_for(struct oauth_exchange *exchange, const struct oauth_login *login,
     const struct mt_error *why, struct mt_error *err)
 {
 	bool none = why->status == MT_NO_ACCOUNT;
-	bool named = exchange->answer.account[0]; /* by the helper's text, too */
-	bool several = why->status == MT_BAD_CONFIG &&
-		       exchange->client.fd >= 0 && !named;
+	bool named =
+	    exchange->answer.account[0]; /* by the helper's text, too */
+	bool several =
+	    why->status == MT_BAD_CONFIG && exchange->client.fd >= 0 && !named;
 	struct mt_error what;
 
 	exchange->undecided = none || several;

@@ -289,8 +289,11 @@ receive_frame(struct token_client *client, struct deadline deadline)
 		}
 		complete = take_bytes(client, chunk, (size_t)n);
 		explicit_bzero(chunk, (size_t)n);
-		if (!secret_ok(&client->frame)) {
-			errno = client->frame.no_memory ? ENOMEM : EMSGSIZE;
+		if (!secret_ok(&client->frame) || !secret_ok(&client->early)) {
+			errno =
+			    client->frame.no_memory || client->early.no_memory
+				? ENOMEM
+				: EMSGSIZE;
 			return false;
 		}
 	}

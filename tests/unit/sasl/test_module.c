@@ -389,21 +389,39 @@ token_of_more_than_8_kib_is_refused(void **state)
 	assert_detail(p, "longer than 8192 bytes");
 }
 
+static const struct helper_rule without_accounts[] = {
+    {"get", HELPER_REPLY, "1\tnone\ttext=not configured\n"},
+    {"exists", HELPER_REPLY, "1\tnone\ttext=not configured\n"},
+    {0},
+};
+
 static void
 without_account_the_mechanism_is_not_available(void **state)
 {
-	static const struct helper_rule rules[] = {
-	    {"get", HELPER_REPLY, "1\tnone\ttext=not configured\n"},
-	    {"exists", HELPER_REPLY, "1\tnone\ttext=not configured\n"},
-	    {0},
-	};
-	struct mail_program *p = begin(state, rules);
+	struct mail_program *p = begin(state, without_accounts);
 
 	/* already from mech_new: mbsync goes on to LOGIN only then */
 	assert_int_equal(mail_program_start_bare(p, "XOAUTH2"), SASL_NOMECH);
 	assert_detail(p, "no account for imap at mail.example as "
 			 "joe@example.org: not configured");
 	assert_detail(p, "exclude XOAUTH2 and OAUTHBEARER");
+}
+
+static void
+long_names_leave_room_for_the_reason(void **state)
+{
+	struct module_bench *f = *state;
+	char name[1001], host[201];
+	struct mail_program *p;
+
+	memset(name, 'j', sizeof(name));
+	memset(host, 'h', sizeof(host));
+	name[sizeof(name) - 1] = host[sizeof(host) - 1] = '\0';
+	f->program.authname = name;
+	f->program.host = host;
+	p = begin(state, without_accounts);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_NOMECH);
+	assert_detail(p, "not configured; to use a password, exclude XOAUTH2");
 }
 
 static void
@@ -986,6 +1004,7 @@ main(void)
 	    CASE(status_of_the_helper_becomes_a_code_and_a_text),
 	    CASE(token_of_more_than_8_kib_is_refused),
 	    CASE(without_account_the_mechanism_is_not_available),
+	    CASE(long_names_leave_room_for_the_reason),
 	    CASE(helper_that_restarts_during_the_exchange_is_found_again),
 	    CASE(token_that_is_about_to_end_is_asked_for_again),
 	    CASE(helper_that_always_ends_in_the_middle_is_down),
