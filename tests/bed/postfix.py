@@ -35,6 +35,7 @@ class Postfix:
     mechanism_filter    smtp_sasl_mechanism_filter
     env                 environment of its processes, e.g. SASL_PATH
     settings            {name: value} for main.cf
+    services            more lines for master.cf
     machine             where it runs, if not on this one
 
     spool               the queue directory: the root of a chrooted smtp(8)
@@ -42,7 +43,8 @@ class Postfix:
 
     def __init__(self, bed, relay_port, ca, user="alice@example.test",
                  secret="alice-pw", chroot=False, mechanism_filter="",
-                 env=None, settings=None, password_maps=None, machine=None):
+                 env=None, settings=None, services="", password_maps=None,
+                 machine=None):
         if os.getuid() != 0:
             raise RuntimeError("Postfix can be started by root only")
         self._bed, self._machine, self.port = bed, machine, bed.port()
@@ -55,7 +57,7 @@ class Postfix:
             "DIR": self.dir, "PORT": self.port, "RELAY": relay_port,
             "CA": ca, "FILTER": mechanism_filter,
             "MAPS": password_maps or f"texthash:{self.etc}/sasl_passwd",
-            "CHROOT": "y" if chroot else "n",
+            "CHROOT": "y" if chroot else "n", "SERVICES": services,
             "ENV": " ".join(f"{{ {name}={value} }}"
                             for name, value in (env or {}).items())},
             settings or {})

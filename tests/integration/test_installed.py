@@ -157,6 +157,37 @@ SyncState *
         self.assertTrue(works, text)
         self.assertEqual(self.logins()[-1], "OAUTHBEARER")
 
+    def test_postfix_with_accounts_of_both_kinds_needs_two_transports(self):
+        other = self.bed.dovecot(oidc=self.oidc, sink=self.sink,
+                                 mechanisms="plain login xoauth2 oauthbearer")
+        machine = self.machine(settings="offer = smtp\n", members=["postfix"])
+        self.helper(machine, allow="uid:postfix")
+        for apart in False, True:
+            password = f"[localhost]:{other.submission_port}"
+            postfix = self.bed.postfix(
+                relay_port=self.mail.submission_port, ca=self.mail.ca,
+                machine=machine, password_maps=(
+                    f"inline:{{ {{[localhost]:{self.mail.submission_port} = "
+                    f"{ALICE}:unused}} {{{password} = {BOB}:bob-pw}} }}"),
+                # as libmailtoken(7) has it
+                services="smtp-pw  unix  -  -  n  -  -  smtp\n"
+                "    -o smtp_sasl_mechanism_filter="
+                "!xoauth2,!oauthbearer,static:rest",
+                settings={"transport_maps": "inline:{ {password.test = "
+                          f"{'smtp-pw' if apart else 'smtp'}:{password}}} }}"})
+            self.addCleanup(postfix.stop)
+            for sender, to in (ALICE, "z@token.test"), (BOB,
+                                                        "z@password.test"):
+                postfix.submit(sender, to, b"Subject: pf\r\n\r\nhi\r\n")
+            postfix.wait_log("to=<z@token.test>.*status=sent")
+            postfix.wait_log("to=<z@password.test>.*status="
+                             + ("sent" if apart else "deferred"))
+            if not apart:
+                self.assertIn("exclude XOAUTH2 and OAUTHBEARER",
+                              postfix.log_text())
+        self.assertIn(re.findall(r"method=([^,]+)", other.log_text())[-1],
+                      ("PLAIN", "LOGIN"))
+
     def test_postfix_outside_of_the_group_is_told_nothing_of_the_helper(self):
         machine = self.machine(settings="offer = smtp\n")
         works, text = self.postfix(
