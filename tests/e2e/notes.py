@@ -84,7 +84,7 @@ NOTES = [
          "SMTP session failed: 334",
          "neomutt prints the server's challenge (`334 ` and Base64) instead "
          "of answering it, and *No authenticators available*."),
-    Note(("msmtp",), LONG, {Lack.LOGIN}, "longer than 4094 characters",
+    Note(("msmtp", "git send-email, msmtp"), LONG, {Lack.LOGIN}, "longer than 4094 characters",
          "msmtp sends no line of more than 4,094 characters, a token of about "
          "3 KB."),
     Note(("getmail6",), WITHOUT, {Lack.EXPLAINS}, "exited with (67|69)",
@@ -93,6 +93,5 @@ NOTES = [
     Note(("git send-email",), FIRST, {Lack.LOGIN}, "No SASL mechanism found",
          "git asks its credential helper and gets the token, but hands it to "
          "Authen::SASL::Perl, which has neither mechanism in Debian 12 (*No "
-         "SASL mechanism found*). Send through msmtp or Postfix: "
-         "`sendemail.sendmailCmd = msmtp`."),
+         "SASL mechanism found*). Through msmtp it can send."),
 ]

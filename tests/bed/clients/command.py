@@ -207,17 +207,28 @@ class GitSendEmail(CommandClient):
 [credential "smtp://@SMTPHOST@:@SMTP@"]
     helper = "!echo password=$(@COMMAND@) #"
 """}
-    PATCH = "From: @SENDER@\nSubject: hi\n\nhi\n"
 
     def login(self, mechanism):
         home = self.home(mechanism)
-        (home / "1.patch").write_text(render(self.PATCH,
-                                             self.values(mechanism)))
+        patch = home / "1.patch"
+        patch.write_text(f"From: {self.site.user}\nSubject: hi\n\nhi\n")
         result = self.run(["/usr/bin/git", "send-email", "--to",
-                           "friend@dest.test", "--confirm=never",
-                           home / "1.patch"], home)
+                           "friend@dest.test", "--confirm=never", patch],
+                          home)
         return Attempt(result.rc == 0, result.out + result.err)
 
 
+class GitThroughMsmtp(GitSendEmail):
+    name = "git send-email, msmtp"
+    files = Msmtp.files | {"~/.gitconfig": """\
+?[user]
+?   name = Test
+?   email = @USER@
+[sendemail]
+    from = @USER@
+    sendmailCmd = msmtp -a work
+"""}
+
+
 COMMAND = (MuttImap, MuttSmtp, NeomuttImap, NeomuttSmtp, Msmtp, Getmail,
-           GitSendEmail)
+           GitSendEmail, GitThroughMsmtp)
