@@ -8,13 +8,14 @@ from .base import MECHANISMS, Attempt, Client, Site, render
 from .command import COMMAND
 from .cyrus import CyrusAdmin, Imtest, Smtptest
 from .etpan import EtpanImap, EtpanSmtp
+from .kimap import Kimap
 from .mbsync import Mbsync
 from .nmh import Nmh
 from .perl import AuthenSasl
 from .postfix import PostfixChroot, PostfixNoChroot
 
 SASL = (Mbsync, PostfixChroot, PostfixNoChroot, Imtest, Smtptest, EtpanImap,
-        EtpanSmtp, AuthenSasl, CyrusAdmin, Nmh)
+        EtpanSmtp, Kimap, AuthenSasl, CyrusAdmin, Nmh)
 
 __all__ = ["COMMAND", "MECHANISMS", "SASL", "Attempt", "Client", "Imtest",
            "Mbsync", "Site", "Smtptest", "render"]
