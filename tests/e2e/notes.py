@@ -84,7 +84,8 @@ NOTES = [
          "SMTP session failed: 334",
          "neomutt prints the server's challenge (`334 ` and Base64) instead "
          "of answering it, and *No authenticators available*."),
-    Note(("msmtp", "git send-email, msmtp"), LONG, {Lack.LOGIN}, "longer than 4094 characters",
+    Note(("msmtp", "git send-email, msmtp"), LONG, {Lack.LOGIN},
+         "longer than 4094 characters",
          "msmtp sends no line of more than 4,094 characters, a token of about "
          "3 KB."),
     Note(("getmail6",), WITHOUT, {Lack.EXPLAINS}, "exited with (67|69)",

@@ -17,7 +17,8 @@ EXAMPLE = {
     "USER": "you@example.com", "QUOTED": "you%40example.com",
     "MECHANISM": "XOAUTH2", "MECH": "xoauth2",
     "IMAPHOST": "imap.example.com", "SMTPHOST": "smtp.example.com",
-    "SMTP": 587, "PORT": "", "TLS": "", "CA": "/etc/ssl/certs/ca-certificates.crt",
+    "SMTP": 587, "PORT": "", "TLS": "",
+    "CA": "/etc/ssl/certs/ca-certificates.crt",
     "COMMAND": "mailtoken get work",
     "ARGUMENTS": ("mailtoken", "get", "work"), "HOME": "~", "DIR": "~/Mail"}
 
@@ -54,11 +55,9 @@ class Attempt:
 
     ok          the program says that it went well
     text        what the person sees: the output, or the log
-    details     of which the person sees nothing
     """
     ok: bool
     text: str
-    details: str = ""
 
 
 @dataclass

@@ -12,7 +12,7 @@ import shutil
 import urllib.parse
 from pathlib import Path
 
-from .base import Attempt, Client, command_line, message, render
+from .base import Attempt, Client, message, render
 
 MUTTRC = """\
 set imap_user = "@USER@"

@@ -10,8 +10,8 @@ Path: Mail
 ?credentials: file:@NETRC@
 """
 COMMAND = """\
-send -mts smtp -server @SMTPHOST@ -port @SMTP@ -tls -sasl -saslmech @MECHANISM@ \\
--user @USER@ ./draft
+send -mts smtp -server @SMTPHOST@ -port @SMTP@ -tls \\
+-sasl -saslmech @MECHANISM@ -user @USER@ ./draft
 """
 DRAFT = """\
 From: @SENDER@
