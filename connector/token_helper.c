@@ -67,7 +67,7 @@ token_helper_new(struct token_helper **ret_helper, const struct config *config,
 		status = place_private(helper, err);
 	} else {
 		token_paths_add_environment(&helper->paths);
-		token_paths_add_standard(&helper->paths);
+		token_paths_add_standard(&helper->paths, false);
 	}
 	if (status != MT_OK)
 		token_helper_free(&helper);

@@ -14,6 +14,7 @@ module_init(struct module *module, const char *path, const char *program,
 
 	module_settings_init(settings);
 	status = module_settings_read(settings, path, err);
+	module->wanted = module_settings_lists(settings->offer, program);
 	module->first_step_ok =
 	    module_settings_lists(settings->first_step_ok, program);
 	module->pass_through =
@@ -44,20 +45,20 @@ module_search_paths(const struct module *module, const sasl_utils_t *utils,
 	token_paths_add_environment(ret_paths);
 	for (size_t i = 0; i < module->settings.sockets; i++)
 		token_paths_add(ret_paths, module->settings.socket[i]);
-	token_paths_add_standard(ret_paths);
+	/* who names a program wants a helper for it, in its chroot, too */
+	token_paths_add_standard(
+	    ret_paths, module->wanted && !ret_paths->count);
 }
 
 bool
-module_has_use(
-    const struct module *module, const sasl_utils_t *utils, const char *program)
+module_has_use(const struct module *module, const sasl_utils_t *utils)
 {
 	struct token_paths paths = {0};
 
 	if (module_own_socket(utils) || module->pass_through)
 		return true;
 	if (geteuid() == 0)
-		return token_paths_add_environment(&paths) ||
-		       module_settings_lists(module->settings.offer, program);
+		return token_paths_add_environment(&paths) || module->wanted;
 	module_search_paths(module, utils, &paths);
 	for (size_t i = 0; i < paths.count; i++)
 		if (faccessat(AT_FDCWD, paths.path[i], W_OK, AT_EACCESS) == 0)

@@ -26,8 +26,9 @@ struct offered {
 
 struct module {
 	struct module_settings settings;
-	bool first_step_ok; /* the program takes no CONTINUE on the first */
-	bool pass_through;  /* the program's password may be a token */
+	bool wanted;        /* `offer` names the program */
+	bool first_step_ok; /* it takes no CONTINUE on the first step */
+	bool pass_through;  /* its password may be a token */
 	int held;           /* mechanisms that libsasl2 has not freed yet */
 	struct offered offered[OAUTH_MECHANISMS];
 	sasl_client_plug_t table[OAUTH_MECHANISMS];
@@ -54,8 +55,7 @@ void module_search_paths(const struct module *module, const sasl_utils_t *utils,
  * who may use an account.  To root they tell nothing: such a program must be
  * named by the settings or by the environment.
  */
-bool module_has_use(const struct module *module, const sasl_utils_t *utils,
-    const char *program);
+bool module_has_use(const struct module *module, const sasl_utils_t *utils);
 
 /* The service's name as the helper knows it, or NULL for a service that is
  * none of ours. */

@@ -85,7 +85,7 @@ load_module(const sasl_utils_t *utils)
 		free(module);
 		return NULL;
 	}
-	if (!module_has_use(module, utils, program)) {
+	if (!module_has_use(module, utils)) {
 		free(module);
 		return NULL;
 	}

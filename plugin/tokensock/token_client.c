@@ -38,14 +38,14 @@ token_paths_add_environment(struct token_paths *paths)
 }
 
 void
-token_paths_add_standard(struct token_paths *paths)
+token_paths_add_standard(struct token_paths *paths, bool system_named)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/run/user/%lu/mailtoken/socket",
 	    (unsigned long)geteuid());
 	add_path(paths, path, false);
-	add_path(paths, "/run/mailtoken/socket", false);
+	add_path(paths, "/run/mailtoken/socket", system_named);
 }
 
 void

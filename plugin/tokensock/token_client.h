@@ -37,8 +37,8 @@ bool token_paths_add(struct token_paths *paths, const char *path);
 bool token_paths_add_environment(struct token_paths *paths);
 
 /* Adds /run/user/<euid>/mailtoken/socket and /run/mailtoken/socket, where a
- * helper may be or not. */
-void token_paths_add_standard(struct token_paths *paths);
+ * helper may be or not; `system_named`: somebody wants one at the second. */
+void token_paths_add_standard(struct token_paths *paths, bool system_named);
 
 /* One connection to one helper. */
 struct token_client {

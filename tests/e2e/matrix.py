@@ -57,8 +57,8 @@ class Bench:
         self.oidc.config(at_size=size)
         socket = client.helper_socket(mechanism)
         helper = Mailtokend(self.bed, account(
-            self.oidc, user=user, smtp_host="localhost", allow="uid:postfix"),
-            start=False)
+            self.oidc, user=user, smtp_host="localhost", allow="uid:postfix",
+            permit="get git-credential"), start=False)
         helper.start("--socket", socket)
         helper.process.wait_output(f"listening on {socket}")
         socket.chmod(0o666)

@@ -188,13 +188,15 @@ SyncState *
         self.assertIn(re.findall(r"method=([^,]+)", other.log_text())[-1],
                       ("PLAIN", "LOGIN"))
 
-    def test_postfix_outside_of_the_group_is_told_nothing_of_the_helper(self):
+    def test_postfix_outside_of_the_group_is_told_so(self):
         machine = self.machine(settings="offer = smtp\n")
         works, text = self.postfix(
             machine, ALICE, "alice-pw",
             helper=lambda postfix: self.helper(machine, allow="uid:postfix"))
         self.assertFalse(works)
-        self.assertIn("no account for smtp at localhost", text)
+        self.assertIn(f"no token for smtp at localhost as {ALICE}: cannot "
+                      "reach the token helper at /run/mailtoken/socket: "
+                      "Permission denied", text)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ helper_init(struct helper *helper, const char *socket, const char *config)
 		return;
 	}
 	helper->named = token_paths_add_environment(&helper->paths);
-	token_paths_add_standard(&helper->paths);
+	token_paths_add_standard(&helper->paths, false);
 }
 
 /* Nobody there to connect to, as against somebody who is not to be trusted. */

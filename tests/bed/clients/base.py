@@ -19,7 +19,7 @@ EXAMPLE = {
     "IMAPHOST": "imap.example.com", "SMTPHOST": "smtp.example.com",
     "SMTP": 587, "PORT": "", "TLS": "",
     "CA": "/etc/ssl/certs/ca-certificates.crt",
-    "COMMAND": "mailtoken get work",
+    "COMMAND": "mailtoken get work", "GITHELPER": "mailtoken",
     "ARGUMENTS": ("mailtoken", "get", "work"), "HOME": "~", "DIR": "~/Mail"}
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 """Programs that do not log in by libsasl2, and take the token from a command.
 
-What they call is `mailtoken get`; the account permits it.
+What they call is `mailtoken get`, or git-credential-mailtoken; the account
+permits both.
 """
 import contextlib
 import os
@@ -44,8 +45,11 @@ class CommandClient(Client):
     def values(self, mechanism, **more):
         command = (f"{self.bed.program('mailtoken')} --socket "
                    f"{self.site.socket} get {self.account}")
+        helper = (f"{self.bed.program('git-credential-mailtoken')} --socket "
+                  f"{self.site.socket}")
         return super().values(
-            mechanism, COMMAND=command, MECH=mechanism.lower(),
+            mechanism, COMMAND=command, GITHELPER=helper,
+            MECH=mechanism.lower(),
             QUOTED=urllib.parse.quote(self.site.user), **more)
 
     def home(self, mechanism, **more):
@@ -205,7 +209,7 @@ class GitSendEmail(CommandClient):
     smtpAuth = @MECHANISM@
 ?   smtpSSLCertPath = @CA@
 [credential "smtp://@SMTPHOST@:@SMTP@"]
-    helper = "!echo password=$(@COMMAND@) #"
+    helper = @GITHELPER@
 """}
 
     def login(self, mechanism):

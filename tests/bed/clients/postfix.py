@@ -64,8 +64,7 @@ class _Postfix(Client):
 class PostfixChroot(_Postfix):
     """The helper listens on a second socket, in the queue directory."""
     name = "Postfix smtp, chroot"
-    # Named, so that a helper which is down is known from one that is not there.
-    module_settings = "offer = smtp\nsocket = /run/mailtoken/socket"
+    module_settings = "offer = smtp"
 
     def start(self, mechanism):
         postfix = super().start(mechanism, chroot=True)
