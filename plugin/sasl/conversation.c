@@ -240,7 +240,7 @@ canonicalize(const struct identity *identity, sasl_client_params_t *params,
 		code = params->canon_user(
 		    utils->conn, authzid, 0, SASL_CU_AUTHZID, oparams);
 	if (code != SASL_OK)
-		mt_fail(err, MT_BAD_INPUT, "'%s' is no usable login name",
+		mt_fail(err, MT_BAD_INPUT, "'%.64s' is no usable login name",
 		    identity->authname);
 	return code;
 }

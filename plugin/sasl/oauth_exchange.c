@@ -226,8 +226,8 @@ build_response(struct oauth_exchange *exchange, struct mt_error *err)
 
 	if (status == MT_OK)
 		return MT_OK;
-	return mt_fail(err, status, "%s%s: %s",
-	    account[0] ? "account " : "login ",
+	return mt_fail(err, status, "%s%.*s: %s",
+	    account[0] ? "account " : "login ", NAME_SHOWN,
 	    account[0] ? account : response.user, why.text);
 }
 
@@ -318,8 +318,8 @@ fail_refused(const struct oauth_exchange *exchange, struct mt_error *err)
 	struct mt_error reason;
 
 	mt_fail(&reason, MT_REFUSED,
-	    "%s refused the access token for %s (status %s%s%s)",
-	    exchange->host, answer->user,
+	    "%.*s refused the access token for %.*s (status %s%s%s)",
+	    NAME_SHOWN, exchange->host, NAME_SHOWN, answer->user,
 	    why->status[0] ? why->status : "not given",
 	    why->scope[0] ? ", scope " : "", why->scope);
 	if (!answer->account[0])

@@ -425,6 +425,30 @@ long_names_leave_room_for_the_reason(void **state)
 }
 
 static void
+long_names_leave_room_for_the_servers_reason(void **state)
+{
+	struct module_bench *f = *state;
+	char name[1001], host[201], reply[2000];
+	const struct helper_rule rules[] = {{"get", HELPER_REPLY, reply}, {0}};
+	struct mail_program *p;
+
+	memset(name, 'j', sizeof(name));
+	memset(host, 'h', sizeof(host));
+	name[sizeof(name) - 1] = host[sizeof(host) - 1] = '\0';
+	snprintf(reply, sizeof(reply),
+	    "1\tok\taccount=work\tuser=%s\tserial=7\texpires_in=900"
+	    "\ttoken=" TOKEN "\n",
+	    name);
+	f->program.host = host;
+	p = begin(state, rules);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_int_equal(mail_program_step(p, REFUSAL), SASL_CONTINUE);
+	assert_int_equal(mail_program_step(p, ""), SASL_BADAUTH);
+	assert_detail(p, "status 401, scope mail.read");
+	assert_detail(p, "check the account's user and scope");
+}
+
+static void
 helper_that_restarts_during_the_exchange_is_found_again(void **state)
 {
 	static const struct helper_rule in_the_middle_of_the_token[] = {
@@ -1005,6 +1029,7 @@ main(void)
 	    CASE(token_of_more_than_8_kib_is_refused),
 	    CASE(without_account_the_mechanism_is_not_available),
 	    CASE(long_names_leave_room_for_the_reason),
+	    CASE(long_names_leave_room_for_the_servers_reason),
 	    CASE(helper_that_restarts_during_the_exchange_is_found_again),
 	    CASE(token_that_is_about_to_end_is_asked_for_again),
 	    CASE(helper_that_always_ends_in_the_middle_is_down),
