@@ -66,17 +66,18 @@ query_for(
 	};
 }
 
-/* "imap at mail.example as joe, account work", as far as it is known. */
+/* "imap at mail.example as joe", as far as it is known.  An account by name is
+ * not shown: it is from a password, and maybe a password and no name. */
 static void
 describe(const struct oauth_exchange *exchange, const struct oauth_login *login,
     struct mt_error *ret_words)
 {
-	const char *user = login->user, *account = login->account;
+	const char *user = login->user;
 
-	mt_fail(ret_words, MT_OK, "%s at %.*s%s%.*s%s%s", exchange->service,
+	mt_fail(ret_words, MT_OK, "%s at %.*s%s%.*s%s", exchange->service,
 	    NAME_SHOWN, exchange->host, user ? " as " : "", NAME_SHOWN,
-	    user ? user : "", account ? ", account " : "",
-	    account ? account : "");
+	    user ? user : "",
+	    login->account ? " and the name in the password" : "");
 }
 
 /*
