@@ -918,6 +918,37 @@ class AccessTest(HelperTestCase):
         helper.call("get", account="alice").expect("config")
         helper.call("get", account="alice", service="imap").expect("bad")
 
+    def test_who_waits_gets_what_the_settings_say_by_then(self):
+        here = {"service": "imap", "host": "localhost"}
+        before = {"allow": f"uid:{NOBODY}", "permit": "get git-credential"}
+        for ask, after, status in (
+                (here, {"permit": None}, "ok"),
+                (here, {"allow": "uid:1"}, "none"),
+                (here, {"imap_host": "elsewhere.test"}, "none"),
+                (here, {"name": "another"}, "none"),
+                (here | {"for": "git-credential"}, {"permit": "get"},
+                 "config"),
+                ({"account": "alice"}, {"permit": None}, "config")):
+            with self.subTest(ask=ask, after=after):
+                helper = self.open_helper(**before)
+                helper.call("reject", account="alice").expect()
+                self.oidc.clear_log()
+                self.oidc.fault(hang=True)
+                os.seteuid(NOBODY)
+                try:
+                    asker = helper.connect()
+                finally:
+                    os.seteuid(0)
+                with asker:
+                    asker.send("get", **ask)
+                    wait_until(self.posts, what="the request")
+                    helper.write(account(self.oidc, **before | after))
+                    helper.reload()
+                    self.oidc.release()
+                    asker.receive().expect(status)
+                handed_out = helper.log().count("token handed out")
+                self.assertEqual(handed_out, status == "ok")
+
     def test_question_without_a_wait_is_answered_at_once(self):
         helper = self.logged_in()
         helper.process.stop()       # a new one has no access token yet

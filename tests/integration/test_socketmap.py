@@ -267,6 +267,24 @@ class ProtocolTest(SocketmapTestCase):
         Mailtokend.start(helper)    # with --socket
         self.assertFalse(helper.table.exists())
 
+    def test_who_waits_gets_what_the_settings_say_by_then(self):
+        for changed, reply in (
+                ({}, rf"OK {ALICE}:\S+"), ({"permit": "get"}, "PERM .*permit"),
+                ({"smtp_host": "elsewhere.test"}, "NOTFOUND "),
+                ({"smtp_user": "a:b"}, "PERM .*colon")):
+            with self.subTest(changed):
+                helper = self.helper()
+                helper.call("reject", account="alice").expect()
+                self.oidc.clear_log()
+                self.oidc.fault(hang=True)
+                with Table(helper.table) as table:
+                    table.send("smtp localhost")
+                    self.bed.wait_until(self.oidc.log, what="the refresh")
+                    helper.write(self.account(**changed))
+                    helper.reload()
+                    self.oidc.release()
+                    self.assertRegex(table.receive(), f"^{reply}")
+
     def test_idle_connection_is_kept_across_a_reload(self):
         helper = self.helper()
         with Table(helper.table) as table:

@@ -62,12 +62,20 @@ is_user(const char *own, const char *user)
 	return own && strcasecmp(own, user) == 0;
 }
 
+/* Whether it names the host, NULL: any, for the service. */
+static bool
+is_at(const struct account_settings *settings, enum mail_service service,
+    const char *host)
+{
+	const char *own = settings->provider.host[service];
+
+	return own && (!host || strcasecmp(own, host) == 0);
+}
+
 static bool
 serves(const struct account_settings *settings, const struct mail_login *login)
 {
-	const char *own = settings->provider.host[login->service];
-
-	if (!own || (login->host && strcasecmp(own, login->host) != 0))
+	if (!is_at(settings, login->service, login->host))
 		return false;
 	if (login->account)
 		return strcmp(settings->name, login->account) == 0;
@@ -134,6 +142,25 @@ lookup_login(const struct lookup *lookup, const struct mail_login *login,
 		return status;
 	as_authzid.user = login->authzid;
 	return search(lookup, &as_authzid, ret_account, err);
+}
+
+enum mt_status
+lookup_confirm(const struct lookup *lookup, const struct account *account,
+    enum mail_service service, const char *host, struct mt_error *err)
+{
+	const struct account_settings *s = account_settings_of(account);
+
+	if (accounts_find(lookup->accounts, s->name) != account ||
+	    (service != SERVICE_COUNT &&
+		!is_at(s, service, *host ? host : NULL)))
+		return lookup_no_account(err);
+	if (!access_may_use(lookup->peer, s)) {
+		access_log_refusal(lookup->peer, s, lookup->request);
+		return lookup_no_account(err);
+	}
+	return is_withheld(lookup, s)
+		   ? lookup_check_permit(s, *lookup->permit, err)
+		   : MT_OK;
 }
 
 const char *

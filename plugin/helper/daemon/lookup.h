@@ -10,6 +10,8 @@
 #include "access.h"
 #include "accounts.h"
 
+#define LOOKUP_HOST_MAX 255 /* bytes, RFC 1035 section 3.1 */
+
 /* Who asks. */
 struct lookup {
 	const struct accounts *accounts;
@@ -51,6 +53,15 @@ struct mail_login {
  */
 enum mt_status lookup_login(const struct lookup *lookup,
     const struct mail_login *login, struct account **ret_account,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * Whether an account that was found may be handed out still: the settings may
+ * have been read again while the peer waited.  `service` is SERVICE_COUNT and
+ * `host` "" where none was named.  As the functions above.
+ */
+enum mt_status lookup_confirm(const struct lookup *lookup,
+    const struct account *account, enum mail_service service, const char *host,
     struct mt_error *err) MT_MUST_CHECK;
 
 /* Whom the server is to be told: what the account sets for the service, else

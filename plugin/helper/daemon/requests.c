@@ -28,8 +28,9 @@ struct asker {
 	struct login_waiter login;
 	struct fd_reader *seed;
 	char account[CONFIG_ACCOUNT_MAX + 1]; /* that the seed is for */
-	/* for the audit line */
+	/* what it is about, still true when the answer comes */
 	enum mail_service service;      /* or BY_NAME */
+	char host[LOOKUP_HOST_MAX + 1]; /* "": none was named */
 	enum permit use;                /* that was named, or PERMIT_COUNT */
 	char told[CONFIG_USER_MAX + 1]; /* whom the server is to be told */
 	bool emits;
@@ -119,12 +120,12 @@ reply_error(struct asker *asker, enum mt_status status, const char *text)
 /* ---- finding the account ---- */
 
 static struct lookup
-lookup_of(const struct asker *asker, const struct token_wire_message *message)
+lookup_of(const struct asker *asker, const char *request)
 {
 	return (struct lookup){
 	    .accounts = asker->requests->accounts,
 	    .peer = connection_peer(asker->connection),
-	    .request = message->verb,
+	    .request = request,
 	    .permit = asker->use == PERMIT_COUNT ? NULL : &asker->use,
 	};
 }
@@ -135,7 +136,7 @@ find_named(const struct asker *asker, const struct token_wire_message *message,
     bool (*may)(const struct peer *, const struct account_settings *),
     struct account **ret_account, struct mt_error *err)
 {
-	struct lookup lookup = lookup_of(asker, message);
+	struct lookup lookup = lookup_of(asker, message->verb);
 	const char *name = token_wire_get(message, "account");
 
 	if (!name)
@@ -149,7 +150,7 @@ static enum mt_status
 find_login(struct asker *asker, const struct token_wire_message *message,
     struct account **ret_account, struct mt_error *err)
 {
-	struct lookup lookup = lookup_of(asker, message);
+	struct lookup lookup = lookup_of(asker, message->verb);
 	const char *service = token_wire_get(message, "service");
 	const struct mail_login login = {
 	    .service = service ? lookup_service(service) : SERVICE_COUNT,
@@ -164,7 +165,10 @@ find_login(struct asker *asker, const struct token_wire_message *message,
 		    "the request lacks 'account', or 'service' and 'host'");
 	if (login.authzid && strlen(login.authzid) > CONFIG_USER_MAX)
 		return mt_fail(err, MT_BAD_INPUT, "'authzid' is too long");
+	if (strlen(login.host) > LOOKUP_HOST_MAX)
+		return mt_fail(err, MT_BAD_INPUT, "'host' is too long");
 	asker->service = login.service;
+	snprintf(asker->host, sizeof(asker->host), "%s", login.host);
 	return lookup_login(&lookup, &login, ret_account, err);
 }
 
@@ -238,14 +242,34 @@ audit(const struct asker *asker, const struct account *account)
 	    by_name ? NULL : provider->host[asker->service], asker->told);
 }
 
+/* What handle_get() found may have changed since. */
+static enum mt_status
+confirm(const struct asker *asker, const struct account *account,
+    struct mt_error *err)
+{
+	struct lookup lookup = lookup_of(asker, "get");
+	enum mt_status status =
+	    lookup_confirm(&lookup, account, asker->service, asker->host, err);
+
+	if (status == MT_OK && asker->service == BY_NAME)
+		status = lookup_check_permit(
+		    account_settings_of(account), PERMIT_GET, err);
+	return status;
+}
+
 static void
 answer_get(struct account_waiter *waiter, struct account *account,
     const struct mt_error *result)
 {
 	struct asker *asker = asker_of_token(waiter);
 	struct account_view view;
+	struct mt_error error = {0};
 	struct secret frame;
 
+	if (confirm(asker, account, &error) != MT_OK) {
+		reply_failure(asker, NULL, &error);
+		return;
+	}
 	if (result->status != MT_OK) {
 		reply_failure(asker, account, result);
 		return;
@@ -636,6 +660,7 @@ on_request(
 		return;
 	}
 	asker->service = BY_NAME;
+	asker->host[0] = '\0';
 	asker->use = PERMIT_COUNT;
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
 		if (strcmp(verbs[i].verb, message.verb) == 0) {

@@ -17,9 +17,9 @@ struct asker {
 	struct socketmap *socketmap;
 	struct connection *connection;
 	struct account_waiter token;
-	/* for the audit line */
+	/* what it is about, still true when the answer comes */
 	enum mail_service service;
-	bool by_host; /* not by a login name */
+	char host[LOOKUP_HOST_MAX + 1]; /* "": by a login name */
 };
 
 static void
@@ -60,12 +60,35 @@ refuse(struct asker *asker, const struct mt_error *failure)
 		reply_text(asker, "PERM", failure);
 }
 
+static struct lookup
+lookup_of(const struct asker *asker)
+{
+	return (struct lookup){
+	    .accounts = asker->socketmap->accounts,
+	    .peer = connection_peer(asker->connection),
+	    .request = "socketmap",
+	    .permit = &use,
+	};
+}
+
 /* The login name of an entry: whom the server is to be told. */
 static const char *
 user_of(const struct asker *asker, const struct account *account)
 {
 	return lookup_told_user(
 	    account_settings_of(account), asker->service, NULL);
+}
+
+static enum mt_status
+check_user(const struct asker *asker, const struct account *account,
+    struct mt_error *err)
+{
+	if (!strchr(user_of(asker, account), ':'))
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "account %s: a login name with a colon cannot stand in a table of "
+	    "passwords",
+	    account_settings_of(account)->name);
 }
 
 static void
@@ -75,7 +98,7 @@ audit(const struct asker *asker, const struct account *account)
 
 	access_log_token(connection_peer(asker->connection), account,
 	    permit_word(use), mail_service_name(asker->service),
-	    asker->by_host ? s->provider.host[asker->service] : NULL,
+	    *asker->host ? s->provider.host[asker->service] : NULL,
 	    user_of(asker, account));
 }
 
@@ -86,8 +109,17 @@ answer_token(struct account_waiter *waiter, struct account *account,
 	struct asker *asker =
 	    (struct asker *)(void *)((char *)waiter -
 				     offsetof(struct asker, token));
+	struct lookup lookup = lookup_of(asker);
+	struct mt_error error = {0};
 	struct secret reply;
 
+	/* what find() found may have changed since */
+	if (lookup_confirm(&lookup, account, asker->service, asker->host,
+		&error) != MT_OK ||
+	    check_user(asker, account, &error) != MT_OK) {
+		refuse(asker, &error);
+		return;
+	}
 	if (result->status != MT_OK) {
 		reply_text(asker, "TEMP", result);
 		return;
@@ -103,12 +135,7 @@ static enum mt_status
 find(struct asker *asker, const struct socketmap_query *query,
     struct account **ret_account, struct mt_error *err)
 {
-	struct lookup lookup = {
-	    .accounts = asker->socketmap->accounts,
-	    .peer = connection_peer(asker->connection),
-	    .request = "socketmap",
-	    .permit = &use,
-	};
+	struct lookup lookup = lookup_of(asker);
 	const struct mail_login login = {
 	    .service = lookup_service(query->map),
 	    .host = query->host,
@@ -117,17 +144,15 @@ find(struct asker *asker, const struct socketmap_query *query,
 	enum mt_status status;
 
 	asker->service = login.service;
-	asker->by_host = query->host;
+	if (query->host && strlen(query->host) > LOOKUP_HOST_MAX)
+		return lookup_no_account(err);
+	snprintf(asker->host, sizeof(asker->host), "%s",
+	    query->host ? query->host : "");
 	if (asker->service == SERVICE_COUNT)
 		return mt_fail(err, MT_BAD_INPUT,
 		    "the name of the map, '%s', is no service", query->map);
 	status = lookup_login(&lookup, &login, ret_account, err);
-	if (status == MT_OK && strchr(user_of(asker, *ret_account), ':'))
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "account %s: a login name with a colon cannot stand in a "
-		    "table of passwords",
-		    account_settings_of(*ret_account)->name);
-	return status;
+	return status == MT_OK ? check_user(asker, *ret_account, err) : status;
 }
 
 static void
