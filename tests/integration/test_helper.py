@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """mailtokend against a real OAuth2 server, asked over its socket."""
+import contextlib
 import json
 import os
 import random
@@ -958,6 +959,24 @@ class AccessTest(HelperTestCase):
         reply = helper.call("get", **ask).expect("later")
         self.assertEqual(reply["account"], "alice")
         self.oidc.release()
+
+    def test_others_leave_connections_for_root_and_the_helpers_own_user(self):
+        helper = self.helper(start=False)
+        few = ["/usr/bin/prlimit", "--nofile=320:320", *helper.argv()]
+        helper.argv = lambda *more: [*few, *more]
+        helper.start()
+        helper.socket.chmod(0o666)
+        with contextlib.ExitStack() as stack:
+            os.seteuid(NOBODY)
+            try:
+                for _ in range(300):
+                    stack.enter_context(helper.connect())
+            finally:
+                os.seteuid(0)
+            wait_until(lambda: "too many connections" in helper.log(),
+                       what="the limit")
+            self.assertEqual(helper.call("status").expect()["accounts"],
+                             "alice")
 
     def test_each_token_leaves_an_audit_line(self):
         helper = self.logged_in()

@@ -19,6 +19,7 @@
 
 #define CONNECTIONS_MAX 4096
 #define CONNECTIONS_PER_UID_MAX 512
+#define KEPT_PART 8 /* of all, for root and our own uid */
 #define FILES_KEPT 64
 #define ACCEPTS_AT_ONCE 64
 #define BACKLOG 1024
@@ -190,10 +191,10 @@ has_too_many(const struct server *server, uid_t uid)
 	const struct entry *entry;
 	size_t theirs = 0;
 
-	if (server->count >= server->max)
-		return true;
 	if (uid == 0 || uid == geteuid())
-		return false;
+		return server->count >= server->max;
+	if (server->count >= server->max - server->max / KEPT_PART)
+		return true;
 	LIST_FOREACH(entry, &server->entries, link)
 	theirs += connection_peer(entry->connection)->uid == uid;
 	return theirs >= CONNECTIONS_PER_UID_MAX;
@@ -209,7 +210,7 @@ take_connection(
 	if (access_read_peer(fd, &peer, &err) != MT_OK) {
 		close(fd);
 	} else if (has_too_many(server, peer.uid)) {
-		log_warning("uid %lu has too many connections; one is refused",
+		log_warning("too many connections; one of uid %lu is refused",
 		    (unsigned long)peer.uid);
 		close(fd);
 	} else if (server_adopt_connection(server, handler, fd, &err) !=

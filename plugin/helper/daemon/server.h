@@ -4,7 +4,8 @@
  * came of them.
  *
  * The number of connections is bounded, for each uid that is neither root nor
- * ours more tightly, so that nobody can keep others out.
+ * ours more tightly, so that nobody can keep others out; and some are kept for
+ * these two, whom many users together could keep out.
  */
 #ifndef MT_DAEMON_SERVER_H
 #define MT_DAEMON_SERVER_H
