@@ -270,7 +270,7 @@ decide_by_password(struct conversation *c, const sasl_utils_t *utils,
     const sasl_interact_t *answers, sasl_interact_t **prompt_need,
     struct mt_error *err)
 {
-	bool pass_through = c->module->pass_through;
+	bool pass_through = may_pass_through(c, c->undecided.status);
 	struct oauth_login login;
 	enum mt_status status;
 
@@ -283,7 +283,7 @@ decide_by_password(struct conversation *c, const sasl_utils_t *utils,
 	login = login_of(c);
 	if (login.account)
 		status = oauth_exchange_fetch(&c->exchange, &login, err);
-	else if (c->password.token.len)
+	else if (pass_through && c->password.token.len)
 		status = oauth_exchange_take_token(
 		    &c->exchange, &login, &c->password.token, err);
 	else

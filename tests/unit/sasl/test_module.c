@@ -802,6 +802,42 @@ token_of_the_program_is_passed_through_if_the_settings_say_so(void **state)
 	}
 }
 
+/* By procedures and by prompts. */
+static void
+token_of_the_program_is_kept_where_several_accounts_fit(void **state)
+{
+	static const struct helper_rule several[] = {
+	    {"get", HELPER_REPLY, SEVERAL},
+	    {0},
+	};
+	static const struct helper_rule several_for_nobody[] = {
+	    {"exists", HELPER_REPLY, SEVERAL},
+	    {"get", HELPER_REPLY, SEVERAL},
+	    {0},
+	};
+	const struct helper_rule *const all[] = {several, several_for_nobody};
+	struct module_bench *f = *state;
+	struct mail_program *p = &f->program;
+	int code;
+
+	setenv("MAILTOKEN_SOCKET", f->socket, 1);
+	write_settings("pass_through = test_sasl_module\n");
+	assert_true(mail_program_init(p));
+	p->password = PASSED_ON;
+	for (size_t i = 0; i < 2; i++) {
+		f->helper = scripted_helper_start(f->socket, all[i], NOBODY);
+		p->asks = i;
+		p->user = p->asks ? "" : NULL;
+		mail_program_connect(p);
+		while (
+		    (code = mail_program_start(p, "XOAUTH2")) == SASL_INTERACT)
+			mail_program_answer_prompts(p);
+		assert_int_equal(code, SASL_CONFIGERR);
+		assert_detail(p, "several accounts");
+		scripted_helper_stop(&f->helper);
+	}
+}
+
 static void
 password_that_is_no_token_is_not_passed_through(void **state)
 {
@@ -1049,6 +1085,7 @@ main(void)
 	    CASE(
 		password_that_looks_like_the_name_of_an_account_is_in_no_error),
 	    CASE(token_of_the_program_is_passed_through_if_the_settings_say_so),
+	    CASE(token_of_the_program_is_kept_where_several_accounts_fit),
 	    CASE(password_that_is_no_token_is_not_passed_through),
 	    CASE(services_other_than_mail_are_refused_without_a_question),
 	    CASE(security_layer_is_not_pretended),
