@@ -148,9 +148,11 @@ choose_quietly(struct conversation *c, const sasl_utils_t *utils,
 	if (status == MT_NO_ACCOUNT && !c->module->pass_through &&
 	    oauth_exchange_find(&c->exchange, &nobody, false, NULL) != MT_OK)
 		return status;
-	if (password_ask(&c->password, utils, NULL, c->module->pass_through) ==
-	    SASL_INTERACT)
-		return status == MT_NO_ACCOUNT ? status : MT_OK;
+	/* a person has to be asked first, which is for the first step */
+	if (!c->identity.authzid_known ||
+	    password_ask(&c->password, utils, NULL, c->module->pass_through) ==
+		SASL_INTERACT)
+		return MT_OK;
 	login = login_of(c);
 	return login.account
 		   ? oauth_exchange_find(&c->exchange, &login, true, err)

@@ -707,6 +707,56 @@ password_of_a_prompt_chooses_an_account(void **state)
 	assert_int_equal(p->password_asked, 2);
 }
 
+static int
+give_joe(void *context, int id, const char **ret_name, unsigned *ret_len)
+{
+	(void)context;
+	(void)id;
+	*ret_name = "joe@example.org";
+	if (ret_len)
+		*ret_len = (unsigned)strlen(*ret_name);
+	return SASL_OK;
+}
+
+/* A procedure for the login name, prompts for the rest: each may tell. */
+static void
+person_is_asked_before_the_login_name_is_given_up(void **state)
+{
+	static const sasl_callback_t callbacks[] = {
+	    {SASL_CB_AUTHNAME, (int (*)(void))(void (*)(void))give_joe, NULL},
+	    {SASL_CB_USER, NULL, NULL},
+	    {SASL_CB_PASS, NULL, NULL},
+	    {SASL_CB_LIST_END, NULL, NULL},
+	};
+	static const struct helper_rule rules[] = {
+	    {"exists", HELPER_REPLY, NONE},  /* for joe */
+	    {"exists", HELPER_REPLY, FOUND}, /* for anybody */
+	    {"get", HELPER_REPLY, NONE},     /* as box */
+	    {"exists", HELPER_REPLY, NONE},
+	    {"exists", HELPER_REPLY, FOUND}, /* by name */
+	    {"get", HELPER_REPLY, GOT},
+	    {0},
+	};
+	struct module_bench *f = *state;
+	struct mail_program *p;
+
+	f->program.instead = callbacks;
+	f->program.user = "box@example.org";
+	f->program.password = "@work";
+	p = begin(state, rules);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
+	assert_int_equal(p->prompts[0].id, SASL_CB_USER);
+	mail_program_answer_prompts(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_INTERACT);
+	assert_int_equal(p->prompts[0].id, SASL_CB_PASS);
+	mail_program_answer_prompts(p);
+	assert_int_equal(mail_program_start(p, "XOAUTH2"), SASL_CONTINUE);
+	assert_out(p, XOAUTH2_OF("joe@example.org"));
+	assert_asked(
+	    state, "\tuser=joe@example.org\tauthzid=box@example.org\tmin_ttl");
+	assert_asked(state, "1\tget\taccount=work\tservice=imap\t");
+}
+
 static void
 password_is_not_asked_for_when_the_login_name_tells_or_nothing_does(
     void **state)
@@ -1078,6 +1128,7 @@ main(void)
 	    CASE(verdict_ends_the_connection_to_the_helper),
 	    CASE(password_of_a_procedure_chooses_an_account),
 	    CASE(password_of_a_prompt_chooses_an_account),
+	    CASE(person_is_asked_before_the_login_name_is_given_up),
 	    CASE(
 		password_is_not_asked_for_when_the_login_name_tells_or_nothing_does),
 	    CASE(
