@@ -47,9 +47,9 @@ struct mail_login {
 
 /*
  * The account for a login: one that names its host (NULL: any) for its
- * service, and that is chosen by its name, or is the one for the login name, or else for the
- * authorization identity.  MT_BAD_CONFIG when several fit, or one that does not
- * permit this.
+ * service, and that is chosen by its name, or is the one for the login name, or
+ * else for the authorization identity.  MT_BAD_CONFIG when several fit, or one
+ * that does not permit this.
  */
 enum mt_status lookup_login(const struct lookup *lookup,
     const struct mail_login *login, struct account **ret_account,
