@@ -891,6 +891,30 @@ class AccessTest(HelperTestCase):
             self.assertEqual(reply.get("account"), expected,
                              (service, user, authzid))
 
+    def test_user_of_an_account_goes_before_what_others_use_it_for(self):
+        helper = self.helper()
+        helper.write(account(self.oidc, smtp_host="localhost")
+                     + account(self.oidc, "office", "office@example.test",
+                               smtp_host="localhost", smtp_user=USER)
+                     + account(self.oidc, USER, BOB, smtp_host="localhost"))
+        helper.reload()
+        for user, expected in ((USER, "alice"), (BOB, USER),
+                               ("office@example.test", "office"),
+                               ("office", "office")):
+            reply = helper.call("exists", service="smtp", host="localhost",
+                                user=user).expect()
+            self.assertEqual(reply["account"], expected, user)
+
+    def test_service_of_another_kind_has_a_host_of_its_own(self):
+        helper = self.helper(other_host="news.test", other_user="n@x.test")
+        for service, host, status in (("nntp", "news.test", "ok"),
+                                      ("nntp", "localhost", "none"),
+                                      ("imap", "news.test", "none")):
+            helper.call("exists", service=service, host=host,
+                        user=USER).expect(status)
+        helper.call("exists", service="nntp", host="news.test",
+                    user="n@x.test").expect()
+
     def test_server_is_told_what_the_account_or_else_the_program_says(self):
         helper = self.logged_in(smtp_host="localhost", user="shared@x.test",
                                 smtp_user=USER)
@@ -898,6 +922,7 @@ class AccessTest(HelperTestCase):
                 ("imap", "shared@x.test", None, "shared@x.test"),
                 ("imap", "alice", None, "shared@x.test"),
                 ("imap", "alice", "box@x.test", "box@x.test"),
+                ("imap", "carol", "alice", "shared@x.test"),
                 ("smtp", "shared@x.test", None, USER),
                 ("smtp", USER, "box@x.test", USER)):
             fields = {"authzid": authzid} if authzid else {}

@@ -72,16 +72,27 @@ is_at(const struct account_settings *settings, enum mail_service service,
 	return own && (!host || strcasecmp(own, host) == 0);
 }
 
-static bool
-serves(const struct account_settings *settings, const struct mail_login *login)
+/* How well an account fits a login. */
+enum fit {
+	FIT_NOT,
+	FIT_NAME,         /* the login name is the account's name */
+	FIT_SERVICE_USER, /* ... its user for the service */
+	FIT_USER          /* ... its user, or nothing tells accounts apart */
+};
+
+static enum fit
+fit_of(const struct account_settings *settings, const struct mail_login *login)
 {
 	if (!is_at(settings, login->service, login->host))
-		return false;
+		return FIT_NOT;
 	if (login->account)
-		return strcmp(settings->name, login->account) == 0;
-	return !login->user || is_user(settings->user, login->user) ||
-	       is_user(settings->service_user[login->service], login->user) ||
-	       strcmp(settings->name, login->user) == 0;
+		return strcmp(settings->name, login->account) == 0 ? FIT_USER
+								   : FIT_NOT;
+	if (!login->user || is_user(settings->user, login->user))
+		return FIT_USER;
+	if (is_user(settings->service_user[login->service], login->user))
+		return FIT_SERVICE_USER;
+	return strcmp(settings->name, login->user) == 0 ? FIT_NAME : FIT_NOT;
 }
 
 enum mail_service
@@ -89,10 +100,24 @@ lookup_service(const char *name)
 {
 	int service = 0;
 
-	while (service < SERVICE_COUNT &&
+	while (service < SERVICE_OTHER &&
 	       strcmp(mail_service_name((enum mail_service)service), name))
 		service++;
 	return (enum mail_service)service;
+}
+
+static enum mt_status
+fail_several(const struct account *one, const struct account *other,
+    const struct mail_login *login, struct mt_error *err)
+{
+	const struct account_settings *s = account_settings_of(other);
+
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "accounts %s and %s both fit %s at %s; the login name must tell "
+	    "which, or '@%s' as password",
+	    account_settings_of(one)->name, s->name,
+	    mail_service_name(login->service), s->provider.host[login->service],
+	    s->name);
 }
 
 static enum mt_status
@@ -100,26 +125,27 @@ search(const struct lookup *lookup, const struct mail_login *login,
     struct account **ret_account, struct mt_error *err)
 {
 	const struct account_settings *refused = NULL, *withheld = NULL;
-	struct account *account, *found = NULL;
+	struct account *account, *found = NULL, *rival = NULL;
+	enum fit best = FIT_NOT;
 
 	for (size_t i = 0; (account = accounts_at(lookup->accounts, i)); i++) {
 		const struct account_settings *s = account_settings_of(account);
-		if (!serves(s, login))
+		enum fit fit = fit_of(s, login);
+
+		if (fit == FIT_NOT || fit < best)
 			continue;
-		if (!access_may_use(lookup->peer, s))
+		if (!access_may_use(lookup->peer, s)) {
 			refused = s;
-		else if (is_withheld(lookup, s))
+		} else if (is_withheld(lookup, s)) {
 			withheld = s;
-		else if (found)
-			return mt_fail(err, MT_BAD_CONFIG,
-			    "accounts %s and %s both fit %s at %s; the login "
-			    "name must tell which, or '@%s' as password",
-			    account_settings_of(found)->name, s->name,
-			    mail_service_name(login->service),
-			    s->provider.host[login->service], s->name);
-		else
-			found = account;
+		} else {
+			rival = fit == best ? account : NULL;
+			found = rival ? found : account;
+			best = fit;
+		}
 	}
+	if (rival)
+		return fail_several(found, rival, login, err);
 	if (!found && withheld)
 		return lookup_check_permit(withheld, *lookup->permit, err);
 	if (!found && refused)
@@ -135,8 +161,6 @@ lookup_login(const struct lookup *lookup, const struct mail_login *login,
 	struct mail_login as_authzid = *login;
 	enum mt_status status;
 
-	if (login->service == SERVICE_COUNT)
-		return lookup_no_account(err);
 	status = search(lookup, login, ret_account, err);
 	if (status != MT_NO_ACCOUNT || login->account || !login->authzid)
 		return status;
@@ -171,5 +195,6 @@ lookup_told_user(const struct account_settings *settings,
 		return settings->user;
 	if (settings->service_user[service])
 		return settings->service_user[service];
-	return authzid ? authzid : settings->user;
+	return authzid && strcmp(authzid, settings->name) != 0 ? authzid
+							       : settings->user;
 }

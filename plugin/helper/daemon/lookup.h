@@ -33,7 +33,7 @@ enum mt_status lookup_named(const struct lookup *lookup, const char *name,
     bool (*may)(const struct peer *, const struct account_settings *),
     struct account **ret_account, struct mt_error *err) MT_MUST_CHECK;
 
-/* SERVICE_COUNT for a name that is no service's. */
+/* By its name; SERVICE_OTHER for one that is none of ours. */
 enum mail_service lookup_service(const char *name);
 
 /* A login at a mail server that somebody is about to make.  NULL: not known. */
@@ -48,8 +48,9 @@ struct mail_login {
 /*
  * The account for a login: one that names its host (NULL: any) for its
  * service, and that is chosen by its name, or is the one for the login name, or
- * else for the authorization identity.  MT_BAD_CONFIG when several fit, or one
- * that does not permit this.
+ * else for the authorization identity.  A name fits an account's user best,
+ * then its user for the service, then its own name.  MT_BAD_CONFIG when several
+ * fit as well, or one that does not permit this.
  */
 enum mt_status lookup_login(const struct lookup *lookup,
     const struct mail_login *login, struct account **ret_account,
@@ -65,8 +66,8 @@ enum mt_status lookup_confirm(const struct lookup *lookup,
     struct mt_error *err) MT_MUST_CHECK;
 
 /* Whom the server is to be told: what the account sets for the service, else
- * the authorization identity, else the account's user.  Without a service
- * (SERVICE_COUNT) the last. */
+ * the authorization identity, unless that is the account's name, else the
+ * account's user.  Without a service (SERVICE_COUNT) the last. */
 const char *lookup_told_user(const struct account_settings *settings,
     enum mail_service service, const char *authzid);
 

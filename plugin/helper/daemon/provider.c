@@ -25,6 +25,7 @@ mail_service_name(enum mail_service service)
 	    [SERVICE_POP] = "pop",
 	    [SERVICE_SIEVE] = "sieve",
 	    [SERVICE_LMTP] = "lmtp",
+	    [SERVICE_OTHER] = "other",
 	};
 
 	return names[service];
@@ -157,6 +158,7 @@ const struct setting provider_settings[] = {
     HOST("pop", SERVICE_POP),
     HOST("sieve", SERVICE_SIEVE),
     HOST("lmtp", SERVICE_LMTP),
+    HOST("other", SERVICE_OTHER),
     {NULL, 0, NULL},
 };
 

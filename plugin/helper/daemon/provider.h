@@ -18,10 +18,11 @@ enum mail_service {
 	SERVICE_POP,
 	SERVICE_SIEVE,
 	SERVICE_LMTP,
+	SERVICE_OTHER, /* what the settings of the module adds to these */
 	SERVICE_COUNT
 };
 
-/* The name of a service as SASL has it ("imap"). */
+/* The name of a service as SASL has it ("imap"); "other". */
 const char *mail_service_name(enum mail_service service);
 
 /* All strings are NULL where nothing is set. */

@@ -148,7 +148,7 @@ find(struct asker *asker, const struct socketmap_query *query,
 		return lookup_no_account(err);
 	snprintf(asker->host, sizeof(asker->host), "%s",
 	    query->host ? query->host : "");
-	if (asker->service == SERVICE_COUNT)
+	if (asker->service == SERVICE_OTHER)
 		return mt_fail(err, MT_BAD_INPUT,
 		    "the name of the map, '%s', is no service", query->map);
 	status = lookup_login(&lookup, &login, ret_account, err);
