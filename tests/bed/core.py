@@ -103,6 +103,12 @@ class Bed:
         """The path of a program of the project."""
         return _existing(self.build_dir() / "bin" / name)
 
+    def public_program(self, name):
+        """A copy of it that other users can run, wherever the build lies."""
+        copy = self.subdir("bin") / name
+        shutil.copy(self.program(name), copy)
+        return copy
+
     def sasl_path(self, extra=(), module=True):
         """A directory for SASL_PATH: the project's module, or the `module`
         that is given, and the `extra` modules of Debian ("plain", "login",

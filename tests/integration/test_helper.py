@@ -1153,7 +1153,7 @@ class SettingsTest(HelperTestCase):
         fd = os.memfd_create("settings")
         os.write(fd, account(self.oidc).encode())
         self.addCleanup(os.close, fd)
-        program = self.bed.program("mailtokend")
+        program = self.bed.public_program("mailtokend")
         argv = [program, "--check", "--config", f"/dev/fd/{fd}"]
         for user in [], ["setpriv", "--reuid", "nobody", "--regid",
                          "nogroup", "--clear-groups"]:
@@ -1290,7 +1290,7 @@ class ProcessTest(HelperTestCase):
         for path in home, *home.rglob("*"):
             os.chown(path, NOBODY, NOBODY)
         argv = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY,
-                "--clear-groups", self.bed.program("mailtokend"),
+                "--clear-groups", self.bed.public_program("mailtokend"),
                 "--socket", home / "socket"]
         process = self.bed.spawn(argv, {"HOME": home})
         wait_until(lambda: process.rc is not None or
