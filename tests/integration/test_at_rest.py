@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What mailtokend keeps on disk, and the key to it."""
+"""What mailtokend keeps on disk, the key to it, and what it gave up."""
 import json
 import os
 import shutil
@@ -584,3 +584,45 @@ class KillTest(StoreTestCase):
         copy, kills = self.kill_everywhere(self.login.state)
         self.assertGreater(kills, 20)
         self.assertEqual(read_record(copy, "alice"), clear)
+
+
+class LockDownTest(StoreTestCase):
+    def status_of(self, helper, name):
+        text = Path(f"/proc/{helper.process.pid}/status").read_text()
+        return [line.split()[1] for line in text.splitlines()
+                if line.startswith(name + ":")][0]
+
+    def test_helper_gains_no_rights_and_filters_its_calls(self):
+        helper = self.logged_in()
+        self.assertEqual(self.status_of(helper, "NoNewPrivs"), "1")
+        self.assertEqual(self.status_of(helper, "Seccomp"), "2")
+
+    def test_state_and_sockets_go_on_under_it(self):
+        helper = self.logged_in()
+        self.refresh(helper).expect()
+        helper.write("")
+        helper.reload()
+        helper.write(account(self.oidc))
+        helper.reload()
+        self.serves(helper)
+        self.assertEqual(helper.stop(), 0)
+        self.assertFalse(helper.socket.exists())
+
+    def test_reload_may_name_files_that_were_not_there_at_the_start(self):
+        oidc = self.bed.oidc(tls=True)
+        self.addCleanup(oidc.stop)
+        helper = self.helper(start=False)
+        helper.write("")
+        helper.start()
+        place = self.bed.subdir("later")
+        secret, ca = place / "secret", place / "ca.pem"
+        secret.write_text("desktop-secret-value\n")
+        secret.chmod(0o600)
+        shutil.copy(oidc.ca, ca)
+        helper.write(account(oidc, client_id="desktop-secret",
+                             client_secret_file=secret, ca_file=ca))
+        helper.reload()
+        helper.login(oidc, "alice").expect()
+        self.serves(helper)
+        self.assertEqual(oidc.log()[-1]["form"]["client_secret"],
+                         "desktop-secret-value")

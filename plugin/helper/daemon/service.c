@@ -2,6 +2,7 @@
 #include "service.h"
 
 #include "accounts.h"
+#include "lockdown.h"
 #include "login.h"
 #include "notify.h"
 #include "records.h"
@@ -419,6 +420,35 @@ watch_ends(struct service *s, struct mt_error *err)
 	return s->options->lifeline ? watch_lifeline(s, err) : MT_OK;
 }
 
+/* A socket of the helper for all users may have to be made later: its directory
+ * must be there to be allowed. */
+static void
+plan_socket(struct service *s, struct lockdown *plan, const char *path)
+{
+	if (s->options->once ||
+	    server_make_directory(path, socket_group(s), NULL) != MT_OK)
+		return;
+	plan->sockets[plan->socket_count++] = path;
+}
+
+static void
+lock_down(struct service *s)
+{
+	const struct options *o = s->options;
+	const struct config *c = s->config;
+	struct lockdown plan = {.state_dir = store_path(s->store)};
+
+	for (size_t i = 0; i < o->socket_count; i++)
+		plan_socket(s, &plan, o->sockets[i]);
+	if (!o->socket_count && !s->passed_listeners && !c->socket_count)
+		plan_socket(s, &plan, s->places->socket);
+	for (size_t i = 0; !o->socket_count && i < c->socket_count; i++)
+		plan_socket(s, &plan, c->sockets[i]);
+	for (size_t i = 0; !o->socket_count && i < c->socketmap_count; i++)
+		plan_socket(s, &plan, c->socketmaps[i]);
+	lockdown_enter(&plan);
+}
+
 enum mt_status
 service_new(const struct options *options, const struct places *places,
     struct secret_arena *arena, struct service **ret_service,
@@ -448,6 +478,7 @@ service_new(const struct options *options, const struct places *places,
 		service_free(&s);
 		return status;
 	}
+	lock_down(s);
 	*ret_service = s;
 	return MT_OK;
 }
