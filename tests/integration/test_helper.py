@@ -13,6 +13,7 @@ import urllib.parse
 from pathlib import Path
 
 from bed import BedTestCase, wait_until
+from bed.sealed import read_record
 from bed.tokensock import Mailtokend, TokenSocket, account, encode
 
 USER, BOB = "alice@example.test", "bob@example.test"
@@ -272,8 +273,8 @@ class LoginTest(HelperTestCase):
         self.assertEqual(self.oidc.refresh(token.strip())[0], 200)
         self.assertEqual(helper.status("alice")["state"], "needs-login")
         self.get(helper).expect("login")
-        self.assertEqual([path.name for path in helper.state.iterdir()],
-                         ["lock"])
+        self.assertEqual({path.name for path in helper.state.iterdir()},
+                         {"lock", "key", "store.key"})
 
     def test_emit_wants_a_closed_regular_file(self):
         helper = self.helper()
@@ -377,7 +378,7 @@ class RefreshTest(HelperTestCase):
         self.get(helper).expect("login")
         self.assertEqual(len(self.posts()), 1)
         # the token is marked, not deleted
-        record = json.loads((helper.state / "alice.token").read_text())
+        record = read_record(helper.state, "alice")
         self.assertIn("invalid_grant", record["dead"]["reason"])
         self.assertTrue(record["refresh_token"])
         helper.login(self.oidc, "alice").expect()
@@ -418,7 +419,7 @@ class RefreshTest(HelperTestCase):
         with passed("seed") as file:
             helper.call("seed", fd=file.fileno(), account="alice").expect()
         self.assertEqual(self.get(helper).expect()["token"], "new")
-        record = json.loads((helper.state / "alice.token").read_text())
+        record = read_record(helper.state, "alice")
         self.assertEqual(record["refresh_token"], "rotated")
 
     def test_retry_after_is_honoured(self):
@@ -556,7 +557,8 @@ class CrashTest(HelperTestCase):
             helper.start()
             self.refresh(helper).expect()
         names = {path.name for path in helper.state.iterdir()}
-        self.assertLessEqual(names, {"lock", "alice.token"})
+        self.assertLessEqual(names, {"lock", "key", "store.key",
+                                     "alice.token"})
 
     def test_orderly_end_finishes_the_request(self):
         helper = self.logged_in()
@@ -1055,7 +1057,7 @@ class AccessTest(HelperTestCase):
             self.refresh(helper).expect()
             token = self.get(helper)["token"]
             forms = [entry["form"] for entry in oidc.log()]
-            record = json.loads((helper.state / "alice.token").read_text())
+            record = read_record(helper.state, "alice")
             gone = {form.get(name) for form in forms for name in
                     ("code", "code_verifier", "refresh_token")} - {None}
             gone.add(record["refresh_token"])

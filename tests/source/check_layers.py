@@ -40,6 +40,7 @@ LIBRARY_USERS = {
     r"^(json-c|json)": r"^(plugin/helper/daemon/|connector/)",
     r"^uv\.h": r"^(plugin/helper/daemon/|connector/)",
     r"^gnutls/": r"^(plugin/helper/daemon/|connector/mail/|connector/mime/|connector/delivery/|connector/outbound/)",
+    r"^sodium": r"^plugin/helper/daemon/(key_slots|seal)\.",
     r"^sasl/": r"^(plugin/sasl/|connector/mail/)",
     r"^seccomp\.h": r"^(plugin/helper/daemon/|connector/mime/)",
 }

@@ -31,6 +31,7 @@ extern const struct command cmd_login;
 extern const struct command cmd_refresh;
 extern const struct command cmd_reject;
 extern const struct command cmd_status;
+extern const struct command cmd_unlock;
 
 /* Not one of mailtoken's: the program's other name.  Its run is given the
  * operation as argv[0]. */

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = {
-    &cmd_get, &cmd_login, &cmd_refresh, &cmd_reject, &cmd_status};
+    &cmd_get, &cmd_login, &cmd_refresh, &cmd_reject, &cmd_status, &cmd_unlock};
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

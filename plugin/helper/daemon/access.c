@@ -84,6 +84,12 @@ access_may_manage(
 	       peer->uid == account->owner;
 }
 
+bool
+access_may_unlock(const struct peer *peer)
+{
+	return peer->uid == 0 || peer->uid == geteuid();
+}
+
 void
 access_log_token(const struct peer *peer, const struct account *account,
     const char *use, const char *service, const char *host, const char *user)

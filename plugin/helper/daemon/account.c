@@ -371,11 +371,10 @@ load(struct account *a)
 	if (status == MT_OK)
 		status = account_open_record(a, &err);
 	if (status != MT_OK) {
-		account_settle_failure(a,
-		    status == MT_BAD_CONFIG ? FAILURE_CONFIG
-					    : FAILURE_TRANSIENT,
-		    0, &err);
-		log_error("%s", a->error.text);
+		account_settle_failure(a, failure_class_of(status), 0, &err);
+		/* that the store is locked is said once, not by each account */
+		if (status != MT_NEEDS_ADMIN)
+			log_error("%s", a->error.text);
 		return;
 	}
 	store_read_intent(a->env->store, name, &intent);
@@ -385,6 +384,15 @@ load(struct account *a)
 		store_abandon(a->env->store, name, false);
 	account_settle(a, a->record);
 	account_close_record(a);
+}
+
+void
+account_load_again(struct account *a)
+{
+	if (account_is_busy(a))
+		return;
+	load(a);
+	account_notify(a);
 }
 
 enum mt_status

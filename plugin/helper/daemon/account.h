@@ -57,6 +57,9 @@ enum mt_status account_new(const struct account_env *env,
 /* Not while it is busy, unless the loop and the HTTP side have ended. */
 void account_free(struct account **account);
 
+/* Reads the record anew: the store was locked before. */
+void account_load_again(struct account *account);
+
 /* Takes new settings for the same name over.  Tokens stay if they are still for
  * the same endpoint, client, user and scope. */
 void account_use_settings(

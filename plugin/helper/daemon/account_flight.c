@@ -194,10 +194,7 @@ fail_to_begin(struct account *a, enum mt_status status,
 {
 	account_close_record(a);
 	if (status != MT_NEEDS_LOGIN) {
-		account_settle_failure(a,
-		    status == MT_BAD_CONFIG ? FAILURE_CONFIG
-					    : FAILURE_TRANSIENT,
-		    0, why);
+		account_settle_failure(a, failure_class_of(status), 0, why);
 		log_warning("%s", a->error.text);
 	}
 	*err = a->error;
@@ -450,7 +447,11 @@ account_seed(struct account *a, const struct secret *seed, struct mt_error *err)
 enum mt_status
 account_prepare_login(struct account *a, struct mt_error *err)
 {
-	return store_reserve(a->env->store, a->settings->name, err);
+	enum mt_status status = records_ready(a->env->store, err);
+
+	if (status == MT_OK)
+		status = store_reserve(a->env->store, a->settings->name, err);
+	return status;
 }
 
 void
@@ -461,13 +462,21 @@ account_abandon_login(struct account *a)
 		    a->env->store, a->settings->name, a->interrupted_s != 0);
 }
 
-/* A record that cannot be read is replaced by a login. */
+/* A record that cannot be read gives way to a login, and is kept. */
 static enum mt_status
 open_record_for_login(struct account *a, struct mt_error *err)
 {
-	enum mt_status status = account_open_record(a, err);
+	struct mt_error why = {0};
+	enum mt_status status = account_open_record(a, &why);
 
-	if (status != MT_BAD_CONFIG)
+	if (status == MT_OK)
+		return MT_OK;
+	if (status != MT_BAD_CONFIG) {
+		*err = why;
+		return status;
+	}
+	status = store_set_aside(a->env->store, a->settings->name, err);
+	if (status != MT_OK)
 		return status;
 	a->record = record_new(a->env->arena);
 	return a->record ? MT_OK : mt_fail(err, MT_NO_MEMORY, "no memory");

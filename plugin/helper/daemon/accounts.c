@@ -182,6 +182,13 @@ accounts_configure(
 	return status;
 }
 
+void
+accounts_load_again(struct accounts *accounts)
+{
+	for (size_t i = 0; i < accounts->known.count; i++)
+		account_load_again(accounts->known.item[i]);
+}
+
 bool
 accounts_in_flight(const struct accounts *accounts)
 {

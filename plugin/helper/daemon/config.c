@@ -69,8 +69,32 @@ static const struct setting account_settings[] = {
     {NULL, 0, NULL},
 };
 
+static enum mt_status
+check_absolute(const char *value, struct mt_error *err)
+{
+	if (*value != '/')
+		return mt_fail(
+		    err, MT_BAD_CONFIG, "'%s' is not an absolute path", value);
+	return check_line(value, err);
+}
+
+static enum mt_status
+check_bool(const char *value, struct mt_error *err)
+{
+	bool ignored;
+
+	if (!settings_bool(value, &ignored))
+		return mt_fail(
+		    err, MT_BAD_CONFIG, "'%s' is neither yes nor no", value);
+	return MT_OK;
+}
+
 static const struct setting top_settings[] = {
     {"state_dir", offsetof(struct config, state_dir), NULL},
+    {"key_file", offsetof(struct config, key_file), check_absolute},
+    {"key_credential", offsetof(struct config, key_credential),
+	provider_check_name},
+    {"key_passphrase", offsetof(struct config, key_passphrase), check_bool},
     {NULL, 0, NULL},
 };
 
@@ -484,6 +508,23 @@ complete_accounts(const struct config_source *source, struct config *config,
 	return status;
 }
 
+/* One key, one place. */
+static enum mt_status
+check_key(const struct config *config, struct mt_error *err)
+{
+	bool passphrase = false;
+
+	if (config->key_passphrase)
+		settings_bool(config->key_passphrase, &passphrase);
+	if ((config->key_file != NULL) + (config->key_credential != NULL) +
+		passphrase >
+	    1)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "only one of key_file, key_credential and key_passphrase "
+		    "can be set");
+	return MT_OK;
+}
+
 enum mt_status
 config_read(const struct config_source *source, struct config **ret_config,
     struct mt_error *err)
@@ -498,6 +539,8 @@ config_read(const struct config_source *source, struct config **ret_config,
 		status = read_file(&reader, source->file, false, err);
 	else
 		status = read_dir(&reader, source->dir, err);
+	if (status == MT_OK)
+		status = check_key(config, err);
 	if (status == MT_OK)
 		status = complete_accounts(source, config, err);
 	if (status != MT_OK) {
@@ -542,7 +585,8 @@ config_free(struct config **config)
 	for (size_t i = 0; i < c->account_count; i++)
 		account_settings_free(&c->accounts[i]);
 	free(c->accounts);
-	free(c->state_dir);
+	for (const struct setting *s = top_settings; s->name; s++)
+		free(*(char **)(void *)((char *)c + s->offset));
 	free(c);
 	*config = NULL;
 }

@@ -60,7 +60,11 @@ struct config {
 	size_t socket_count;
 	char *socketmaps[CONFIG_SOCKETS_MAX];
 	size_t socketmap_count;
-	char *state_dir;                    /* NULL: not set */
+	char *state_dir; /* NULL: not set */
+	/* How the store key is kept; at most one of them. */
+	char *key_file;
+	char *key_credential;
+	char *key_passphrase;               /* yes or no */
 	struct account_settings **accounts; /* sorted by name */
 	size_t account_count;
 };

@@ -274,3 +274,11 @@ enum mt_status failure_status(enum failure_class class)
 	}
 	return MT_RETRY_LATER;
 }
+
+enum failure_class
+failure_class_of(enum mt_status status)
+{
+	if (status == MT_BAD_CONFIG)
+		return FAILURE_CONFIG;
+	return status == MT_NEEDS_ADMIN ? FAILURE_ADMIN : FAILURE_TRANSIENT;
+}

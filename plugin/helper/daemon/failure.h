@@ -44,4 +44,7 @@ struct failure failure_classify(const struct failure_facts *facts);
 /* The status to answer with. */
 enum mt_status failure_status(enum failure_class class);
 
+/* The class of a failure of our own, that no server had a part in. */
+enum failure_class failure_class_of(enum mt_status status);
+
 #endif

@@ -14,6 +14,7 @@ struct fd_reader {
 	uv_poll_t poll;
 	uv_timer_t timer;
 	int handles;
+	enum fd_reader_kind kind;
 	struct secret token;
 	fd_reader_done done;
 	void *context;
@@ -42,26 +43,40 @@ fd_reader_cancel(struct fd_reader **reader)
 	close(r->fd);
 }
 
-/* One final line end is dropped; the rest must be a token (1*VSCHAR, RFC 6749
- * appendix A). */
+/* A token is 1*VSCHAR, RFC 6749 appendix A. */
 static enum mt_status
-check_token(struct secret *token, struct mt_error *err)
+check_characters(
+    const struct secret *token, enum fd_reader_kind kind, struct mt_error *err)
 {
+	for (size_t i = 0; i < token->len; i++) {
+		const char c = token->data[i];
+		if (kind == FD_READER_TOKEN && (c <= ' ' || c > '~'))
+			return mt_fail(err, MT_BAD_INPUT,
+			    "the file holds something else than one refresh "
+			    "token");
+		if (c == '\n' || c == '\0')
+			return mt_fail(err, MT_BAD_INPUT,
+			    "a passphrase is one line of text");
+	}
+	return MT_OK;
+}
+
+/* One final line end is dropped. */
+static enum mt_status
+check(struct secret *token, enum fd_reader_kind kind, struct mt_error *err)
+{
+	const char *what =
+	    kind == FD_READER_TOKEN ? "refresh token" : "passphrase";
+
 	if (!secret_ok(token))
 		return mt_fail(err, MT_BAD_INPUT,
-		    "the refresh token is longer than %d bytes", SECRET_MAX);
+		    "the %s is longer than %d bytes", what, SECRET_MAX);
 	for (size_t n = 0; n < 2 && token->len; n++)
 		if (token->data[token->len - 1] == "\n\r"[n])
 			token->data[--token->len] = '\0';
 	if (!token->len)
-		return mt_fail(
-		    err, MT_BAD_INPUT, "the file holds no refresh token");
-	for (size_t i = 0; i < token->len; i++)
-		if (token->data[i] <= ' ' || token->data[i] > '~')
-			return mt_fail(err, MT_BAD_INPUT,
-			    "the file holds something else than one refresh "
-			    "token");
-	return MT_OK;
+		return mt_fail(err, MT_BAD_INPUT, "the file holds no %s", what);
+	return check_characters(token, kind, err);
 }
 
 /* Reads what is there.  1: all is read, 0: more may come, -1: errno. */
@@ -84,6 +99,7 @@ finish(struct fd_reader *reader, const struct mt_error *failure)
 {
 	fd_reader_done done = reader->done;
 	void *context = reader->context;
+	enum fd_reader_kind kind = reader->kind;
 	struct mt_error result = {0};
 	struct secret token;
 
@@ -93,7 +109,7 @@ finish(struct fd_reader *reader, const struct mt_error *failure)
 	if (failure)
 		result = *failure;
 	else
-		check_token(&token, &result);
+		check(&token, kind, &result);
 	done(context, &token, &result);
 	secret_done(&token);
 }
@@ -126,8 +142,8 @@ on_deadline(uv_timer_t *timer)
 }
 
 static enum mt_status
-read_regular(struct secret_arena *arena, int fd, fd_reader_done done,
-    void *context, struct mt_error *err)
+read_regular(struct secret_arena *arena, int fd, enum fd_reader_kind kind,
+    fd_reader_done done, void *context, struct mt_error *err)
 {
 	struct mt_error result = {0};
 	struct secret token;
@@ -137,7 +153,7 @@ read_regular(struct secret_arena *arena, int fd, fd_reader_done done,
 		mt_fail_errno(
 		    &result, MT_BAD_INPUT, errno, "cannot read the descriptor");
 	else
-		check_token(&token, &result);
+		check(&token, kind, &result);
 	close(fd);
 	if (result.status == MT_OK)
 		done(context, &token, &result);
@@ -164,21 +180,22 @@ watch(struct fd_reader *reader, uv_loop_t *loop, struct mt_error *err)
 
 enum mt_status
 fd_reader_start(uv_loop_t *loop, struct secret_arena *arena, int fd,
-    fd_reader_done done, void *context, struct fd_reader **ret_reader,
-    struct mt_error *err)
+    enum fd_reader_kind kind, fd_reader_done done, void *context,
+    struct fd_reader **ret_reader, struct mt_error *err)
 {
 	struct fd_reader *reader;
 	struct stat st;
 
 	*ret_reader = NULL;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		return read_regular(arena, fd, done, context, err);
+		return read_regular(arena, fd, kind, done, context, err);
 	reader = calloc(1, sizeof(*reader));
 	if (!reader) {
 		close(fd);
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	}
 	reader->fd = fd;
+	reader->kind = kind;
 	reader->done = done;
 	reader->context = context;
 	secret_init(&reader->token, arena);

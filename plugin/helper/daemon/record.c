@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "record.h"
 
-#include <json-c/json.h>
+#include "strict_json.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,32 +203,11 @@ get_seeds(struct json_object *object, struct record *record)
 	}
 }
 
-/* The whole text as one JSON object, or NULL. */
-static struct json_object *
-parse(const struct secret *bytes)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *object = NULL;
-
-	if (!tokener)
-		return NULL;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	object = json_tokener_parse_ex(
-	    tokener, secret_expose(bytes), (int)bytes->len + 1);
-	if (json_tokener_get_error(tokener) != json_tokener_success ||
-	    !json_object_is_type(object, json_type_object)) {
-		json_object_put(object);
-		object = NULL;
-	}
-	json_tokener_free(tokener);
-	return object;
-}
-
 enum mt_status
 record_decode(const struct secret *bytes, const char *account,
     struct record *record, struct mt_error *err)
 {
-	struct json_object *object = parse(bytes);
+	struct json_object *object = strict_json_parse(bytes);
 	bool whole = object && get_number(object, "schema") == SCHEMA &&
 		     strcmp(get_text(object, "account"), account) == 0;
 

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Loads and saves records: record.h gives the bytes, store.h the files, and a
- * cipher would sit here, between the two.  Also mends what a killed process
+ * Loads and saves records: record.h gives the bytes, seal.h encrypts them, with
+ * the store's key, and store.h has the files.  Also mends what a killed process
  * left behind.
+ *
+ * Everything fails with MT_NEEDS_ADMIN while the store is locked.
  */
 #ifndef MT_DAEMON_RECORDS_H
 #define MT_DAEMON_RECORDS_H
 
 #include "record.h"
 #include "store.h"
+
+/* Whether records can be read and written at all. */
+enum mt_status records_ready(
+    const struct store *store, struct mt_error *err) MT_MUST_CHECK;
 
 /*
  * Loads the record of `account`; *ret_record is a new, empty one if there is
@@ -24,6 +30,12 @@ enum mt_status records_load(const struct store *store, const char *account,
  */
 enum mt_status records_recover(const struct store *store, const char *account,
     struct secret_arena *arena, struct mt_error *err) MT_MUST_CHECK;
+
+/* Seals every record that lies in clear, those of unknown accounts too;
+ * *ret_count says how many.  What is damaged stays as it is. */
+enum mt_status records_seal_all(const struct store *store,
+    struct secret_arena *arena, size_t *ret_count,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /* Saves a change that no refresh brought. */
 enum mt_status records_save(const struct store *store, const char *account,

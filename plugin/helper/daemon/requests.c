@@ -26,7 +26,8 @@ struct asker {
 	/* what the request under way waits for */
 	struct account_waiter token;
 	struct login_waiter login;
-	struct fd_reader *seed;
+	struct unlock_waiter unlock;
+	struct fd_reader *reader;             /* of a seed or passphrase */
 	char account[CONFIG_ACCOUNT_MAX + 1]; /* that the seed is for */
 	/* what it is about, still true when the answer comes */
 	enum mail_service service;      /* or BY_NAME */
@@ -584,7 +585,7 @@ on_seed(void *context, struct secret *token, const struct mt_error *result)
 	    accounts_find(asker->requests->accounts, asker->account);
 	struct mt_error error = *result;
 
-	asker->seed = NULL;
+	asker->reader = NULL;
 	if (error.status == MT_OK && !account)
 		lookup_no_account(&error);
 	if (error.status == MT_OK)
@@ -613,7 +614,97 @@ handle_seed(struct asker *asker, const struct token_wire_message *message)
 	snprintf(asker->account, sizeof(asker->account), "%s",
 	    account_settings_of(account)->name);
 	if (fd_reader_start(asker->requests->loop, asker->requests->arena, fd,
-		on_seed, asker, &asker->seed, &error) != MT_OK)
+		FD_READER_TOKEN, on_seed, asker, &asker->reader,
+		&error) != MT_OK)
+		reply_failure(asker, NULL, &error);
+}
+
+/* ---- passphrases ---- */
+
+static void
+reply_later(struct asker *asker, const struct mt_error *why, long retry_s)
+{
+	struct secret frame;
+
+	begin_reply(asker, &frame, token_wire_status_word(why->status));
+	token_wire_add(&frame, "text", why->text);
+	if (why->status == MT_RETRY_LATER)
+		token_wire_add_number(&frame, "retry_s", retry_s);
+	send_reply(asker, &frame);
+}
+
+static void
+answer_unlock(struct unlock_waiter *waiter, const struct mt_error *result)
+{
+	struct asker *asker =
+	    (struct asker *)(void *)((char *)waiter -
+				     offsetof(struct asker, unlock));
+
+	if (result->status == MT_OK)
+		reply_ok(asker);
+	else
+		reply_failure(asker, NULL, result);
+}
+
+static void
+on_passphrase(
+    void *context, struct secret *passphrase, const struct mt_error *result)
+{
+	struct asker *asker = context;
+	struct unlock *unlock = asker->requests->unlock;
+	struct mt_error error = *result;
+	long retry_s = 1;
+
+	asker->reader = NULL;
+	if (error.status == MT_OK && passphrase->len > KEY_PASSPHRASE_MAX)
+		mt_fail(&error, MT_BAD_INPUT,
+		    "a passphrase has at most %d bytes", KEY_PASSPHRASE_MAX);
+	if (error.status == MT_OK)
+		error.status = unlock_check(unlock, &retry_s, &error);
+	if (error.status != MT_OK) {
+		reply_later(asker, &error, retry_s);
+		return;
+	}
+	asker->unlock.answer = answer_unlock;
+	unlock_try(unlock, passphrase, &asker->unlock);
+}
+
+static void
+reply_need(struct asker *asker)
+{
+	static const char *const words[] = {
+	    [STORE_KEY_NEEDS_NOTHING] = "nothing",
+	    [STORE_KEY_NEEDS_PASSPHRASE] = "passphrase",
+	    [STORE_KEY_NEEDS_NEW_PASSPHRASE] = "new",
+	};
+	struct secret frame;
+
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add(&frame, "needs",
+	    words[store_key_need(asker->requests->unlock->key)]);
+	send_reply(asker, &frame);
+}
+
+static void
+handle_unlock(struct asker *asker, const struct token_wire_message *message)
+{
+	struct mt_error error = {0};
+	int fd;
+
+	(void)message;
+	if (!access_may_unlock(connection_peer(asker->connection))) {
+		lookup_no_account(&error);
+		reply_failure(asker, NULL, &error);
+		return;
+	}
+	fd = connection_take_fd(asker->connection);
+	if (fd < 0) {
+		reply_need(asker);
+		return;
+	}
+	if (fd_reader_start(asker->requests->loop, asker->requests->arena, fd,
+		FD_READER_PASSPHRASE, on_passphrase, asker, &asker->reader,
+		&error) != MT_OK)
 		reply_failure(asker, NULL, &error);
 }
 
@@ -633,6 +724,7 @@ static const struct {
     {"login-finish", handle_login_finish},
     {"login-cancel", handle_login_cancel},
     {"seed", handle_seed},
+    {"unlock", handle_unlock},
 };
 
 static void
@@ -691,7 +783,8 @@ on_closed(void *context, struct connection *connection)
 
 	account_leave(&asker->token);
 	login_leave(&asker->login);
-	fd_reader_cancel(&asker->seed);
+	unlock_leave(&asker->unlock);
+	fd_reader_cancel(&asker->reader);
 }
 
 void

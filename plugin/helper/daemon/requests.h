@@ -9,12 +9,14 @@
 #include "accounts.h"
 #include "login.h"
 #include "server.h"
+#include "unlock.h"
 
 struct requests {
 	uv_loop_t *loop;
 	struct secret_arena *arena;
 	struct accounts *accounts;
 	struct logins *logins;
+	struct unlock *unlock;         /* for the service to set */
 	struct server_handler handler; /* for server_new */
 };
 

@@ -337,13 +337,14 @@ check_place(const struct sockaddr_un *address, struct mt_error *err)
 	return MT_OK;
 }
 
-static enum mt_status
-make_directory(const char *path, bool shared, struct mt_error *err)
+enum mt_status
+server_make_directory(const char *path, gid_t group, struct mt_error *err)
 {
+	const mode_t mode = group == (gid_t)-1 ? 0700 : 0755;
 	char copy[PATH_MAX];
 
 	snprintf(copy, sizeof(copy), "%s", path);
-	return fs_make_dirs(dirname(copy), shared ? 0755 : 0700, err);
+	return fs_make_dirs(dirname(copy), mode, err);
 }
 
 /* Never open to more than it will be at the end, not for a moment. */
@@ -417,7 +418,7 @@ server_listen(struct server *server, const struct server_handler *handler,
 		    "socket path longer than %zu bytes: %s",
 		    sizeof(address.sun_path) - 2, path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	status = make_directory(path, group != (gid_t)-1, err);
+	status = server_make_directory(path, group, err);
 	if (status == MT_OK)
 		status = check_place(&address, err);
 	if (status == MT_OK)

@@ -41,6 +41,10 @@ enum mt_status server_listen(struct server *server,
     const struct server_handler *handler, const char *path, gid_t group,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* Makes the directory for it, if it is missing; as server_listen() does. */
+enum mt_status server_make_directory(
+    const char *path, gid_t group, struct mt_error *err) MT_MUST_CHECK;
+
 /* Listens on a socket that somebody else made (socket activation). */
 enum mt_status server_adopt_listener(struct server *server,
     const struct server_handler *handler, int fd,

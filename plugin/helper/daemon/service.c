@@ -2,12 +2,17 @@
 #include "service.h"
 
 #include "accounts.h"
+#include "lockdown.h"
 #include "login.h"
 #include "notify.h"
+#include "records.h"
 #include "requests.h"
 #include "socketmap.h"
+#include "store_key.h"
+#include "unlock.h"
 
 #include "base/log.h"
+#include "base/settings.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -29,6 +34,8 @@ struct service {
 	struct config *config;
 	uv_loop_t loop;
 	struct store *store;
+	struct store_key *key;
+	struct unlock unlock;
 	struct oauth_http *http;
 	struct account_env env;
 	struct accounts *accounts;
@@ -80,6 +87,83 @@ open_store(struct service *s, struct mt_error *err)
 		status = store_lock(
 		    s->store, s->options->once ? ONCE_LOCK_WAIT_S : 0, err);
 	return status;
+}
+
+/* The slot of the store key that the settings ask for. */
+static struct key_slot
+wanted_slot(const struct config *config)
+{
+	bool passphrase = false;
+
+	if (config->key_passphrase)
+		settings_bool(config->key_passphrase, &passphrase);
+	if (passphrase)
+		return key_slot_new(KEY_SLOT_PASSPHRASE, "");
+	if (config->key_credential)
+		return key_slot_new(
+		    KEY_SLOT_CREDENTIAL, config->key_credential);
+	return key_slot_new(
+	    KEY_SLOT_FILE, config->key_file ? config->key_file : "");
+}
+
+/* Records from before there was a key.  What fails is tried at the next start,
+ * and serves meanwhile. */
+static void
+seal_clear_records(struct service *s)
+{
+	struct mt_error err = {0};
+	enum mt_status status;
+	size_t count = 0;
+
+	if (!store_key_is_open(s->key) || !store_key_takes_clear(s->key))
+		return;
+	status = records_seal_all(s->store, s->arena, &count, &err);
+	if (count)
+		log_info("logins that lay in clear are sealed now: %zu", count);
+	if (status == MT_OK)
+		status = store_key_end_clear(s->key, &err);
+	if (status != MT_OK)
+		log_error("not all logins that lie in clear are sealed: %s",
+		    err.text);
+}
+
+static void
+tell_key(const struct service *s)
+{
+	if (*store_key_news(s->key))
+		log_info("%s", store_key_news(s->key));
+	if (!store_key_is_open(s->key))
+		log_warning("the logins are locked: run 'mailtoken unlock'");
+	else if (store_key_need(s->key) != STORE_KEY_NEEDS_NOTHING)
+		log_warning("the logins are not kept by a passphrase yet, as "
+			    "the settings want it: run 'mailtoken unlock'");
+}
+
+static void
+on_unlocked(void *context)
+{
+	struct service *s = context;
+
+	log_info("the logins are unlocked");
+	if (*store_key_news(s->key))
+		log_info("%s", store_key_news(s->key));
+	seal_clear_records(s);
+	accounts_load_again(s->accounts);
+}
+
+static enum mt_status
+open_key(struct service *s, struct mt_error *err)
+{
+	struct key_slot wanted = wanted_slot(s->config);
+	enum mt_status status =
+	    store_key_open(s->store, &wanted, s->arena, &s->key, err);
+
+	if (status != MT_OK)
+		return status;
+	unlock_init(&s->unlock, &s->loop, s->arena, s->key, on_unlocked, s);
+	tell_key(s);
+	seal_clear_records(s);
+	return MT_OK;
 }
 
 /* The group that may see the system's socket, if the machine has it. */
@@ -214,9 +298,11 @@ open_accounts(struct service *s, struct mt_error *err)
 		status = accounts_configure(s->accounts, s->config, err);
 	if (status == MT_OK)
 		status = logins_new(&s->env, &s->logins, err);
-	if (status == MT_OK)
+	if (status == MT_OK) {
 		requests_init(
 		    &s->requests, &s->loop, s->arena, s->accounts, s->logins);
+		s->requests.unlock = &s->unlock;
+	}
 	if (status == MT_OK)
 		socketmap_init(&s->socketmap, s->arena, s->accounts);
 	return status;
@@ -334,6 +420,35 @@ watch_ends(struct service *s, struct mt_error *err)
 	return s->options->lifeline ? watch_lifeline(s, err) : MT_OK;
 }
 
+/* A socket of the helper for all users may have to be made later: its directory
+ * must be there to be allowed. */
+static void
+plan_socket(struct service *s, struct lockdown *plan, const char *path)
+{
+	if (s->options->once ||
+	    server_make_directory(path, socket_group(s), NULL) != MT_OK)
+		return;
+	plan->sockets[plan->socket_count++] = path;
+}
+
+static void
+lock_down(struct service *s)
+{
+	const struct options *o = s->options;
+	const struct config *c = s->config;
+	struct lockdown plan = {.state_dir = store_path(s->store)};
+
+	for (size_t i = 0; i < o->socket_count; i++)
+		plan_socket(s, &plan, o->sockets[i]);
+	if (!o->socket_count && !s->passed_listeners && !c->socket_count)
+		plan_socket(s, &plan, s->places->socket);
+	for (size_t i = 0; !o->socket_count && i < c->socket_count; i++)
+		plan_socket(s, &plan, c->sockets[i]);
+	for (size_t i = 0; !o->socket_count && i < c->socketmap_count; i++)
+		plan_socket(s, &plan, c->socketmaps[i]);
+	lockdown_enter(&plan);
+}
+
 enum mt_status
 service_new(const struct options *options, const struct places *places,
     struct secret_arena *arena, struct service **ret_service,
@@ -354,6 +469,8 @@ service_new(const struct options *options, const struct places *places,
 	if (status == MT_OK)
 		status = watch_ends(s, err);
 	if (status == MT_OK)
+		status = open_key(s, err);
+	if (status == MT_OK)
 		status = open_accounts(s, err);
 	if (status == MT_OK)
 		status = open_server(s, err);
@@ -361,6 +478,7 @@ service_new(const struct options *options, const struct places *places,
 		service_free(&s);
 		return status;
 	}
+	lock_down(s);
 	*ret_service = s;
 	return MT_OK;
 }
@@ -388,6 +506,7 @@ service_free(struct service **service)
 
 	if (!s)
 		return;
+	unlock_end(&s->unlock);
 	server_free(&s->server);
 	logins_free(&s->logins);
 	oauth_http_free(&s->http);
@@ -397,6 +516,7 @@ service_free(struct service **service)
 	uv_run(&s->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&s->loop);
 	store_free(&s->store);
+	store_key_free(&s->key);
 	config_free(&s->config);
 	free(s);
 	*service = NULL;

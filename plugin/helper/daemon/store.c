@@ -3,6 +3,7 @@
 
 #include "base/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,6 +24,7 @@ struct store {
 	bool give;
 	uid_t uid;
 	gid_t gid;
+	const struct seal_key *key;
 };
 
 #define NAME_SIZE 160
@@ -140,6 +142,24 @@ store_lock(struct store *store, unsigned int wait_s, struct mt_error *err)
 	    "another token helper holds %s/lock", store->path);
 }
 
+const char *
+store_path(const struct store *store)
+{
+	return store->path;
+}
+
+void
+store_use_key(struct store *store, const struct seal_key *key)
+{
+	store->key = key;
+}
+
+const struct seal_key *
+store_key(const struct store *store)
+{
+	return store->key;
+}
+
 static void
 file_name(char name[NAME_SIZE], const char *account, const char *suffix)
 {
@@ -154,16 +174,40 @@ fail_write(const struct store *store, const char *name, int error,
 	    store->path, name);
 }
 
+/* To its end, whatever it holds. */
+static enum mt_status
+read_whole(
+    int fd, struct secret *ret_bytes, const char *path, struct mt_error *err)
+{
+	char chunk[4096];
+	ssize_t n;
+	int error;
+
+	secret_reset(ret_bytes);
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0 ||
+	       (n < 0 && errno == EINTR))
+		if (n > 0)
+			secret_add(ret_bytes, chunk, (size_t)n);
+	error = errno;
+	explicit_bzero(chunk, sizeof(chunk));
+	if (n < 0)
+		return mt_fail_errno(
+		    err, MT_BAD_CONFIG, error, "cannot read %s", path);
+	if (!secret_ok(ret_bytes))
+		return mt_fail(err, MT_BAD_CONFIG, "%s is longer than %d bytes",
+		    path, SECRET_MAX);
+	return MT_OK;
+}
+
 enum mt_status
-store_read(const struct store *store, const char *account, enum store_file file,
+store_read_file(const struct store *store, const char *name,
     struct secret *ret_bytes, bool *ret_found, struct mt_error *err)
 {
-	char name[NAME_SIZE], full[PATH_MAX];
+	char full[PATH_MAX];
 	enum mt_status status;
 	int fd;
 
 	*ret_found = false;
-	file_name(name, account, file == STORE_TOKEN ? "token" : "next");
 	fd = openat(store->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT)
 		return MT_OK;
@@ -171,10 +215,20 @@ store_read(const struct store *store, const char *account, enum store_file file,
 		return mt_fail_errno(err, MT_RETRY_LATER, errno,
 		    "cannot open %s/%s", store->path, name);
 	snprintf(full, sizeof(full), "%s/%s", store->path, name);
-	status = secret_read_fd(ret_bytes, fd, full, err);
+	status = read_whole(fd, ret_bytes, full, err);
 	close(fd);
 	*ret_found = status == MT_OK;
 	return status;
+}
+
+enum mt_status
+store_read(const struct store *store, const char *account, enum store_file file,
+    struct secret *ret_bytes, bool *ret_found, struct mt_error *err)
+{
+	char name[NAME_SIZE];
+
+	file_name(name, account, file == STORE_TOKEN ? "token" : "next");
+	return store_read_file(store, name, ret_bytes, ret_found, err);
 }
 
 /* Opens one of the account's files for writing, as whoever owns the store. */
@@ -229,17 +283,16 @@ rename_to_record(
 	return 0;
 }
 
-enum mt_status
-store_write(const struct store *store, const char *account,
+/* Replaces the file `name` by way of `temp`. */
+static enum mt_status
+replace_file(const struct store *store, const char *temp, const char *name,
     const struct secret *bytes, struct mt_error *err)
 {
-	char temp[NAME_SIZE];
-	int error;
+	int error =
+	    write_file(store, temp, 0, secret_expose(bytes), bytes->len);
 
-	file_name(temp, account, "temp");
-	error = write_file(store, temp, 0, secret_expose(bytes), bytes->len);
-	if (!error)
-		error = rename_to_record(store, temp, account);
+	if (!error && renameat(store->dir, temp, store->dir, name))
+		error = errno;
 	if (error) {
 		unlinkat(store->dir, temp, 0);
 		return fail_write(store, temp, error, err);
@@ -247,6 +300,83 @@ store_write(const struct store *store, const char *account,
 	if (fsync(store->dir))
 		return fail_write(store, "", errno, err);
 	return MT_OK;
+}
+
+enum mt_status
+store_write(const struct store *store, const char *account,
+    const struct secret *bytes, struct mt_error *err)
+{
+	char temp[NAME_SIZE], record[NAME_SIZE];
+
+	file_name(temp, account, "temp");
+	file_name(record, account, "token");
+	return replace_file(store, temp, record, bytes, err);
+}
+
+enum mt_status
+store_write_file(const struct store *store, const char *name,
+    const struct secret *bytes, struct mt_error *err)
+{
+	char temp[NAME_SIZE];
+
+	file_name(temp, name, "new");
+	return replace_file(store, temp, name, bytes, err);
+}
+
+void
+store_remove_file(const struct store *store, const char *name)
+{
+	unlinkat(store->dir, name, 0);
+}
+
+enum mt_status
+store_set_aside(
+    const struct store *store, const char *account, struct mt_error *err)
+{
+	char record[NAME_SIZE], aside[NAME_SIZE];
+
+	file_name(record, account, "token");
+	file_name(aside, account, "damaged");
+	if (renameat(store->dir, record, store->dir, aside) && errno != ENOENT)
+		return fail_write(store, aside, errno, err);
+	return MT_OK;
+}
+
+/* The account whose record or next record the file is; "" if it is neither. */
+static void
+account_of(const char *file, char account[NAME_SIZE])
+{
+	const char *dot = strrchr(file, '.');
+
+	account[0] = '\0';
+	if (dot && (strcmp(dot, ".token") == 0 || strcmp(dot, ".next") == 0))
+		snprintf(account, NAME_SIZE, "%.*s", (int)(dot - file), file);
+}
+
+enum mt_status
+store_each_account(const struct store *store, store_visit visit, void *context,
+    struct mt_error *err)
+{
+	int fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	enum mt_status status = MT_OK;
+	char account[NAME_SIZE];
+	struct dirent *entry;
+
+	if (!dir) {
+		status = mt_fail_errno(
+		    err, MT_BAD_CONFIG, errno, "cannot read %s", store->path);
+		if (fd >= 0)
+			close(fd);
+		return status;
+	}
+	while (status == MT_OK && (entry = readdir(dir))) {
+		account_of(entry->d_name, account);
+		if (account[0])
+			status = visit(context, account, err);
+	}
+	closedir(dir);
+	return status;
 }
 
 void

@@ -7,11 +7,13 @@
  *     NAME.token      the record
  *     NAME.next       space for the next one, taken before a refresh begins
  *     NAME.intent     a refresh began and its answer was not stored yet
+ *     NAME.damaged    a record that did not open, and was replaced by a login
+ *     store.key, key  what opens the records: store_key.h
  *
  * A refresh goes: store_begin (intent and space are on disk), the request,
  * store_commit (the record is replaced, then the intent removed).  Whatever
  * moment the process dies at, NAME.token is whole, NAME.next is either whole
- * or not parsable, and an intent tells of an answer that may be lost.
+ * or does not open, and an intent tells of an answer that may be lost.
  *
  * Everything blocks for as long as the disk does.  Failures to write are
  * MT_RETRY_LATER: a full disk may become free.
@@ -25,6 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct seal_key;
 struct store;
 
 /* Opens the directory, makes it if it is missing (0700). */
@@ -38,6 +41,14 @@ enum mt_status store_lock(struct store *store, unsigned int wait_s,
 
 /* Gives the lock back. */
 void store_free(struct store **store);
+
+/* Where it is, for what is said about its files. */
+const char *store_path(const struct store *store);
+
+/* The key that the records of this store are sealed with; it must outlive the
+ * store.  NULL: nothing can be read or written. */
+void store_use_key(struct store *store, const struct seal_key *key);
+const struct seal_key *store_key(const struct store *store);
 
 enum store_file {
 	STORE_TOKEN,
@@ -53,6 +64,31 @@ enum mt_status store_read(const struct store *store, const char *account,
 /* Replaces the record and leaves the journal as it is. */
 enum mt_status store_write(const struct store *store, const char *account,
     const struct secret *bytes, struct mt_error *err) MT_MUST_CHECK;
+
+/* Keeps a record that does not open under another name, where a login can
+ * replace it. */
+enum mt_status store_set_aside(const struct store *store, const char *account,
+    struct mt_error *err) MT_MUST_CHECK;
+
+typedef enum mt_status (*store_visit)(
+    void *context, const char *account, struct mt_error *err);
+
+/* Calls `visit` for each file that is a record or a next one, so perhaps twice
+ * for an account, until one call fails. */
+enum mt_status store_each_account(const struct store *store, store_visit visit,
+    void *context, struct mt_error *err) MT_MUST_CHECK;
+
+/* A file of the directory that is no account's.  As store_read. */
+enum mt_status store_read_file(const struct store *store, const char *name,
+    struct secret *ret_bytes, bool *ret_found,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Replaces it, durably. */
+enum mt_status store_write_file(const struct store *store, const char *name,
+    const struct secret *bytes, struct mt_error *err) MT_MUST_CHECK;
+
+/* Removes it, if it is there. */
+void store_remove_file(const struct store *store, const char *name);
 
 /* The journal's note of a refresh. */
 struct store_intent {

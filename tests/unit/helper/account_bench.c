@@ -46,11 +46,13 @@ account_bench_settings(struct account_bench *bench, const char *more)
 static void
 begin(struct account_bench *bench)
 {
+	const struct key_slot slot = key_slot_new(KEY_SLOT_FILE, "");
 	struct account_settings *settings =
 	    account_bench_settings(bench, "scope = mail\n");
 
 	OK(store_open(
 	    scratch_path(bench->dir, "state"), &bench->env.store, &err));
+	OK(store_key_open(bench->env.store, &slot, NULL, &bench->key, &err));
 	OK(account_new(&bench->env, &settings, &bench->account, &err));
 }
 
@@ -60,6 +62,7 @@ end(struct account_bench *bench)
 	account_free(&bench->account);
 	uv_run(&bench->loop, UV_RUN_DEFAULT);
 	store_free(&bench->env.store);
+	store_key_free(&bench->key);
 }
 
 int

@@ -4,11 +4,13 @@
 #define MT_TEST_ACCOUNT_BENCH_H
 
 #include "account.h"
+#include "store_key.h"
 
 struct account_bench {
 	char *dir;
 	uv_loop_t loop;
 	struct account_env env;
+	struct store_key *key;
 	struct account *account;
 	int changes; /* notified */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "account_bench.h"
+#include "records.h"
 #include "scripted_http.h"
 
 #include "unit/cmocka_headers.h"
@@ -323,7 +324,7 @@ dead_login_stays_dead_and_is_kept(void **state)
 {
 	struct account_bench *bench = *state;
 	struct bench_asker asker;
-	char *record;
+	struct record *record = NULL;
 
 	bench_login(bench, "r1");
 	bench_refresh(bench, &asker);
@@ -335,9 +336,9 @@ dead_login_stays_dead_and_is_kept(void **state)
 	bench_refresh(bench, &asker);
 	assert_int_equal(asker.result.status, MT_NEEDS_LOGIN);
 	assert_int_equal(scripted_http_count(), 0);
-	record = scratch_read(bench->dir, "state/a.token");
-	assert_non_null(strstr(record, "\"refresh_token\":\"r1\""));
-	free(record);
+	OK(records_load(bench->env.store, "a", NULL, &record, &err));
+	assert_string_equal(secret_expose(&record->refresh_token), "r1");
+	record_free(&record);
 }
 
 static void
@@ -474,9 +475,11 @@ damaged_record_is_a_state_that_a_login_cures(void **state)
 	assert_state(bench, ACCOUNT_BROKEN_CONFIG);
 	bench_get(bench, &asker);
 	assert_int_equal(asker.result.status, MT_BAD_CONFIG);
-	assert_non_null(strstr(asker.result.text, "damaged"));
+	assert_non_null(strstr(asker.result.text, "is no sealed record"));
 	bench_login(bench, "r2");
 	assert_state(bench, ACCOUNT_OK);
+	/* and is kept */
+	assert_true(scratch_exists(bench->dir, "state/a.damaged"));
 }
 
 int
