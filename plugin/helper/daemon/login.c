@@ -181,6 +181,22 @@ take_redirect_uri(struct login *login, const char *uri, struct mt_error *err)
 	return MT_OK;
 }
 
+/* What the provider wants besides: words NAME=VALUE. */
+static void
+add_params(struct secret *url, const char *params)
+{
+	char name[64], value[256];
+	int used = 0;
+
+	for (; params && *params; params += used) {
+		used = 0;
+		if (sscanf(params, " %63[^= ]=%255[^ ]%n", name, value,
+			&used) != 2)
+			return;
+		form_add(url, name, value);
+	}
+}
+
 static enum mt_status
 build_url(const struct login *login, struct secret *url, struct mt_error *err)
 {
@@ -205,6 +221,7 @@ build_url(const struct login *login, struct secret *url, struct mt_error *err)
 	form_add_secret(url, "code_challenge", &challenge);
 	form_add(url, "code_challenge_method", "S256");
 	form_add(url, "login_hint", settings->user);
+	add_params(url, provider->authorization_params);
 	secret_done(&challenge);
 	if (!ok || !secret_ok(url))
 		return mt_fail(err, MT_NO_MEMORY, "no memory");

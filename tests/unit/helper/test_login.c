@@ -108,6 +108,22 @@ address_carries_the_challenge_and_not_the_verifier(void **state)
 	end(&attempt);
 }
 
+static void
+address_carries_what_the_provider_wants(void **state)
+{
+	struct account_bench *bench = *state;
+	struct account_settings *settings = account_bench_settings(bench,
+	    "authorization_params = access_type=offline  prompt=a&b=c\n");
+	struct attempt attempt;
+	const char *url;
+
+	account_use_settings(bench->account, &settings);
+	begin(bench, &attempt);
+	url = secret_expose(&attempt.url);
+	assert_non_null(strstr(url, "&access_type=offline&prompt=a%26b%3Dc"));
+	end(&attempt);
+}
+
 static const struct {
 	const char *redirect;
 	enum mt_status status;
@@ -303,6 +319,7 @@ main(void)
 	    f, account_bench_setup, account_bench_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(address_carries_the_challenge_and_not_the_verifier),
+	    TEST(address_carries_what_the_provider_wants),
 	    TEST(hostile_redirects_are_refused_and_nothing_is_sent),
 	    TEST(good_redirect_is_exchanged_with_the_verifier),
 	    TEST(code_is_spent_once),
