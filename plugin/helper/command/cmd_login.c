@@ -16,8 +16,13 @@
 struct login_options {
 	const char *emit;
 	const char *redirect_host; /* NULL: as the account says */
-	long port;                 /* 0: any */
+	long port;                 /* 0: as the account says, or any */
 	bool no_browser;
+};
+
+struct redirect {
+	char host[64];
+	long port; /* 0: any */
 };
 
 static enum mt_status
@@ -67,24 +72,28 @@ read_options(
 	return status == MT_OK ? command_take_account(in, err) : status;
 }
 
-/* The spelling of the redirect host that the account was registered with. */
+/* What the options leave open is as the application was registered: the spelling
+ * of the redirect host, and the port. */
 static enum mt_status
-find_redirect_host(struct invocation *in, const struct login_options *options,
-    char *ret_host, size_t size, struct mt_error *err)
+find_redirect(struct invocation *in, const struct login_options *options,
+    struct redirect *ret_redirect, struct mt_error *err)
 {
 	struct token_wire_message reply;
-	const char *host = options->redirect_host;
-	enum mt_status status = MT_OK;
+	const char *host;
+	enum mt_status status =
+	    command_ask_status(in, in->account, false, &reply, err);
 
-	if (!host) {
-		status =
-		    command_ask_status(in, in->account, false, &reply, err);
-		if (status != MT_OK)
-			return status;
-		host = token_wire_get(&reply, "redirect_host");
-	}
-	snprintf(ret_host, size, "%s", host && *host ? host : "127.0.0.1");
-	return status;
+	if (status != MT_OK)
+		return status;
+	host = options->redirect_host ? options->redirect_host
+				      : token_wire_get(&reply, "redirect_host");
+	snprintf(ret_redirect->host, sizeof(ret_redirect->host), "%s",
+	    host && *host ? host : "127.0.0.1");
+	ret_redirect->port = options->port;
+	if (!options->port)
+		ret_redirect->port =
+		    token_wire_number(&reply, "redirect_port", 65535, 0);
+	return MT_OK;
 }
 
 /* The address goes to standard output, alone on its line, for scripts as well;
@@ -118,15 +127,14 @@ log_in(struct invocation *in, struct login *login,
     const struct login_options *options, struct mt_error *err)
 {
 	struct deadline deadline = deadline_in_ms(LOGIN_MS);
-	char host[64];
+	struct redirect redirect;
 	enum mt_status status = helper_find(
 	    &in->helper, in->account, deadline_in_ms(HELPER_CALL_MS), err);
 
 	if (status == MT_OK)
-		status =
-		    find_redirect_host(in, options, host, sizeof(host), err);
+		status = find_redirect(in, options, &redirect, err);
 	if (status == MT_OK)
-		status = login_begin(login, host, options->port, err);
+		status = login_begin(login, redirect.host, redirect.port, err);
 	if (status != MT_OK)
 		return status;
 	announce(login, options);

@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = {
-    &cmd_get, &cmd_login, &cmd_refresh, &cmd_reject, &cmd_status};
+    &cmd_get, &cmd_login, &cmd_providers, &cmd_refresh, &cmd_reject,
+    &cmd_status};
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

@@ -3,6 +3,7 @@
 
 #include "fd_reader.h"
 #include "lookup.h"
+#include "provider_report.h"
 #include "status_report.h"
 
 #include "base/buf.h"
@@ -593,6 +594,61 @@ handle_seed(struct asker *asker, const struct token_wire_message *message)
 		reply_failure(asker, NULL, &error);
 }
 
+/* ---- providers ---- */
+
+static enum mt_status
+add_provider(struct asker *asker, const char *name, bool json,
+    struct secret *frame, struct mt_error *err)
+{
+	struct provider provider = {0};
+	enum mt_status status = provider_check_name(name, err);
+
+	if (status == MT_OK)
+		status = provider_read(
+		    asker->requests->providers, name, &provider, err);
+	if (status == MT_OK && json)
+		provider_report_add_json(frame, name, &provider);
+	else if (status == MT_OK)
+		provider_report_add(frame, &provider);
+	provider_done(&provider);
+	return status;
+}
+
+static enum mt_status
+add_providers(struct asker *asker, struct secret *frame, struct mt_error *err)
+{
+	struct buf names = BUF_INIT(NAMES_MAX);
+	enum mt_status status =
+	    provider_names(asker->requests->providers, &names, err);
+
+	if (status == MT_OK && !buf_ok(&names))
+		status = mt_fail(err, MT_NO_MEMORY, "too many providers");
+	if (status == MT_OK)
+		token_wire_add(frame, "providers", buf_text(&names));
+	buf_done(&names);
+	return status;
+}
+
+/* Nothing in it is about an account: who may connect may know. */
+static void
+handle_providers(struct asker *asker, const struct token_wire_message *message)
+{
+	const char *name = token_wire_get(message, "provider");
+	const char *format = token_wire_get(message, "format");
+	struct mt_error error = {0};
+	struct secret frame;
+
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	if (name ? add_provider(asker, name,
+		       format && strcmp(format, "json") == 0, &frame, &error)
+		 : add_providers(asker, &frame, &error)) {
+		secret_done(&frame);
+		reply_failure(asker, NULL, &error);
+		return;
+	}
+	send_reply(asker, &frame);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -609,6 +665,7 @@ static const struct {
     {"login-finish", handle_login_finish},
     {"login-cancel", handle_login_cancel},
     {"seed", handle_seed},
+    {"providers", handle_providers},
 };
 
 static void
@@ -672,13 +729,14 @@ on_closed(void *context, struct connection *connection)
 void
 requests_init(struct requests *requests, uv_loop_t *loop,
     struct secret_arena *arena, struct accounts *accounts,
-    struct logins *logins)
+    struct logins *logins, const struct provider_dirs *providers)
 {
 	*requests = (struct requests){
 	    .loop = loop,
 	    .arena = arena,
 	    .accounts = accounts,
 	    .logins = logins,
+	    .providers = providers,
 	    .handler =
 		{
 		    .cut = cut_line,

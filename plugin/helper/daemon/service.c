@@ -31,6 +31,7 @@ struct service {
 	struct store *store;
 	struct oauth_http *http;
 	struct account_env env;
+	struct provider_dirs providers;
 	struct accounts *accounts;
 	struct logins *logins;
 	struct requests requests;
@@ -215,8 +216,8 @@ open_accounts(struct service *s, struct mt_error *err)
 	if (status == MT_OK)
 		status = logins_new(&s->env, &s->logins, err);
 	if (status == MT_OK)
-		requests_init(
-		    &s->requests, &s->loop, s->arena, s->accounts, s->logins);
+		requests_init(&s->requests, &s->loop, s->arena, s->accounts,
+		    s->logins, &s->providers);
 	if (status == MT_OK)
 		socketmap_init(&s->socketmap, s->arena, s->accounts);
 	return status;
@@ -347,6 +348,7 @@ service_new(const struct options *options, const struct places *places,
 	s->options = options;
 	s->places = places;
 	s->arena = arena;
+	s->providers = service_config_source(options, places, arena).providers;
 	uv_loop_init(&s->loop);
 	status = read_config(s, &s->config, err);
 	if (status == MT_OK)
