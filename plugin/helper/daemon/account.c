@@ -169,6 +169,29 @@ account_settings_of(const struct account *a)
 }
 
 bool
+account_has_endpoints(const struct account *a)
+{
+	return !a->settings->provider.discovery || a->settings->discovered;
+}
+
+enum mt_status
+account_take_endpoints(
+    struct account *a, const struct provider *found, struct mt_error *err)
+{
+	struct provider *provider = &a->settings->provider;
+	enum mt_status status;
+
+	if (!provider->discovery ||
+	    strcmp(provider->discovery, found->discovery) != 0)
+		return mt_fail(err, MT_RETRY_LATER,
+		    "account %s: its settings changed meanwhile",
+		    a->settings->name);
+	status = provider_complete(provider, found, err);
+	a->settings->discovered = status == MT_OK;
+	return status;
+}
+
+bool
 account_in_flight(const struct account *a)
 {
 	return a->flight.active;

@@ -11,6 +11,7 @@
 #define MT_DAEMON_ACCOUNT_H
 
 #include "config.h"
+#include "discovery.h"
 #include "oauth_http.h"
 #include "oauth_reply.h"
 #include "store.h"
@@ -42,6 +43,7 @@ struct account_env {
 	struct secret_arena *arena;
 	struct store *store;
 	struct oauth_http *http;
+	struct discovery *discovery;
 	bool stopping; /* no new requests to any server */
 	/* called after each change of state or serial */
 	void (*changed)(void *context, struct account *account);
@@ -64,6 +66,13 @@ void account_use_settings(
 
 const struct account_settings *account_settings_of(
     const struct account *account);
+
+/* The endpoints are known: by the settings, or from discovery. */
+bool account_has_endpoints(const struct account *account);
+
+/* Takes what discovery found for the present settings. */
+enum mt_status account_take_endpoints(struct account *account,
+    const struct provider *found, struct mt_error *err) MT_MUST_CHECK;
 
 /* A refresh is under way. */
 bool account_in_flight(const struct account *account);

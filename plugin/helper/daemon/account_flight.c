@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* ---- the record ---- */
@@ -119,26 +120,125 @@ begin_journal(struct account *a, struct mt_error *err)
 	return store_begin(a->env->store, a->settings->name, &intent, err);
 }
 
+static void
+abandon_journal(const struct account *a)
+{
+	store_abandon(a->env->store, a->settings->name, a->interrupted_s != 0);
+}
+
 static void on_reply(void *context, struct http_reply *reply);
 
+/* Which endpoint it was that discovery brought; empty for one of the settings. */
 static enum mt_status
-send_request(struct account *a, struct mt_error *err)
+hash_endpoint(const struct account *a, char ret_hex[CRYPTO_HEX_SIZE],
+    struct mt_error *err)
+{
+	const char *endpoint = a->settings->provider.token_endpoint;
+
+	ret_hex[0] = '\0';
+	if (!a->settings->discovered ||
+	    crypto_sha256_hex(endpoint, strlen(endpoint), ret_hex))
+		return MT_OK;
+	return mt_fail(err, MT_NO_MEMORY, "no memory");
+}
+
+/* A refresh token goes to no other endpoint than the one it came from. */
+static enum mt_status
+check_endpoint(struct account *a, struct mt_error *err)
+{
+	const char *now = a->flight.token_endpoint;
+	const char *then = a->record->token_endpoint;
+
+	if (hash_endpoint(a, a->flight.token_endpoint, err) != MT_OK)
+		return err->status;
+	if (a->flight.with_candidate || !*then || !*now ||
+	    strcmp(then, now) == 0)
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "the server now names another token_endpoint (%.128s) than the "
+	    "login was made with; if that is right, log in again",
+	    a->settings->provider.token_endpoint);
+}
+
+static enum mt_status
+post(struct account *a, struct mt_error *err)
 {
 	const struct secret *token = a->flight.with_candidate
 					 ? &a->record->candidate
 					 : &a->record->refresh_token;
 	struct secret form;
-	enum mt_status status;
+	enum mt_status status = check_endpoint(a, err);
 
+	if (status != MT_OK)
+		return status;
 	secret_init(&form, a->env->arena);
 	refresh_form(&form, a->settings, token);
 	status =
 	    oauth_http_post(a->env->http, a->settings->provider.token_endpoint,
 		a->settings->ca_file, &form, on_reply, a, err);
 	secret_done(&form);
+	return status;
+}
+
+/* Between asking and answer the settings may have become others. */
+static enum mt_status
+post_to_found(
+    struct account *a, const struct provider *found, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	if (strcmp(a->flight.fingerprint, a->fingerprint) != 0)
+		return mt_fail(
+		    err, MT_RETRY_LATER, "its settings changed meanwhile");
+	if (!account_has_endpoints(a))
+		status = account_take_endpoints(a, found, err);
+	return status == MT_OK ? post(a, err) : status;
+}
+
+static enum mt_status fail_to_begin(struct account *a, enum mt_status status,
+    const struct mt_error *why, struct mt_error *err);
+
+static void
+on_discovered(struct discovery_waiter *waiter, const struct provider *found,
+    const struct mt_error *result)
+{
+	struct account *a =
+	    (struct account *)(void *)((char *)waiter -
+				       offsetof(struct account, discovery));
+	struct mt_error error = *result;
+
+	if (a->flight.generation == a->generation && error.status == MT_OK &&
+	    post_to_found(a, found, &error) == MT_OK)
+		return;
+	a->flight.active = false;
+	if (a->flight.generation == a->generation) {
+		abandon_journal(a);
+		fail_to_begin(a, error.status, &error, &error);
+	}
+	account_close_record(a);
+	account_notify(a);
+	account_answer_all(a);
+}
+
+static enum mt_status
+discover(struct account *a, struct mt_error *err)
+{
+	const struct provider *found;
+
+	a->discovery.answer = on_discovered;
+	found =
+	    discovery_ask(a->env->discovery, a->settings, &a->discovery, err);
+	return found ? post_to_found(a, found, err) : err->status;
+}
+
+static enum mt_status
+send_request(struct account *a, struct mt_error *err)
+{
+	enum mt_status status =
+	    account_has_endpoints(a) ? post(a, err) : discover(a, err);
+
 	if (status != MT_OK)
-		store_abandon(
-		    a->env->store, a->settings->name, a->interrupted_s != 0);
+		abandon_journal(a);
 	return status;
 }
 
@@ -268,6 +368,8 @@ take_answer(struct account *a, struct oauth_tokens *tokens)
 		clear_candidate(record);
 	memcpy(record->fingerprint, a->flight.fingerprint,
 	    sizeof(record->fingerprint));
+	memcpy(record->token_endpoint, a->flight.token_endpoint,
+	    sizeof(record->token_endpoint));
 	record->dead = (struct record_mark){0};
 	record->serial++;
 	record->refreshed_at = clock_wall_s();
@@ -479,6 +581,8 @@ account_take_login(
 {
 	enum mt_status status = open_record_for_login(a, err);
 
+	if (status == MT_OK)
+		status = hash_endpoint(a, a->flight.token_endpoint, err);
 	if (status != MT_OK)
 		return status;
 	a->generation++;

@@ -419,7 +419,9 @@ check_required(const struct account_settings *account, struct mt_error *err)
 	} required[] = {
 	    {"user", account->user},
 	    {"client_id", account->client_id},
-	    {"token_endpoint", account->provider.token_endpoint},
+	    {"token_endpoint", account->provider.token_endpoint
+				   ? account->provider.token_endpoint
+				   : account->provider.discovery},
 	};
 
 	for (size_t i = 0; i < sizeof(required) / sizeof(*required); i++)

@@ -44,6 +44,7 @@ struct account_settings {
 	uid_t owner; /* of the file that defines the account */
 	char *provider_name;
 	struct provider provider; /* what counts, after everything is read */
+	bool discovered;          /* ... and what discovery brought */
 	char *user;
 	char *service_user[SERVICE_COUNT]; /* where it is another than `user` */
 	char *client_id;

@@ -205,6 +205,7 @@ const struct setting provider_settings[] = {
     SETTING(device_authorization_endpoint, check_endpoint),
     SETTING(token_endpoint, check_endpoint),
     SETTING(revocation_endpoint, check_endpoint),
+    SETTING(discovery, check_endpoint),
     SETTING(issuer, check_issuer),
     SETTING(scope, check_scope),
     SETTING(resend_scope, check_bool),

@@ -33,6 +33,7 @@ struct provider {
 	char *device_authorization_endpoint;
 	char *token_endpoint;
 	char *revocation_endpoint;
+	char *discovery; /* beneath it the document of the server lies */
 	char *issuer;
 	char *scope;
 	char *resend_scope; /* a yes/no word: send `scope` with a refresh too */

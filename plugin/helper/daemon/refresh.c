@@ -67,7 +67,10 @@ refresh_fingerprint(
 	struct buf text = BUF_INIT(16384);
 	bool ok;
 
-	buf_add_format(&text, "%s\n%s\n%s\n", settings->provider.token_endpoint,
+	buf_add_format(&text, "%s\n%s\n%s\n",
+	    settings->provider.token_endpoint
+		? settings->provider.token_endpoint
+		: settings->provider.discovery,
 	    settings->client_id, settings->user);
 	ok = buf_ok(&text) && crypto_sha256_hex(text.data, text.len, ret_hex);
 	buf_done(&text);

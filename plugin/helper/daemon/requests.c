@@ -28,7 +28,9 @@ struct asker {
 	struct account_waiter token;
 	struct login_waiter login;
 	struct fd_reader *seed;
-	char account[CONFIG_ACCOUNT_MAX + 1]; /* that the seed is for */
+	struct discovery_waiter discovery;
+	char redirect_uri[256]; /* of the login that waits for it */
+	char account[CONFIG_ACCOUNT_MAX + 1]; /* that either is for */
 	/* for the audit line */
 	enum mail_service service;      /* or BY_NAME */
 	enum permit use;                /* that was named, or PERMIT_COUNT */
@@ -451,21 +453,15 @@ requests_announce(
 /* ---- logins ---- */
 
 static void
-handle_login_begin(
-    struct asker *asker, const struct token_wire_message *message)
+begin_login(struct asker *asker, struct account *account)
 {
-	struct account *account = managed_account(asker, message);
-	const char *redirect_uri = token_wire_get(message, "redirect_uri");
 	struct login *login = NULL;
 	struct mt_error error = {0};
 	struct secret frame, url;
 
-	if (!account)
-		return;
 	secret_init(&url, asker->requests->arena);
-	if (login_begin(asker->requests->logins, account,
-		redirect_uri ? redirect_uri : "", &login, &url,
-		&error) != MT_OK) {
+	if (login_begin(asker->requests->logins, account, asker->redirect_uri,
+		&login, &url, &error) != MT_OK) {
 		reply_failure(asker, NULL, &error);
 	} else {
 		begin_reply(asker, &frame, token_wire_status_word(MT_OK));
@@ -474,6 +470,67 @@ handle_login_begin(
 		send_reply(asker, &frame);
 	}
 	secret_done(&url);
+}
+
+static void
+on_discovered(struct discovery_waiter *waiter, const struct provider *found,
+    const struct mt_error *result)
+{
+	struct asker *asker =
+	    (struct asker *)(void *)((char *)waiter -
+				     offsetof(struct asker, discovery));
+	struct account *account =
+	    accounts_find(asker->requests->accounts, asker->account);
+	struct mt_error error = *result;
+
+	if (error.status == MT_OK && !account)
+		lookup_no_account(&error);
+	if (error.status == MT_OK && !account_has_endpoints(account))
+		error.status = account_take_endpoints(account, found, &error);
+	if (error.status == MT_OK)
+		begin_login(asker, account);
+	else
+		reply_failure(asker, NULL, &error);
+}
+
+/* Begins the login that the asker's fields describe, when its endpoints are
+ * known. */
+static void
+find_endpoints(struct asker *asker, struct account *account)
+{
+	const struct account_settings *settings = account_settings_of(account);
+	const struct provider *found = NULL;
+	struct mt_error error = {0};
+
+	if (account_has_endpoints(account)) {
+		begin_login(asker, account);
+		return;
+	}
+	snprintf(asker->account, sizeof(asker->account), "%s", settings->name);
+	asker->discovery.answer = on_discovered;
+	found = discovery_ask(
+	    asker->requests->discovery, settings, &asker->discovery, &error);
+	if (found || error.status != MT_OK)
+		on_discovered(&asker->discovery, found, &error);
+}
+
+static void
+handle_login_begin(
+    struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = managed_account(asker, message);
+	const char *redirect_uri = token_wire_get(message, "redirect_uri");
+
+	if (!account)
+		return;
+	if (!redirect_uri ||
+	    strlen(redirect_uri) >= sizeof(asker->redirect_uri)) {
+		reply_error(asker, MT_BAD_INPUT,
+		    "the request lacks 'redirect_uri', or it is too long");
+		return;
+	}
+	memcpy(asker->redirect_uri, redirect_uri, strlen(redirect_uri) + 1);
+	find_endpoints(asker, account);
 }
 
 /* The login that is named, if the peer may end it. */
@@ -724,18 +781,21 @@ on_closed(void *context, struct connection *connection)
 	account_leave(&asker->token);
 	login_leave(&asker->login);
 	fd_reader_cancel(&asker->seed);
+	discovery_leave(&asker->discovery);
 }
 
 void
 requests_init(struct requests *requests, uv_loop_t *loop,
     struct secret_arena *arena, struct accounts *accounts,
-    struct logins *logins, const struct provider_dirs *providers)
+    struct logins *logins, struct discovery *discovery,
+    const struct provider_dirs *providers)
 {
 	*requests = (struct requests){
 	    .loop = loop,
 	    .arena = arena,
 	    .accounts = accounts,
 	    .logins = logins,
+	    .discovery = discovery,
 	    .providers = providers,
 	    .handler =
 		{

@@ -15,6 +15,7 @@ struct requests {
 	struct secret_arena *arena;
 	struct accounts *accounts;
 	struct logins *logins;
+	struct discovery *discovery;
 	const struct provider_dirs *providers;
 	struct server_handler handler; /* for server_new */
 };
@@ -22,7 +23,8 @@ struct requests {
 /* Fills `requests`, which must live as long as its server. */
 void requests_init(struct requests *requests, uv_loop_t *loop,
     struct secret_arena *arena, struct accounts *accounts,
-    struct logins *logins, const struct provider_dirs *providers);
+    struct logins *logins, struct discovery *discovery,
+    const struct provider_dirs *providers);
 
 /* Tells everybody who subscribed that the account changed. */
 void requests_announce(

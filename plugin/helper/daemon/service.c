@@ -30,6 +30,7 @@ struct service {
 	uv_loop_t loop;
 	struct store *store;
 	struct oauth_http *http;
+	struct discovery *discovery;
 	struct account_env env;
 	struct provider_dirs providers;
 	struct accounts *accounts;
@@ -200,6 +201,8 @@ open_accounts(struct service *s, struct mt_error *err)
 	enum mt_status status =
 	    oauth_http_new(&s->loop, s->arena, &s->http, err);
 
+	if (status == MT_OK)
+		status = discovery_new(s->http, &s->discovery, err);
 	if (status != MT_OK)
 		return status;
 	s->env = (struct account_env){
@@ -207,6 +210,7 @@ open_accounts(struct service *s, struct mt_error *err)
 	    .arena = s->arena,
 	    .store = s->store,
 	    .http = s->http,
+	    .discovery = s->discovery,
 	    .changed = on_changed,
 	    .context = s,
 	};
@@ -217,7 +221,7 @@ open_accounts(struct service *s, struct mt_error *err)
 		status = logins_new(&s->env, &s->logins, err);
 	if (status == MT_OK)
 		requests_init(&s->requests, &s->loop, s->arena, s->accounts,
-		    s->logins, &s->providers);
+		    s->logins, s->discovery, &s->providers);
 	if (status == MT_OK)
 		socketmap_init(&s->socketmap, s->arena, s->accounts);
 	return status;
@@ -236,6 +240,7 @@ reload(struct service *s, struct mt_error *err)
 	config_free(&s->config);
 	s->config = config;
 	logins_forget_all(s->logins);
+	discovery_forget(s->discovery);
 	status = accounts_configure(s->accounts, config, err);
 	if (status == MT_OK)
 		status = update_listeners(s, err);
@@ -393,6 +398,7 @@ service_free(struct service **service)
 	server_free(&s->server);
 	logins_free(&s->logins);
 	oauth_http_free(&s->http);
+	discovery_free(&s->discovery);
 	accounts_free(&s->accounts);
 	/* what is left is part of the service itself */
 	uv_walk(&s->loop, close_handle, NULL);

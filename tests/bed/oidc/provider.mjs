@@ -171,8 +171,9 @@ function changeRedirect(conf, issuer, ctx) {
 function msDiscovery(body, tenant) {
     const { authorization_response_iss_parameter_supported: _, ...rest }
         = body;
-    return JSON.parse(JSON.stringify(rest)
+    const told = JSON.parse(JSON.stringify(rest)
         .replaceAll('/common/', `/${tenant ?? 'common'}/`));
+    return { ...told, issuer: `${body.issuer}/{tenantid}/v2.0` };
 }
 
 // Change what the library answers, and note its answer in the log's entry.

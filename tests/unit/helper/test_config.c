@@ -102,6 +102,8 @@ static const struct {
     {ACCOUNT "imap_host = a b\n", ":5: imap_host: 'a b' is not the name"},
     {ACCOUNT "imap_host = *.x.test\n", ":5: imap_host: '*.x.test' is not"},
     {ACCOUNT "redirect_host = ::1\n", ":5: redirect_host: '::1' is neither"},
+    {ACCOUNT "discovery = http://x.test/\n",
+	":5: discovery: 'http://x.test/': https is required"},
     {ACCOUNT "redirect_port = 65536\n", ":5: redirect_port: '65536' is not"},
     {ACCOUNT "mechanisms = \"X\"\n", ":5: mechanisms: '\"X\"' is not a list"},
     {ACCOUNT "authorization_params = prompt=x state=y\n",
