@@ -137,6 +137,9 @@ class UsageTest(CommandTestCase):
                      ("reject", "a", "--serial", "0"),
                      ("login", "a", "--port", "0"),
                      ("login", "a", "--port", "65536"),
+                     ("login", "a", "--device", "--port", "1"),
+                     ("login", "a", "--device", "--redirect-host",
+                      "localhost"),
                      ("login", "a", "--redirect-host", "example.test")):
             with self.subTest(args=args):
                 result = self.command(*args)

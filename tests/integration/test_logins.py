@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The ways to a login beside the plain one, on real servers."""
 import json
+import signal
 import unittest
 
 from bed import BedTestCase, wait_until
@@ -29,6 +30,12 @@ class LoginsTestCase(BedTestCase):
         helper = Mailtokend(self.bed, account(oidc or self.oidc, **settings))
         self.addCleanup(lambda: helper.process and helper.process.stop())
         return helper
+
+    def mailtoken(self, helper, *args, **options):
+        """Start the command: a Process."""
+        return self.bed.spawn(
+            [self.bed.program("mailtoken"), "--socket", helper.socket, *args],
+            {"HOME": helper.dir}, **options)
 
     def posts(self, grant_type):
         """What was sent to the token endpoint, in order."""
@@ -171,6 +178,238 @@ class MicrosoftDiscoveryTest(LoginsTestCase):
             scope="https://outlook.office365.com/SMTP.Send offline_access")
         helper.login(self.oidc, "alice").expect()
         helper.call("refresh", account="alice").expect()
+
+
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+class DeviceTestCase(LoginsTestCase):
+    scope = "mail offline_access"
+
+    def setUp(self):
+        super().setUp()
+        self.oidc.config(interval=1)
+
+    def helper(self, **settings):
+        return super().helper(**{
+            "scope": self.scope, "device_authorization_endpoint":
+            self.oidc.url("device_authorization")} | settings)
+
+    def begin(self, connection):
+        return connection.call("login-begin", account="alice",
+                               device=1).expect()
+
+    def wait(self, helper):
+        """A login whose end is waited for: (connection, reply to begin)."""
+        connection = helper.connect()
+        self.addCleanup(connection.close)
+        begun = self.begin(connection)
+        connection.send("login-wait", id=begun["id"])
+        return connection, begun
+
+    def approve(self, begun, **walk):
+        return self.oidc.device(begun["verification_uri"], begun["user_code"],
+                                **walk)
+
+    def polled(self, times=1):
+        """Wait until the server was asked so often."""
+        wait_until(lambda: len(self.posts(DEVICE)) >= times,
+                   what=f"{times} questions")
+
+
+class DeviceTest(DeviceTestCase):
+    def test_login_by_the_command(self):
+        helper = self.helper()
+        command = self.mailtoken(helper, "login", "alice", "--device")
+        address, code, whole = command.wait_output(
+            r"\A(http\S+)\n(\S+)\n(http\S+)\n\Z", stream="stdout").groups()
+        self.assertIn(code.replace("-", ""), whole.replace("-", ""))
+        self.polled()
+        self.assertIn("Device authorized", self.oidc.device(address, code))
+        self.assertEqual(command.wait(), 0, command.tail())
+        self.assertIn(f"logged in, for the user {USER}",
+                      command.stderr_text())
+        helper.call("get", account="alice").expect()
+        helper.call("refresh", account="alice").expect()
+        self.assertEqual(self.posts(DEVICE)[0]["error"],
+                         "authorization_pending")
+        self.assertNotIn(self.posts(DEVICE)[0]["form"]["device_code"],
+                         command.stderr_text() + command.stdout_text())
+
+    def test_person_who_says_no(self):
+        helper = self.helper()
+        connection, begun = self.wait(helper)
+        self.approve(begun, deny=True)
+        reply = connection.receive().expect("login")
+        self.assertIn("the login was refused", reply["text"])
+        self.assertEqual(helper.status("alice")["state"], "needs-login")
+
+    def test_code_that_nobody_uses(self):
+        self.oidc.config(device_ttl=2)
+        helper = self.helper()
+        command = self.mailtoken(helper, "login", "alice", "--device")
+        self.assertEqual(command.wait(), 77)
+        self.assertIn("not used in time", command.stderr_text())
+
+    def test_server_that_says_slower_is_asked_less_often_for_good(self):
+        helper = self.helper()
+        connection, begun = self.wait(helper)
+        self.polled()
+        self.oidc.fault(grant_type=DEVICE, status=400,
+                        body='{"error":"slow_down"}')
+        self.polled(3)
+        self.approve(begun)
+        connection.receive().expect()
+        times = [entry["time"] for entry in self.posts(DEVICE)]
+        gaps = [after - before for before, after in zip(times, times[1:])]
+        self.assertLess(gaps[0], 5)
+        self.assertGreater(min(gaps[1:]), 5.9, gaps)
+
+    def test_lost_and_broken_answers_are_waited_out(self):
+        helper = self.helper()
+        connection, begun = self.wait(helper)
+        self.oidc.fault(grant_type=DEVICE, reset=True)
+        self.oidc.fault(grant_type=DEVICE, status=200, body="<html>")
+        self.polled(2)
+        self.approve(begun)
+        connection.receive().expect()
+        times = [entry["time"] for entry in self.posts(DEVICE)]
+        self.assertGreater(times[1] - times[0], 1.9)
+        self.assertGreater(times[2] - times[1], 3.9)
+
+    def test_server_that_refuses_the_client_ends_it(self):
+        helper = self.helper()
+        connection, _ = self.wait(helper)
+        self.oidc.fault(grant_type=DEVICE, status=401,
+                        body='{"error":"invalid_client"}')
+        connection.receive().expect("config")
+
+    def test_failure_to_get_a_code(self):
+        helper = self.helper()
+        for fault, status in (({"status": 503}, "later"),
+                              ({"status": 200, "body": "{}"}, "later"),
+                              ({"status": 400, "body":
+                                '{"error":"unauthorized_client"}'}, "config")):
+            self.oidc.fault(endpoint="device_authorization", **fault)
+            helper.call("login-begin", account="alice",
+                        device=1).expect(status)
+
+    def test_server_without_device_codes(self):
+        helper = self.helper(device_authorization_endpoint=None)
+        command = self.mailtoken(helper, "login", "alice", "--device")
+        self.assertEqual(command.wait(), 78)
+        self.assertIn("gives no device codes", command.stderr_text())
+
+    def test_newer_login_and_reload_end_the_older(self):
+        helper = self.helper()
+        first, _ = self.wait(helper)
+        second, _ = self.wait(helper)
+        reply = first.receive().expect("login")
+        self.assertIn("ended by another", reply["text"])
+        helper.reload()
+        reply = second.receive().expect("login")
+        self.assertIn("settings changed", reply["text"])
+
+    def test_who_hangs_up_ends_the_login(self):
+        helper = self.helper()
+        connection, begun = self.wait(helper)
+        self.polled()
+        connection.close()
+        with helper.connect() as other:
+            wait_until(lambda: other.call("login-wait", id=begun["id"]).status
+                       == "login", what="the end of the login")
+
+    def test_two_do_not_wait_for_one_login(self):
+        helper = self.helper()
+        connection, begun = self.wait(helper)
+        helper.call("login-wait", id=begun["id"]).expect("bad")
+        self.approve(begun)
+        connection.receive().expect()
+
+    def test_each_login_ends_in_its_own_way(self):
+        helper = self.helper()
+        with helper.connect() as connection:
+            begun = self.begin(connection)
+            connection.call("login-finish", id=begun["id"],
+                            redirect="/?code=x").expect("bad")
+            begun = connection.call("login-begin", account="alice",
+                                    redirect_uri="http://127.0.0.1:1")
+            connection.call("login-wait", id=begun["id"]).expect("bad")
+            connection.call("login-begin", account="alice").expect("bad")
+
+    def test_emitted_token_is_not_stored(self):
+        helper = self.helper()
+        path = helper.dir / "refresh-token"
+        command = self.mailtoken(helper, "login", "alice", "--device",
+                                 "--emit", path)
+        address, code = command.wait_output(
+            r"\A(http\S+)\n(\S+)\n", stream="stdout").groups()
+        self.oidc.device(address, code)
+        self.assertEqual(command.wait(), 0, command.tail())
+        self.assertEqual(self.oidc.refresh(path.read_text().strip())[0], 200)
+        self.assertEqual(helper.status("alice")["state"], "needs-login")
+
+    def test_signal_ends_the_command_and_leaves_no_file(self):
+        helper = self.helper()
+        path = helper.dir / "refresh-token"
+        command = self.mailtoken(helper, "login", "alice", "--device",
+                                 "--emit", path)
+        self.polled()
+        command.signal(signal.SIGINT)
+        self.assertEqual(command.wait(), 77)
+        self.assertIn("cancelled; nothing was stored", command.stderr_text())
+        self.assertFalse(path.exists())
+
+    def test_without_a_daemon(self):
+        helper = self.helper()
+        helper.stop()
+        command = self.bed.spawn(
+            [self.bed.program("mailtoken"), "--config", self.once(helper),
+             "login", "alice", "--device"], {"HOME": helper.dir})
+        address, code = command.wait_output(
+            r"\A(http\S+)\n(\S+)\n", stream="stdout").groups()
+        self.oidc.device(address, code)
+        self.assertEqual(command.wait(), 0, command.tail())
+        helper.start()
+        helper.call("get", account="alice").expect()
+
+    def once(self, helper):
+        config = helper.config_file.read_text()
+        helper.write(f"state_dir = {helper.state}\n{config}")
+        return helper.config_file
+
+
+class MicrosoftDeviceTest(DeviceTestCase):
+    flavor = "ms"
+    scope = "https://outlook.office365.com/SMTP.Send offline_access"
+
+    def test_words_of_microsoft(self):
+        helper = self.helper()
+        connection, begun = self.wait(helper)
+        self.assertNotIn("verification_uri_complete", begun)
+        self.polled()
+        self.approve(begun, deny=True)
+        reply = connection.receive().expect("login")
+        self.assertIn("authorization_declined", reply["text"])
+        connection, begun = self.wait(helper)
+        self.oidc.fault(grant_type=DEVICE, status=400,
+                        body='{"error":"bad_verification_code"}')
+        connection.receive().expect("login")
+        connection, begun = self.wait(helper)
+        self.approve(begun)
+        connection.receive().expect()
+
+
+class GoogleDeviceTest(DeviceTestCase):
+    flavor = "google"
+
+    def test_words_of_google(self):
+        helper = self.helper()
+        connection, begun = self.wait(helper)
+        self.polled()
+        self.assertEqual(self.posts(DEVICE)[0]["status"], 428)
+        self.approve(begun)
+        connection.receive().expect()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Logs a person in with a browser, here or on another machine. */
+/* Logs a person in: with a browser, here or on another machine, or by a code. */
 #include "command.h"
 
 #include "browser.h"
@@ -18,6 +18,7 @@ struct login_options {
 	const char *redirect_host; /* NULL: as the account says */
 	long port;                 /* 0: as the account says, or any */
 	bool no_browser;
+	bool device;
 };
 
 struct redirect {
@@ -34,11 +35,24 @@ check_redirect_host(const char *host, struct mt_error *err)
 	    err, MT_USAGE, "--redirect-host takes localhost or 127.0.0.1");
 }
 
+/* A code comes without a listener of ours. */
+static enum mt_status
+check_options(const struct invocation *in, const struct login_options *options,
+    struct mt_error *err)
+{
+	if (options->device && (options->port || options->redirect_host))
+		return mt_fail(err, MT_USAGE,
+		    "%s: --device goes without --port and --redirect-host",
+		    in->argv[0]);
+	return MT_OK;
+}
+
 static enum mt_status
 read_options(
     struct invocation *in, struct login_options *options, struct mt_error *err)
 {
 	static const struct option known[] = {
+	    {"device", no_argument, NULL, 'd'},
 	    {"emit", required_argument, NULL, 'e'},
 	    {"no-browser", no_argument, NULL, 'n'},
 	    {"port", required_argument, NULL, 'p'},
@@ -51,6 +65,9 @@ read_options(
 	while (status == MT_OK &&
 	       (c = getopt_long(in->argc, in->argv, "", known, NULL)) != -1) {
 		switch (c) {
+		case 'd':
+			options->device = true;
+			break;
 		case 'e':
 			options->emit = optarg;
 			break;
@@ -69,6 +86,8 @@ read_options(
 			return command_bad_option(in, err);
 		}
 	}
+	if (status == MT_OK)
+		status = check_options(in, options, err);
 	return status == MT_OK ? command_take_account(in, err) : status;
 }
 
@@ -122,6 +141,39 @@ announce(const struct login *login, const struct login_options *options)
 	    port, port, machine);
 }
 
+/* As announce(): what a script needs is on lines of its own. */
+static void
+announce_code(const struct login *login)
+{
+	fprintf(stderr,
+	    "To log in to %s, open this address in a browser on any machine\n"
+	    "within %ld minutes:\n\n",
+	    login->account, (login->lifetime_s + 59) / 60);
+	printf("%s\n", login->url);
+	fflush(stdout);
+	fprintf(stderr, "\nand enter this code there:\n\n");
+	printf("%s\n", login->code);
+	fflush(stdout);
+	if (login->whole_url) {
+		fprintf(stderr, "\nor open this one, which has the code in "
+				"it:\n\n");
+		printf("%s\n", login->whole_url);
+		fflush(stdout);
+	}
+	fprintf(stderr, "\n");
+}
+
+static enum mt_status
+log_in_by_code(struct login *login, struct mt_error *err)
+{
+	enum mt_status status = login_begin_device(login, err);
+
+	if (status != MT_OK)
+		return status;
+	announce_code(login);
+	return login_wait_device(login, err);
+}
+
 static enum mt_status
 log_in(struct invocation *in, struct login *login,
     const struct login_options *options, struct mt_error *err)
@@ -131,6 +183,8 @@ log_in(struct invocation *in, struct login *login,
 	enum mt_status status = helper_find(
 	    &in->helper, in->account, deadline_in_ms(HELPER_CALL_MS), err);
 
+	if (status == MT_OK && options->device)
+		return log_in_by_code(login, err);
 	if (status == MT_OK)
 		status = find_redirect(in, options, &redirect, err);
 	if (status == MT_OK)
@@ -166,8 +220,8 @@ run(struct invocation *in, struct mt_error *err)
 
 const struct command cmd_login = {
     .name = "login",
-    .arguments = "ACCOUNT [--emit FILE] [--no-browser] "
+    .arguments = "ACCOUNT [--device] [--emit FILE] [--no-browser] "
 		 "[--redirect-host HOST] [--port PORT]",
-    .help = "log in with a browser",
+    .help = "log in with a browser, or by a code in a browser elsewhere",
     .run = run,
 };

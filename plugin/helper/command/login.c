@@ -58,6 +58,8 @@ login_done(struct login *login)
 	paste_done(&login->paste);
 	free(login->url);
 	free(login->user);
+	free(login->code);
+	free(login->whole_url);
 	if (login->signals >= 0)
 		close(login->signals);
 }
@@ -124,8 +126,8 @@ cancel(struct login *login)
 		log_debug("%s", ignored.text);
 }
 
-static void
-tell(struct login *login, const struct token_wire_message *reply)
+void
+login_tell(struct login *login, const struct token_wire_message *reply)
 {
 	const char *user = token_wire_get(reply, "user");
 
@@ -160,7 +162,7 @@ finish(struct login *login, const char *redirect, enum outcome *ret_outcome,
 		mt_fail(err, status, "that answer is too long");
 	*ret_outcome = status == MT_BAD_INPUT ? OUTCOME_WAIT : OUTCOME_OVER;
 	if (status == MT_OK)
-		tell(login, &reply);
+		login_tell(login, &reply);
 	else if (status == MT_BAD_INPUT)
 		log_warning("%s; still waiting for the login", err->text);
 	secret_reset(&client->frame);

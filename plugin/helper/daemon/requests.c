@@ -29,7 +29,8 @@ struct asker {
 	struct login_waiter login;
 	struct fd_reader *seed;
 	struct discovery_waiter discovery;
-	char redirect_uri[256]; /* of the login that waits for it */
+	char redirect_uri
+	    [256]; /* of the login that waits for it; "": a device */
 	char account[CONFIG_ACCOUNT_MAX + 1]; /* that either is for */
 	/* for the audit line */
 	enum mail_service service;      /* or BY_NAME */
@@ -452,6 +453,37 @@ requests_announce(
 
 /* ---- logins ---- */
 
+static struct asker *
+asker_of_login(struct login_waiter *waiter)
+{
+	return (struct asker *)(void *)((char *)waiter -
+					offsetof(struct asker, login));
+}
+
+static void
+answer_code(struct login_waiter *waiter, struct account *account,
+    const struct mt_error *result)
+{
+	struct asker *asker = asker_of_login(waiter);
+	const struct oauth_device *device;
+	struct secret frame;
+
+	if (result->status != MT_OK) {
+		reply_failure(asker, account, result);
+		return;
+	}
+	device = login_device(waiter->begun);
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add(&frame, "id", login_id(waiter->begun));
+	token_wire_add(&frame, "user_code", device->user_code);
+	token_wire_add(&frame, "verification_uri", device->address);
+	if (*device->whole_address)
+		token_wire_add(
+		    &frame, "verification_uri_complete", device->whole_address);
+	token_wire_add_number(&frame, "expires_in", device->expires_in_s);
+	send_reply(asker, &frame);
+}
+
 static void
 begin_login(struct asker *asker, struct account *account)
 {
@@ -459,6 +491,12 @@ begin_login(struct asker *asker, struct account *account)
 	struct mt_error error = {0};
 	struct secret frame, url;
 
+	if (!*asker->redirect_uri) {
+		asker->login.answer = answer_code;
+		login_begin_device(
+		    asker->requests->logins, account, &asker->login);
+		return;
+	}
 	secret_init(&url, asker->requests->arena);
 	if (login_begin(asker->requests->logins, account, asker->redirect_uri,
 		&login, &url, &error) != MT_OK) {
@@ -520,10 +558,13 @@ handle_login_begin(
 {
 	struct account *account = managed_account(asker, message);
 	const char *redirect_uri = token_wire_get(message, "redirect_uri");
+	bool device = token_wire_number(message, "device", 1, 0);
 
 	if (!account)
 		return;
-	if (!redirect_uri ||
+	if (device)
+		redirect_uri = "";
+	if (!redirect_uri || !*redirect_uri == !device ||
 	    strlen(redirect_uri) >= sizeof(asker->redirect_uri)) {
 		reply_error(asker, MT_BAD_INPUT,
 		    "the request lacks 'redirect_uri', or it is too long");
@@ -551,9 +592,7 @@ static void
 answer_login(struct login_waiter *waiter, struct account *account,
     const struct mt_error *result)
 {
-	struct asker *asker =
-	    (struct asker *)(void *)((char *)waiter -
-				     offsetof(struct asker, login));
+	struct asker *asker = asker_of_login(waiter);
 	struct secret frame;
 
 	if (result->status != MT_OK || !account) {
@@ -571,30 +610,54 @@ answer_login(struct login_waiter *waiter, struct account *account,
 	send_reply(asker, &frame);
 }
 
-static void
-handle_login_finish(
-    struct asker *asker, const struct token_wire_message *message)
+/* The login that is to end, and the descriptor for its refresh token (-1: it is
+ * stored); or answers. */
+static struct login *
+ending_login(
+    struct asker *asker, const struct token_wire_message *message, int *ret_fd)
 {
-	const char *redirect = token_wire_get(message, "redirect");
 	const char *emit = token_wire_get(message, "emit");
 	struct login *login = named_login(asker, message);
-	int fd = -1;
 
+	*ret_fd = -1;
 	asker->emits = emit && strcmp(emit, "1") == 0;
 	if (!login) {
 		reply_error(asker, MT_NEEDS_LOGIN,
 		    "there is no such login under way; it was ended by "
 		    "another, is too old, or was finished");
-		return;
+		return NULL;
 	}
-	if (asker->emits && (fd = connection_take_fd(asker->connection)) < 0) {
+	if (asker->emits &&
+	    (*ret_fd = connection_take_fd(asker->connection)) < 0) {
 		reply_error(asker, MT_BAD_INPUT,
 		    "emit=1 needs one descriptor beside the request");
-		return;
+		return NULL;
 	}
 	asker->login.answer = answer_login;
-	login_finish(asker->requests->logins, login, redirect ? redirect : "",
-	    fd, &asker->login);
+	return login;
+}
+
+static void
+handle_login_wait(struct asker *asker, const struct token_wire_message *message)
+{
+	int fd;
+	struct login *login = ending_login(asker, message, &fd);
+
+	if (login)
+		login_wait(login, fd, &asker->login);
+}
+
+static void
+handle_login_finish(
+    struct asker *asker, const struct token_wire_message *message)
+{
+	const char *redirect = token_wire_get(message, "redirect");
+	int fd;
+	struct login *login = ending_login(asker, message, &fd);
+
+	if (login)
+		login_finish(asker->requests->logins, login,
+		    redirect ? redirect : "", fd, &asker->login);
 }
 
 static void
@@ -720,6 +783,7 @@ static const struct {
     {"refresh", handle_refresh},
     {"login-begin", handle_login_begin},
     {"login-finish", handle_login_finish},
+    {"login-wait", handle_login_wait},
     {"login-cancel", handle_login_cancel},
     {"seed", handle_seed},
     {"providers", handle_providers},
