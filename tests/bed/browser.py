@@ -23,13 +23,14 @@ class Browser:
             urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
             urllib.request.HTTPSHandler(context=tls))
 
-    def get(self, url, form=None, headers={}):
-        """One request, a POST if there is a form.
+    def get(self, url, form=None, headers={}, data=None, method=None):
+        """One request, a POST if there is a form or data.
 
         Returns (status, Location made absolute or None, body).
         """
-        data = None if form is None else urllib.parse.urlencode(form).encode()
-        request = urllib.request.Request(url, data, headers)
+        if form is not None:
+            data = urllib.parse.urlencode(form).encode()
+        request = urllib.request.Request(url, data, headers, method=method)
         try:
             reply = self._opener.open(request, timeout=20)
         except urllib.error.HTTPError as error:

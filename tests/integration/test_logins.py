@@ -5,6 +5,7 @@ import signal
 import unittest
 
 from bed import BedTestCase, wait_until
+from bed.browser import Browser
 from bed.tokensock import Mailtokend, account
 
 USER, BOB = "alice@example.test", "bob@example.test"
@@ -410,6 +411,80 @@ class GoogleDeviceTest(DeviceTestCase):
         self.assertEqual(self.posts(DEVICE)[0]["status"], 428)
         self.approve(begun)
         connection.receive().expect()
+
+
+class SecondServerTest(BedTestCase):
+    """Glewlwyd, see bed/glewlwyd.py."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.redirect_port = cls.bed.port()
+        cls.server = cls.bed.glewlwyd(f"http://127.0.0.1:{cls.redirect_port}/")
+
+    def helper(self, **settings):
+        values = {"user": USER, "client_id": "native", "scope": "mail",
+                  "permit": "get", "discovery": self.server.mount,
+                  "issuer": self.server.issuer} | settings
+        lines = [f"{name} = {value}" for name, value in values.items()]
+        helper = Mailtokend(
+            self.bed, "\n".join(["[account alice]", *lines, ""]))
+        self.addCleanup(lambda: helper.process and helper.process.stop())
+        return helper
+
+    def login(self, helper, *args):
+        """By the command, in its browser's place; its exit status."""
+        command = self.bed.spawn(
+            [self.bed.program("mailtoken"), "--socket", helper.socket,
+             "login", *args, "alice"], {"HOME": helper.dir})
+        url = command.wait_output(r"(?m)^http\S+$", stream="stdout").group()
+        Browser().get(self.server.login(url))
+        return command.wait()
+
+    def test_port_that_is_registered(self):
+        helper = self.helper(redirect_port=self.redirect_port)
+        self.assertEqual(self.login(helper), 0)
+        helper = self.helper()
+        self.assertEqual(
+            self.login(helper, "--port", str(self.redirect_port)), 0)
+        helper.call("get", account="alice").expect()
+
+    def test_refresh_and_its_end(self):
+        helper = self.helper(redirect_port=self.redirect_port)
+        self.assertEqual(self.login(helper), 0)
+        for _ in range(3):
+            helper.call("refresh", account="alice").expect()
+        answers = [json.loads(entry["body"]) for entry in self.server.log()
+                   if entry["form"]["grant_type"] == "refresh_token"]
+        self.assertEqual({answer["token_type"] for answer in answers},
+                         {"bearer"})
+        used = self.server.log()[-1]["form"]["refresh_token"]
+        seed = helper.dir / "seed"
+        seed.write_text(used)
+        fresh = self.helper()
+        with open(seed, "rb") as file:
+            fresh.call("seed", fd=file.fileno(), account="alice").expect()
+        reply = fresh.call("refresh", account="alice").expect("login")
+        self.assertEqual((self.server.log()[-1]["status"],
+                          self.server.log()[-1]["body"]), (400, ""))
+        self.assertIn("ended the login without saying why", reply["text"])
+
+    def test_device_that_asks_too_often_is_told_so_and_logs_in(self):
+        self.server.device_interval = 1
+        helper = self.helper()
+        with helper.connect() as connection:
+            begun = connection.call("login-begin", account="alice",
+                                    device=1).expect()
+            asked = len(self.server.log())
+            connection.send("login-wait", id=begun["id"])
+            wait_until(lambda: any("slow_down" in entry["body"] for entry
+                                   in self.server.log()[asked:]),
+                       what="the server's slow_down")
+            self.server.approve(begun["user_code"])
+            connection.receive().expect()
+        times = [entry["time"] for entry in self.server.log()[asked:]]
+        self.assertGreater(times[-1] - times[-2], 5.9)
+        helper.call("get", account="alice").expect()
 
 
 if __name__ == "__main__":

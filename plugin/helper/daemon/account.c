@@ -188,6 +188,7 @@ account_take_endpoints(
 		    a->settings->name);
 	status = provider_complete(provider, found, err);
 	a->settings->discovered = status == MT_OK;
+	a->settings->iss_unannounced = !found->issuer;
 	return status;
 }
 

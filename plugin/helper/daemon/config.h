@@ -45,6 +45,7 @@ struct account_settings {
 	char *provider_name;
 	struct provider provider; /* what counts, after everything is read */
 	bool discovered;          /* ... and what discovery brought */
+	bool iss_unannounced;     /* by whom was discovered */
 	char *user;
 	char *service_user[SERVICE_COUNT]; /* where it is another than `user` */
 	char *client_id;

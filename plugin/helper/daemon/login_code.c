@@ -167,9 +167,13 @@ is_same_server(const char *issuer, const char *endpoint)
 }
 
 static bool
-is_right_issuer(
-    const struct provider *provider, enum form_found found, const char *issuer)
+is_right_issuer(const struct account_settings *settings, enum form_found found,
+    const char *issuer)
 {
+	const struct provider *provider = &settings->provider;
+
+	if (found == FORM_MISSING && settings->iss_unannounced)
+		return true;
 	if (provider->issuer)
 		return found == FORM_FOUND &&
 		       strcmp(issuer, provider->issuer) == 0;
@@ -183,15 +187,14 @@ static enum mt_status
 check_issuer(const struct login *login, const char *query, size_t len,
     struct mt_error *err)
 {
-	const struct provider *provider =
-	    &account_settings_of(login->account)->provider;
 	enum mt_status status = MT_OK;
 	struct secret issuer;
 	enum form_found found;
 
 	secret_init(&issuer, login->state.arena);
 	found = form_get(query, len, "iss", &issuer);
-	if (is_right_issuer(provider, found, secret_expose(&issuer)))
+	if (is_right_issuer(account_settings_of(login->account), found,
+		secret_expose(&issuer)))
 		status = MT_OK;
 	else if (found == FORM_FOUND)
 		status = mt_fail(err, MT_BAD_CONFIG,
