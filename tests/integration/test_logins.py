@@ -413,6 +413,124 @@ class GoogleDeviceTest(DeviceTestCase):
         connection.receive().expect()
 
 
+class ApplicationTest(LoginsTestCase):
+    """Client credentials: the application itself logs in."""
+
+    GRANT = "client_credentials"
+
+    def helper(self, secret="service-secret", **settings):
+        file = self.bed.subdir("secret") / "secret"
+        file.write_text(secret)
+        file.chmod(0o600)
+        return super().helper(**{
+            "client_id": "service", "client_secret_file": file,
+            "grant": self.GRANT, "scope": "mail"} | settings)
+
+    def get(self, helper, **fields):
+        return helper.call("get", account="alice", **fields)
+
+    def test_token_comes_without_a_login_and_nothing_is_stored(self):
+        helper = self.helper()
+        self.assertEqual(helper.status("alice")["state"], "ok")
+        first = self.get(helper).expect()
+        self.assertEqual(first["user"], USER)
+        self.assertEqual(self.get(helper).expect()["token"], first["token"])
+        self.assertEqual([entry["form"] for entry in self.oidc.log()], [
+            {"grant_type": self.GRANT, "client_id": "service",
+             "client_secret": "service-secret", "scope": "mail"}])
+        status, reply = self.oidc.request(
+            "introspection", {"token": first["token"]},
+            ("mailserver", "introspect-secret"))
+        self.assertTrue(reply["active"])
+        self.assertEqual([path.name for path in helper.state.iterdir()],
+                         ["lock"])
+
+    def test_serials_rise_also_over_a_restart(self):
+        helper = self.helper()
+        serials = []
+        for _ in range(3):
+            helper.call("refresh", account="alice").expect()
+            serials.append(int(self.get(helper).expect()["serial"]))
+        helper.stop()
+        helper.start()
+        serials.append(int(self.get(helper).expect()["serial"]))
+        self.assertEqual(serials[:3], sorted(set(serials[:3])))
+        self.assertGreaterEqual(serials[3], serials[0])
+        helper.call("reject", account="alice", serial=serials[3]).expect()
+        self.assertNotEqual(self.get(helper).expect()["serial"],
+                            str(serials[3]))
+
+    def test_wrong_or_expired_secret_is_a_matter_of_settings(self):
+        helper = self.helper("wrong")
+        reply = self.get(helper).expect("config")
+        self.assertIn("client_secret_file", reply["text"])
+        self.assertEqual(helper.status("alice")["state"], "broken-config")
+        self.get(helper).expect("config")
+        self.assertEqual(len(self.oidc.log()), 1)
+        helper = self.helper()
+        for body in ('{"error":"invalid_client","error_codes":[7000222]}',
+                     '{"error":"invalid_grant"}'):
+            self.oidc.fault(status=401, body=body)
+            helper.call("refresh", account="alice").expect("config")
+        helper.call("refresh", account="alice").expect()
+        self.assertEqual(helper.status("alice")["state"], "ok")
+
+    def test_server_that_is_down_is_tried_again(self):
+        helper = self.helper()
+        self.oidc.fault(status=503)
+        self.get(helper).expect("later")
+        self.assertEqual(helper.status("alice")["state"], "degraded")
+        self.assertEqual(helper.status("alice")["alarm"], "")
+        helper.call("refresh", account="alice").expect()
+
+    def test_nobody_logs_in(self):
+        helper = self.helper()
+        for fields in {"redirect_uri": "http://127.0.0.1:1"}, {"device": 1}:
+            reply = helper.call("login-begin", account="alice", **fields)
+            self.assertIn("application", reply.expect("config")["text"])
+        with open(helper.config_file, "rb") as file:
+            helper.call("seed", fd=file.fileno(),
+                        account="alice").expect("config")
+
+    def test_change_of_the_grant_changes_who_logs_in(self):
+        helper = self.helper()
+        by_application = self.get(helper).expect()
+        config = helper.config_file.read_text()
+        helper.write(account(self.oidc))
+        helper.reload()
+        self.get(helper).expect("login")
+        helper.login(self.oidc, "alice").expect()
+        by_person = self.get(helper).expect()
+        helper.call("refresh", account="alice").expect()
+        self.assertNotIn(self.get(helper)["serial"],
+                         (by_person["serial"], by_application["serial"]))
+        helper.write(config)
+        helper.reload()
+        again = self.get(helper).expect()
+        self.assertNotIn(again["token"], (by_application["token"],
+                                          by_person["token"]))
+        helper.write(account(self.oidc))
+        helper.reload()
+        self.get(helper).expect()
+
+
+class MicrosoftApplicationTest(LoginsTestCase):
+    flavor = "ms"
+
+    def test_scope_is_that_of_applications(self):
+        file = self.bed.subdir("secret") / "secret"
+        file.write_text("service-secret")
+        file.chmod(0o600)
+        helper = self.helper(
+            provider="microsoft", tenant="example.test", client_id="service",
+            client_secret_file=file, grant="client_credentials", scope=None,
+            token_endpoint=self.oidc.url("token", "example.test"))
+        helper.call("get", account="alice").expect()
+        entry = self.posts("client_credentials")[0]
+        self.assertEqual(entry["form"]["scope"],
+                         "https://outlook.office365.com/.default")
+
+
 class SecondServerTest(BedTestCase):
     """Glewlwyd, see bed/glewlwyd.py."""
 

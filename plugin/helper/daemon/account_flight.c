@@ -160,19 +160,34 @@ check_endpoint(struct account *a, struct mt_error *err)
 	    a->settings->provider.token_endpoint);
 }
 
+/* Leaves the form empty when it fails. */
+static enum mt_status
+make_form(struct account *a, struct secret *form, struct mt_error *err)
+{
+	enum mt_status status;
+
+	if (account_settings_app_only(a->settings)) {
+		refresh_form_app_only(form, a->settings);
+		return MT_OK;
+	}
+	status = check_endpoint(a, err);
+	if (status == MT_OK)
+		refresh_form(form, a->settings,
+		    a->flight.with_candidate ? &a->record->candidate
+					     : &a->record->refresh_token);
+	return status;
+}
+
 static enum mt_status
 post(struct account *a, struct mt_error *err)
 {
-	const struct secret *token = a->flight.with_candidate
-					 ? &a->record->candidate
-					 : &a->record->refresh_token;
 	struct secret form;
-	enum mt_status status = check_endpoint(a, err);
+	enum mt_status status;
 
+	secret_init(&form, a->env->arena);
+	status = make_form(a, &form, err);
 	if (status != MT_OK)
 		return status;
-	secret_init(&form, a->env->arena);
-	refresh_form(&form, a->settings, token);
 	status =
 	    oauth_http_post(a->env->http, a->settings->provider.token_endpoint,
 		a->settings->ca_file, &form, on_reply, a, err);
@@ -304,16 +319,28 @@ fail_to_begin(struct account *a, enum mt_status status,
 	return err->status;
 }
 
+/* An application has no login that could be read, chosen or lost. */
+static enum mt_status
+prepare_token(struct account *a, bool login_first, struct mt_error *err)
+{
+	enum mt_status status;
+
+	if (account_settings_app_only(a->settings)) {
+		prepare_flight(a, false);
+		return MT_OK;
+	}
+	status = account_open_record(a, err);
+	if (status == MT_OK)
+		status = choose_token(a, login_first, err);
+	return status == MT_OK ? begin_journal(a, err) : status;
+}
+
 static enum mt_status
 take_off(struct account *a, bool login_first, struct mt_error *err)
 {
 	struct mt_error why = {0};
-	enum mt_status status = account_open_record(a, &why);
+	enum mt_status status = prepare_token(a, login_first, &why);
 
-	if (status == MT_OK)
-		status = choose_token(a, login_first, &why);
-	if (status == MT_OK)
-		status = begin_journal(a, &why);
 	if (status == MT_OK)
 		status = send_request(a, &why);
 	if (status == MT_OK) {
@@ -374,6 +401,37 @@ take_answer(struct account *a, struct oauth_tokens *tokens)
 	record->serial++;
 	record->refreshed_at = clock_wall_s();
 	a->interrupted_s = 0;
+}
+
+/* Nothing of it is stored; the clock keeps its serials from repeating. */
+static void
+succeed_app_only(struct account *a, struct oauth_tokens *tokens)
+{
+	int64_t now = clock_wall_s();
+
+	if (strcmp(a->flight.fingerprint, a->fingerprint) != 0)
+		return;
+	a->serial = a->serial < now ? now : a->serial + 1;
+	a->refreshed_at = now;
+	a->state = ACCOUNT_OK;
+	a->error = (struct mt_error){0};
+	a->failures = 0;
+	a->next_attempt_ms = 0;
+	account_take_token(a, tokens);
+	log_info("account=%s serial=%lld given to the application, good for "
+		 "%ld s",
+	    a->settings->name, (long long)a->serial, tokens->expires_in_s);
+}
+
+/* Nobody can log in for it: what would be a person's matter is the settings'. */
+static void
+fail_app_only(struct account *a, const struct failure *failure,
+    const struct mt_error *why)
+{
+	log_warning("account=%s: %s", a->settings->name, why->text);
+	account_settle_failure(a,
+	    failure->class == FAILURE_LOGIN ? FAILURE_CONFIG : failure->class,
+	    failure->retry_after_s, why);
 }
 
 static void
@@ -477,11 +535,16 @@ land(struct account *a, struct http_reply *reply)
 	struct oauth_tokens tokens;
 	struct failure failure = {0};
 	struct mt_error why = {0};
+	bool app_only = account_settings_app_only(a->settings);
 	bool good;
 
 	oauth_tokens_init(&tokens, a->env->arena);
 	good = oauth_reply_read(reply, &tokens, &failure, &why) == MT_OK;
-	if (good)
+	if (app_only && good)
+		succeed_app_only(a, &tokens);
+	else if (app_only)
+		fail_app_only(a, &failure, &why);
+	else if (good)
 		succeed(a, &tokens);
 	else
 		fail(a, &failure, &why);

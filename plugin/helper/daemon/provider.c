@@ -208,6 +208,7 @@ const struct setting provider_settings[] = {
     SETTING(discovery, check_endpoint),
     SETTING(issuer, check_issuer),
     SETTING(scope, check_scope),
+    SETTING(client_credentials_scope, check_scope),
     SETTING(resend_scope, check_bool),
     SETTING(redirect_host, check_redirect_host),
     SETTING(redirect_port, check_port),

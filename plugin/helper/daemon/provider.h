@@ -36,6 +36,7 @@ struct provider {
 	char *discovery; /* beneath it the document of the server lies */
 	char *issuer;
 	char *scope;
+	char *client_credentials_scope; /* in place of it, for applications */
 	char *resend_scope; /* a yes/no word: send `scope` with a refresh too */
 	char *redirect_host;
 	char *redirect_port;       /* a number; NULL: any */

@@ -60,6 +60,15 @@ refresh_form(struct secret *form, const struct account_settings *settings,
 	refresh_add_client(form, settings);
 }
 
+void
+refresh_form_app_only(
+    struct secret *form, const struct account_settings *settings)
+{
+	form_add(form, "grant_type", "client_credentials");
+	form_add(form, "scope", settings->provider.scope);
+	refresh_add_client(form, settings);
+}
+
 bool
 refresh_fingerprint(
     const struct account_settings *settings, char ret_hex[CRYPTO_HEX_SIZE])
@@ -72,6 +81,8 @@ refresh_fingerprint(
 		? settings->provider.token_endpoint
 		: settings->provider.discovery,
 	    settings->client_id, settings->user);
+	if (account_settings_app_only(settings))
+		buf_add_format(&text, "%s\n", settings->grant);
 	ok = buf_ok(&text) && crypto_sha256_hex(text.data, text.len, ret_hex);
 	buf_done(&text);
 	return ok;

@@ -204,6 +204,24 @@ managed_account(struct asker *asker, const struct token_wire_message *message)
 	return NULL;
 }
 
+/* ... where there is a login of a person; or answers. */
+static struct account *
+account_of_person(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = managed_account(asker, message);
+	struct mt_error error;
+
+	if (!account ||
+	    !account_settings_app_only(account_settings_of(account)))
+		return account;
+	mt_fail(&error, MT_BAD_CONFIG,
+	    "account %s: nobody logs in to it, the application does so itself "
+	    "('grant = client_credentials')",
+	    account_settings_of(account)->name);
+	reply_failure(asker, NULL, &error);
+	return NULL;
+}
+
 /* ---- tokens ---- */
 
 static void
@@ -556,7 +574,7 @@ static void
 handle_login_begin(
     struct asker *asker, const struct token_wire_message *message)
 {
-	struct account *account = managed_account(asker, message);
+	struct account *account = account_of_person(asker, message);
 	const char *redirect_uri = token_wire_get(message, "redirect_uri");
 	bool device = token_wire_number(message, "device", 1, 0);
 
@@ -695,7 +713,7 @@ on_seed(void *context, struct secret *token, const struct mt_error *result)
 static void
 handle_seed(struct asker *asker, const struct token_wire_message *message)
 {
-	struct account *account = managed_account(asker, message);
+	struct account *account = account_of_person(asker, message);
 	struct mt_error error = {0};
 	int fd;
 

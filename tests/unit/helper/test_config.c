@@ -102,6 +102,13 @@ static const struct {
     {ACCOUNT "imap_host = a b\n", ":5: imap_host: 'a b' is not the name"},
     {ACCOUNT "imap_host = *.x.test\n", ":5: imap_host: '*.x.test' is not"},
     {ACCOUNT "redirect_host = ::1\n", ":5: redirect_host: '::1' is neither"},
+    {ACCOUNT "grant = password\n", ":5: grant: 'password' is neither"},
+    {ACCOUNT "grant = client_credentials\n",
+	"account work: 'grant = client_credentials' needs "
+	"'client_secret_file'"},
+    {ACCOUNT "grant = client_credentials\nclient_secret_file = /s\n"
+	     "tenant = common\n",
+	"account work: 'grant = client_credentials' needs a 'tenant'"},
     {ACCOUNT "discovery = http://x.test/\n",
 	":5: discovery: 'http://x.test/': https is required"},
     {ACCOUNT "redirect_port = 65536\n", ":5: redirect_port: '65536' is not"},
