@@ -138,6 +138,9 @@ class UsageTest(CommandTestCase):
                      ("login", "a", "--port", "0"),
                      ("login", "a", "--port", "65536"),
                      ("login", "a", "--device", "--port", "1"),
+                     ("login", "a", "--refresh-token-file", "f", "--device"),
+                     ("login", "a", "--refresh-token-file", "f", "--emit",
+                      "g"), ("login", "a", "--refresh-token-file"),
                      ("login", "a", "--device", "--redirect-host",
                       "localhost"),
                      ("login", "a", "--redirect-host", "example.test")):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The ways to a login beside the plain one, on real servers."""
 import json
+import os
 import signal
 import unittest
 
@@ -411,6 +412,105 @@ class GoogleDeviceTest(DeviceTestCase):
         self.assertEqual(self.posts(DEVICE)[0]["status"], 428)
         self.approve(begun)
         connection.receive().expect()
+
+
+class TokenFileTest(LoginsTestCase):
+    """mailtoken login --refresh-token-file"""
+
+    def give(self, helper, token, how="file"):
+        path = helper.dir / "refresh-token"
+        path.write_text(token + "\n")
+        with open(path, "rb") as stdin:
+            command = self.mailtoken(
+                helper, "login", "alice", "--refresh-token-file",
+                path if how == "file" else "-", stdin=stdin)
+        command.wait()
+        self.assertNotIn(token, command.stdout_text() + command.stderr_text()
+                         + helper.log())
+        return command
+
+    def test_token_from_a_file_or_standard_input_is_the_login(self):
+        for how in "file", "-":
+            helper = self.helper()
+            token = self.oidc.mint()["refresh_token"]
+            command = self.give(helper, token, how)
+            self.assertEqual(command.rc, 0, command.tail())
+            self.assertIn("takes the refresh token", command.stderr_text())
+            self.assertEqual(helper.status("alice")["state"], "ok")
+            self.assertEqual(len(self.posts("refresh_token")), 1)
+            helper.call("get", account="alice").expect()
+            helper.stop()
+            helper.start()
+            helper.call("get", account="alice").expect()
+            self.oidc.clear_log()
+
+    def test_token_that_is_no_good_leaves_the_login_before(self):
+        helper = self.helper()
+        command = self.give(helper, "nonsense")
+        self.assertEqual(command.rc, 77)
+        self.assertIn("invalid_grant", command.stderr_text())
+        helper.login(self.oidc, "alice").expect()
+        command = self.give(helper, "nonsense")
+        self.assertEqual(command.rc, 77)
+        self.assertIn("this refresh token is no good", command.stderr_text())
+        self.assertIn("the login before it still serves",
+                      command.stderr_text())
+        helper.call("refresh", account="alice").expect()
+        self.assertEqual(helper.status("alice")["state"], "ok")
+
+    def test_token_given_again_is_tried_again(self):
+        helper = self.helper()
+        token = self.oidc.mint()["refresh_token"]
+        self.oidc.fault(status=400, body='{"error":"invalid_grant"}')
+        self.assertEqual(self.give(helper, token).rc, 77)
+        self.assertEqual(self.give(helper, token).rc, 0)
+
+    def test_server_that_is_down_keeps_the_token_for_later(self):
+        helper = self.helper()
+        token = self.oidc.mint()["refresh_token"]
+        self.oidc.fault(status=503)
+        command = self.give(helper, token)
+        self.assertEqual(command.rc, 75)
+        self.assertIn("503", command.stderr_text())
+        helper.call("refresh", account="alice").expect()
+        helper.login(self.oidc, "alice").expect()
+        self.oidc.fault(status=503)
+        command = self.give(helper, self.oidc.mint()["refresh_token"])
+        self.assertEqual(command.rc, 75, command.tail())
+        self.assertIn("kept and tried again", command.stderr_text())
+
+    def test_refresh_under_way_is_waited_for(self):
+        helper = self.helper()
+        helper.login(self.oidc, "alice").expect()
+        self.oidc.fault(hang=True)
+        with helper.connect() as other:
+            other.send("refresh", account="alice")
+            wait_until(lambda: self.posts("refresh_token"), what="a refresh")
+            token = self.oidc.mint()["refresh_token"]
+            path = helper.dir / "refresh-token"
+            path.write_text(token)
+            with helper.connect() as connection, open(path, "rb") as file:
+                connection.send("seed", fd=file.fileno(), account="alice",
+                                prove=1)
+                self.oidc.release()
+                connection.receive().expect()
+            other.receive().expect()
+        self.assertEqual(self.posts("refresh_token")[-1]["form"]
+                         ["refresh_token"], token)
+
+    def test_unusable_input(self):
+        helper = self.helper()
+        for token in "two words", "t\u00f6ken":
+            self.assertEqual(self.give(helper, token).rc, 65)
+        command = self.mailtoken(helper, "login", "alice",
+                                 "--refresh-token-file", "/nowhere/token")
+        self.assertEqual(command.wait(), 65)
+        master, terminal = os.openpty()
+        with open(master, "rb"), open(terminal, "rb") as stdin:
+            command = self.mailtoken(helper, "login", "alice",
+                                     "--refresh-token-file", "-", stdin=stdin)
+            self.assertEqual(command.wait(), 64)
+        self.assertEqual(self.posts("refresh_token"), [])
 
 
 class ApplicationTest(LoginsTestCase):

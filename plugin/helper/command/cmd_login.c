@@ -6,6 +6,10 @@
 #include "emit_file.h"
 #include "login.h"
 
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +23,7 @@ struct login_options {
 	long port;                 /* 0: as the account says, or any */
 	bool no_browser;
 	bool device;
+	const char *token_file; /* "-": standard input */
 };
 
 struct redirect {
@@ -35,7 +40,7 @@ check_redirect_host(const char *host, struct mt_error *err)
 	    err, MT_USAGE, "--redirect-host takes localhost or 127.0.0.1");
 }
 
-/* A code comes without a listener of ours. */
+/* A code comes without a listener of ours, a token without a login at all. */
 static enum mt_status
 check_options(const struct invocation *in, const struct login_options *options,
     struct mt_error *err)
@@ -43,6 +48,12 @@ check_options(const struct invocation *in, const struct login_options *options,
 	if (options->device && (options->port || options->redirect_host))
 		return mt_fail(err, MT_USAGE,
 		    "%s: --device goes without --port and --redirect-host",
+		    in->argv[0]);
+	if (options->token_file &&
+	    (options->device || options->emit || options->no_browser ||
+		options->port || options->redirect_host))
+		return mt_fail(err, MT_USAGE,
+		    "%s: --refresh-token-file goes without any other option",
 		    in->argv[0]);
 	return MT_OK;
 }
@@ -57,6 +68,7 @@ read_options(
 	    {"no-browser", no_argument, NULL, 'n'},
 	    {"port", required_argument, NULL, 'p'},
 	    {"redirect-host", required_argument, NULL, 'r'},
+	    {"refresh-token-file", required_argument, NULL, 't'},
 	    {NULL, 0, NULL, 0},
 	};
 	enum mt_status status = MT_OK;
@@ -81,6 +93,9 @@ read_options(
 		case 'r':
 			options->redirect_host = optarg;
 			status = check_redirect_host(optarg, err);
+			break;
+		case 't':
+			options->token_file = optarg;
 			break;
 		default:
 			return command_bad_option(in, err);
@@ -195,33 +210,93 @@ log_in(struct invocation *in, struct login *login,
 	return login_wait(login, deadline, err);
 }
 
+/* What is in the file is the helper's to read. */
 static enum mt_status
-run(struct invocation *in, struct mt_error *err)
+give_token(struct invocation *in, int fd, struct mt_error *err)
 {
-	struct login_options options = {0};
-	struct emit_file emit = EMIT_FILE_NONE;
-	struct login login;
-	enum mt_status status = read_options(in, &options, err);
+	struct token_client *client = &in->helper.client;
+	struct token_wire_message reply;
+	const char *user;
+	enum mt_status status = helper_find(
+	    &in->helper, in->account, deadline_in_ms(HELPER_CALL_MS), err);
 
 	if (status != MT_OK)
 		return status;
+	token_wire_begin(&client->frame, "seed");
+	token_wire_add(&client->frame, "account", in->account);
+	token_wire_add(&client->frame, "prove", "1");
+	if (!token_wire_end(&client->frame))
+		return mt_fail(err, MT_BUG, "the request does not fit");
+	status = token_client_call(
+	    client, fd, &reply, deadline_in_ms(2 * HELPER_NETWORK_MS), err);
+	if (status != MT_OK)
+		return status;
+	user = token_wire_get(&reply, "user");
+	log_info("%s: the server takes the refresh token; logged in, for the "
+		 "user %s",
+	    in->account, user ? user : "");
+	return MT_OK;
+}
+
+static enum mt_status
+log_in_by_token(struct invocation *in, const char *path, struct mt_error *err)
+{
+	enum mt_status status;
+	int fd;
+
+	if (strcmp(path, "-") == 0 && isatty(STDIN_FILENO))
+		return mt_fail(err, MT_USAGE,
+		    "the refresh token would be seen on the terminal; give it "
+		    "by a pipe or a file");
+	if (strcmp(path, "-") == 0)
+		return give_token(in, STDIN_FILENO, err);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return mt_fail_errno(
+		    err, MT_BAD_INPUT, errno, "cannot open %s", path);
+	status = give_token(in, fd, err);
+	close(fd);
+	return status;
+}
+
+static enum mt_status
+log_in_by_person(struct invocation *in, const struct login_options *options,
+    struct mt_error *err)
+{
+	struct emit_file emit = EMIT_FILE_NONE;
+	struct login login;
+	enum mt_status status;
+
 	status = login_init(&login, &in->helper, in->account, err);
-	if (status == MT_OK && options.emit)
-		status = emit_file_create(&emit, options.emit, err);
+	if (status == MT_OK && options->emit)
+		status = emit_file_create(&emit, options->emit, err);
 	login.emit_fd = emit.fd;
 	if (status == MT_OK)
-		status = log_in(in, &login, &options, err);
+		status = log_in(in, &login, options, err);
 	login_done(&login);
-	if (status == MT_OK && options.emit)
+	if (status == MT_OK && options->emit)
 		status = emit_file_keep(&emit, err);
 	emit_file_remove(&emit);
 	return status;
 }
 
+static enum mt_status
+run(struct invocation *in, struct mt_error *err)
+{
+	struct login_options options = {0};
+	enum mt_status status = read_options(in, &options, err);
+
+	if (status != MT_OK)
+		return status;
+	return options.token_file ? log_in_by_token(in, options.token_file, err)
+				  : log_in_by_person(in, &options, err);
+}
+
 const struct command cmd_login = {
     .name = "login",
     .arguments = "ACCOUNT [--device] [--emit FILE] [--no-browser] "
-		 "[--redirect-host HOST] [--port PORT]",
+		 "[--redirect-host HOST] [--port PORT], or "
+		 "ACCOUNT --refresh-token-file FILE",
     .help = "log in with a browser, or by a code in a browser elsewhere",
     .run = run,
 };

@@ -126,9 +126,15 @@ void account_leave(struct account_waiter *waiter);
 /* A server refused the token with this serial. */
 void account_reject(struct account *account, int64_t serial);
 
-/* Takes a refresh token to start from, which proves itself at the next get. */
+/* Takes a refresh token to start from, which proves itself at the next get; one
+ * that was taken before only if `again`. */
 enum mt_status account_seed(struct account *account, const struct secret *seed,
-    struct mt_error *err) MT_MUST_CHECK;
+    bool again, struct mt_error *err) MT_MUST_CHECK;
+
+/* What became of it: MT_OK when it is the login now, MT_NEEDS_LOGIN when the
+ * server refuses it, MT_RETRY_LATER when it was not tried yet. */
+enum mt_status account_judge_seed(
+    struct account *account, struct mt_error *err) MT_MUST_CHECK;
 
 /* Makes sure that a login can be stored; before its code is exchanged. */
 enum mt_status account_prepare_login(

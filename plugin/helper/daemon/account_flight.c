@@ -579,7 +579,8 @@ take_seed(struct account *a, const struct secret *seed, const char *hash,
 	if (a->flight.active && a->flight.with_candidate)
 		return mt_fail(err, MT_RETRY_LATER,
 		    "the refresh token given before is just being tried");
-	record_add_seed(a->record, hash);
+	if (!record_has_seed(a->record, hash))
+		record_add_seed(a->record, hash);
 	clear_candidate(a->record);
 	secret_copy(&a->record->candidate, seed);
 	memcpy(a->record->candidate_fingerprint, a->fingerprint,
@@ -595,7 +596,8 @@ take_seed(struct account *a, const struct secret *seed, const char *hash,
 }
 
 enum mt_status
-account_seed(struct account *a, const struct secret *seed, struct mt_error *err)
+account_seed(struct account *a, const struct secret *seed, bool again,
+    struct mt_error *err)
 {
 	char hash[CRYPTO_HEX_SIZE];
 	enum mt_status status;
@@ -605,10 +607,33 @@ account_seed(struct account *a, const struct secret *seed, struct mt_error *err)
 	status = account_open_record(a, err);
 	if (status != MT_OK)
 		return status;
-	if (!record_has_seed(a->record, hash))
+	if (again || !record_has_seed(a->record, hash))
 		status = take_seed(a, seed, hash, err);
 	account_close_record(a);
 	account_notify(a);
+	return status;
+}
+
+enum mt_status
+account_judge_seed(struct account *a, struct mt_error *err)
+{
+	enum mt_status status = account_open_record(a, err);
+	const struct record *record = a->record;
+
+	if (status != MT_OK)
+		return status;
+	if (record->candidate.len && record->refused.since_s)
+		status = mt_fail(err, MT_NEEDS_LOGIN,
+		    "account %s: this refresh token is no good: %s%s",
+		    a->settings->name, record->refused.reason,
+		    login_is_alive(a) ? "; the login before it still serves"
+				      : "");
+	else if (record->candidate.len)
+		status = mt_fail(err, MT_RETRY_LATER,
+		    "account %s: the server could not be asked about the "
+		    "refresh token; it is kept and tried again",
+		    a->settings->name);
+	account_close_record(a);
 	return status;
 }
 

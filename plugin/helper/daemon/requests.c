@@ -32,6 +32,7 @@ struct asker {
 	char redirect_uri
 	    [256]; /* of the login that waits for it; "": a device */
 	char account[CONFIG_ACCOUNT_MAX + 1]; /* that either is for */
+	bool proves;                          /* the seed, at once */
 	/* for the audit line */
 	enum mail_service service;      /* or BY_NAME */
 	enum permit use;                /* that was named, or PERMIT_COUNT */
@@ -607,11 +608,21 @@ named_login(struct asker *asker, const struct token_wire_message *message)
 }
 
 static void
+reply_login(struct asker *asker, const struct account *account)
+{
+	struct secret frame;
+
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add(&frame, "account", account_settings_of(account)->name);
+	token_wire_add(&frame, "user", account_settings_of(account)->user);
+	send_reply(asker, &frame);
+}
+
+static void
 answer_login(struct login_waiter *waiter, struct account *account,
     const struct mt_error *result)
 {
 	struct asker *asker = asker_of_login(waiter);
-	struct secret frame;
 
 	if (result->status != MT_OK || !account) {
 		reply_failure(asker, account, result);
@@ -622,10 +633,7 @@ answer_login(struct login_waiter *waiter, struct account *account,
 			 "written to a file of the caller's",
 		    account_settings_of(account)->name,
 		    (unsigned long)connection_peer(asker->connection)->uid);
-	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
-	token_wire_add(&frame, "account", account_settings_of(account)->name);
-	token_wire_add(&frame, "user", account_settings_of(account)->user);
-	send_reply(asker, &frame);
+	reply_login(asker, account);
 }
 
 /* The login that is to end, and the descriptor for its refresh token (-1: it is
@@ -691,6 +699,36 @@ handle_login_cancel(
 
 /* ---- seeds ---- */
 
+/* A refresh that was under way already did not try the seed. */
+static void
+answer_proof(struct account_waiter *waiter, struct account *account,
+    const struct mt_error *result)
+{
+	struct asker *asker = asker_of_token(waiter);
+	struct mt_error verdict = {0};
+	enum mt_status status = account_judge_seed(account, &verdict);
+
+	if (status == MT_RETRY_LATER && result->status == MT_OK &&
+	    asker->proves) {
+		asker->proves = false;
+		account_refresh(account, waiter, WAIT_MS_MAX);
+		return;
+	}
+	if (status == MT_RETRY_LATER && result->status != MT_OK)
+		verdict = *result;
+	if (status == MT_OK)
+		reply_login(asker, account);
+	else
+		reply_failure(asker, account, &verdict);
+}
+
+static void
+prove_seed(struct asker *asker, struct account *account)
+{
+	asker->token.answer = answer_proof;
+	account_refresh(account, &asker->token, WAIT_MS_MAX);
+}
+
 static void
 on_seed(void *context, struct secret *token, const struct mt_error *result)
 {
@@ -703,8 +741,11 @@ on_seed(void *context, struct secret *token, const struct mt_error *result)
 	if (error.status == MT_OK && !account)
 		lookup_no_account(&error);
 	if (error.status == MT_OK)
-		error.status = account_seed(account, token, &error);
-	if (error.status == MT_OK)
+		error.status =
+		    account_seed(account, token, asker->proves, &error);
+	if (error.status == MT_OK && asker->proves)
+		prove_seed(asker, account);
+	else if (error.status == MT_OK)
 		reply_ok(asker);
 	else
 		reply_failure(asker, account, &error);
@@ -727,6 +768,7 @@ handle_seed(struct asker *asker, const struct token_wire_message *message)
 	}
 	snprintf(asker->account, sizeof(asker->account), "%s",
 	    account_settings_of(account)->name);
+	asker->proves = token_wire_number(message, "prove", 1, 0);
 	if (fd_reader_start(asker->requests->loop, asker->requests->arena, fd,
 		on_seed, asker, &asker->seed, &error) != MT_OK)
 		reply_failure(asker, NULL, &error);
