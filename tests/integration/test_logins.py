@@ -414,6 +414,96 @@ class GoogleDeviceTest(DeviceTestCase):
         connection.receive().expect()
 
 
+class IdentityTest(LoginsTestCase):
+    SCOPE = "openid profile email mail offline_access"
+
+    def helper(self, **settings):
+        return super().helper(**{"scope": self.SCOPE} | settings)
+
+    def test_right_person_logs_in(self):
+        for user, settings in ((USER, {}), (USER, {"user": USER.upper()}),
+                               (BOB, {"login_user": BOB}),
+                               (BOB, {"smtp_user": BOB})):
+            with self.subTest(settings=settings):
+                helper = self.helper(**settings)
+                reply = helper.login(self.oidc, "alice", user=user).expect()
+                self.assertEqual(reply["identity"], user)
+                helper.call("get", account="alice").expect()
+
+    def test_wrong_person_is_refused_and_nothing_is_stored(self):
+        for user, settings in ((BOB, {}), (USER, {"login_user": BOB})):
+            with self.subTest(settings=settings):
+                helper = self.helper(**settings)
+                reply = helper.login(self.oidc, "alice",
+                                     user=user).expect("login")
+                self.assertIn(f"it was {user} who logged in", reply["text"])
+                self.assertIn(BOB, reply["text"])
+                self.assertIn(USER, reply["text"])
+                self.assertIn("login_user", reply["text"])
+                helper.call("get", account="alice").expect("login")
+                self.assertEqual(
+                    [path.name for path in helper.state.iterdir()], ["lock"])
+
+    def test_wrong_person_does_not_end_the_login_before(self):
+        helper = self.helper()
+        helper.login(self.oidc, "alice").expect()
+        helper.login(self.oidc, "alice", user=BOB).expect("login")
+        helper.call("refresh", account="alice").expect()
+
+    def test_wrong_person_with_a_device_is_refused(self):
+        self.oidc.config(interval=1)
+        helper = self.helper(device_authorization_endpoint=self.oidc.url(
+            "device_authorization"))
+        command = self.mailtoken(helper, "login", "alice", "--device")
+        address, code = command.wait_output(
+            r"\A(http\S+)\n(\S+)\n", stream="stdout").groups()
+        self.oidc.device(address, code, user=BOB)
+        self.assertEqual(command.wait(), 77)
+        self.assertIn(f"it was {BOB} who logged in", command.stderr_text())
+        helper.call("get", account="alice").expect("login")
+
+    def test_person_whom_the_server_does_not_name_is_taken(self):
+        for identity, scope in (({}, self.SCOPE), (None, "mail")):
+            self.oidc.config(identity=identity)
+            helper = self.helper(scope=scope)
+            reply = helper.login(self.oidc, "alice", user=BOB).expect()
+            self.assertNotIn("identity", reply)
+
+    def test_one_fitting_name_is_enough(self):
+        self.oidc.config(identity={"preferred_username": "a", "email": USER})
+        reply = self.helper().login(self.oidc, "alice").expect()
+        self.assertEqual(reply["identity"], "a")
+
+    def test_command_says_who_it_was(self):
+        for settings, walk, text in (
+                ({"scope": "mail"}, {}, "did not say who it was"),
+                ({"login_user": BOB}, {"user": BOB},
+                 f"it was {BOB} who logged in")):
+            helper = self.helper(**settings)
+            command = self.mailtoken(helper, "login", "alice")
+            url = command.wait_output(r"(?m)^http\S+$",
+                                      stream="stdout").group()
+            self.assertIn(f"login_hint={walk.get('user', USER)}".replace(
+                "@", "%40"), url)
+            self.oidc.login(url, **walk)
+            self.assertEqual(command.wait(), 0)
+            self.assertIn(text, command.stderr_text())
+
+
+class MicrosoftIdentityTest(LoginsTestCase):
+    flavor = "ms"
+
+    def test_scope_of_the_provider_asks_who_it_is(self):
+        helper = self.helper(provider="microsoft", scope=None)
+        reply = helper.login(self.oidc, "alice").expect()
+        self.assertEqual(reply["identity"], USER)
+        helper.login(self.oidc, "alice", user=BOB).expect("login")
+        helper.call("refresh", account="alice").expect()
+        asked = self.posts("refresh_token")[0]["form"]["scope"].split()
+        self.assertIn("offline_access", asked)
+        self.assertFalse({"openid", "profile"} & set(asked))
+
+
 class TokenFileTest(LoginsTestCase):
     """mailtoken login --refresh-token-file"""
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -130,6 +131,7 @@ void
 login_tell(struct login *login, const struct token_wire_message *reply)
 {
 	const char *user = token_wire_get(reply, "user");
+	const char *identity = token_wire_get(reply, "identity");
 
 	if (user && *user) {
 		login->user = strdup(user);
@@ -138,6 +140,13 @@ login_tell(struct login *login, const struct token_wire_message *reply)
 	} else {
 		log_info("%s: logged in", login->account);
 	}
+	if (!identity)
+		log_info("%s: the server did not say who it was that logged "
+			 "in; 'scope = openid ...' asks for it",
+		    login->account);
+	else if (!user || strcasecmp(identity, user) != 0)
+		log_info(
+		    "%s: it was %s who logged in", login->account, identity);
 }
 
 /* Gives an answer to the helper.  The person learns at once of an answer that

@@ -79,6 +79,7 @@ static const struct setting account_settings[] = {
 	check_user},
     {"lmtp_user", offsetof(struct account_settings, service_user[SERVICE_LMTP]),
 	check_user},
+    {"login_user", offsetof(struct account_settings, login_user), check_user},
     {"grant", offsetof(struct account_settings, grant), check_grant},
     {"client_id", offsetof(struct account_settings, client_id), check_line},
     {"client_secret_file",

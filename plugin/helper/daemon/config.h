@@ -47,7 +47,8 @@ struct account_settings {
 	bool discovered;          /* ... and what discovery brought */
 	bool iss_unannounced;     /* by whom was discovered */
 	char *user;
-	char *grant; /* a word, see account_settings_app_only() */
+	char *login_user; /* who logs in, where it is another than `user` */
+	char *grant;      /* a word, see account_settings_app_only() */
 	char *service_user[SERVICE_COUNT]; /* where it is another than `user` */
 	char *client_id;
 	char *client_secret_file; /* NULL: a public client */

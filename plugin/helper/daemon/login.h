@@ -72,6 +72,8 @@ void login_cancel(struct login **login);
 struct login_waiter {
 	struct login *login; /* NULL: waits for nothing */
 	struct login *begun; /* see login_begin_device */
+	/* who logged in, when the server said it; "": it did not */
+	char identity[CONFIG_USER_MAX + 1];
 	void (*answer)(struct login_waiter *waiter, struct account *account,
 	    const struct mt_error *result);
 };

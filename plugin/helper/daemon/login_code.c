@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "crypto.h"
 #include "form.h"
+#include "oauth_identity.h"
 #include "refresh.h"
 #include "url.h"
 
@@ -12,7 +13,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define STATE_BYTES 24
 #define VERIFIER_BYTES 32 /* 43 characters, RFC 7636 s4.1 */
@@ -76,7 +76,7 @@ build_url(const struct login *login, struct secret *url, struct mt_error *err)
 	ok = crypto_sha256_base64url(&login->verifier, &challenge);
 	form_add_secret(url, "code_challenge", &challenge);
 	form_add(url, "code_challenge_method", "S256");
-	form_add(url, "login_hint", settings->user);
+	form_add(url, "login_hint", oauth_identity_wanted(settings));
 	add_params(url, provider->authorization_params);
 	secret_done(&challenge);
 	if (!ok || !secret_ok(url))
@@ -157,16 +157,6 @@ check_state(const struct login *login, const char *query, size_t len,
 /* Without an issuer in the settings, the server that the browser was sent to
  * is the one that may answer. */
 static bool
-is_same_server(const char *issuer, const char *endpoint)
-{
-	struct url a, b;
-
-	return url_parse(issuer, &a) && url_parse(endpoint, &b) &&
-	       a.tls == b.tls && a.port == b.port &&
-	       strcasecmp(a.host, b.host) == 0;
-}
-
-static bool
 is_right_issuer(const struct account_settings *settings, enum form_found found,
     const char *issuer)
 {
@@ -179,7 +169,7 @@ is_right_issuer(const struct account_settings *settings, enum form_found found,
 		       strcmp(issuer, provider->issuer) == 0;
 	return found == FORM_MISSING ||
 	       (found == FORM_FOUND &&
-		   is_same_server(issuer, provider->authorization_endpoint));
+		   login_same_server(issuer, provider->authorization_endpoint));
 }
 
 /* RFC 9207: an answer of another server must not reach ours. */

@@ -26,6 +26,7 @@ oauth_tokens_init(struct oauth_tokens *tokens, struct secret_arena *arena)
 	*tokens = (struct oauth_tokens){0};
 	secret_init(&tokens->access_token, arena);
 	secret_init(&tokens->refresh_token, arena);
+	secret_init(&tokens->id_token, arena);
 }
 
 void
@@ -33,6 +34,7 @@ oauth_tokens_done(struct oauth_tokens *tokens)
 {
 	secret_done(&tokens->access_token);
 	secret_done(&tokens->refresh_token);
+	secret_done(&tokens->id_token);
 }
 
 /* The body as a JSON object, or NULL. */
@@ -125,6 +127,9 @@ read_tokens(struct json_object *object, struct oauth_tokens *tokens)
 	if (member(object, "refresh_token") &&
 	    !take_token(object, "refresh_token", &tokens->refresh_token))
 		return false;
+	/* one that is not fit for use is as good as none */
+	if (!take_token(object, "id_token", &tokens->id_token))
+		secret_reset(&tokens->id_token);
 	tokens->expires_in_s = lifetime(object);
 	snprintf(
 	    tokens->scope, sizeof(tokens->scope), "%s", scope ? scope : "");

@@ -18,7 +18,8 @@
 struct oauth_tokens {
 	struct secret access_token;
 	struct secret
-	    refresh_token; /* empty: the old one stays (RFC 6749 s6) */
+	    refresh_token;      /* empty: the old one stays (RFC 6749 s6) */
+	struct secret id_token; /* empty: none came */
 	long expires_in_s;
 	char scope[OAUTH_REPLY_SCOPE_SIZE]; /* "": as asked for */
 };

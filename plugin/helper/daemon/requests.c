@@ -608,13 +608,16 @@ named_login(struct asker *asker, const struct token_wire_message *message)
 }
 
 static void
-reply_login(struct asker *asker, const struct account *account)
+reply_login(
+    struct asker *asker, const struct account *account, const char *identity)
 {
 	struct secret frame;
 
 	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
 	token_wire_add(&frame, "account", account_settings_of(account)->name);
 	token_wire_add(&frame, "user", account_settings_of(account)->user);
+	if (*identity)
+		token_wire_add(&frame, "identity", identity);
 	send_reply(asker, &frame);
 }
 
@@ -633,7 +636,7 @@ answer_login(struct login_waiter *waiter, struct account *account,
 			 "written to a file of the caller's",
 		    account_settings_of(account)->name,
 		    (unsigned long)connection_peer(asker->connection)->uid);
-	reply_login(asker, account);
+	reply_login(asker, account, waiter->identity);
 }
 
 /* The login that is to end, and the descriptor for its refresh token (-1: it is
@@ -717,7 +720,7 @@ answer_proof(struct account_waiter *waiter, struct account *account,
 	if (status == MT_RETRY_LATER && result->status != MT_OK)
 		verdict = *result;
 	if (status == MT_OK)
-		reply_login(asker, account);
+		reply_login(asker, account, "");
 	else
 		reply_failure(asker, account, &verdict);
 }
