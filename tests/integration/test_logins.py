@@ -7,6 +7,7 @@ import unittest
 
 from bed import BedTestCase, wait_until
 from bed.browser import Browser
+from bed.chromium import look_at
 from bed.tokensock import Mailtokend, account
 
 USER, BOB = "alice@example.test", "bob@example.test"
@@ -502,6 +503,29 @@ class MicrosoftIdentityTest(LoginsTestCase):
         asked = self.posts("refresh_token")[0]["form"]["scope"].split()
         self.assertIn("offline_access", asked)
         self.assertFalse({"openid", "profile"} & set(asked))
+
+
+class BrowserTest(LoginsTestCase):
+    """The pages of `mailtoken login` in Chromium."""
+
+    def test_page_tells_what_happened(self):
+        for walk, code, texts in (
+                ({}, 0, ["You are logged in", f"For the user: {USER}"]),
+                ({"deny": True}, 77, ["The login was refused",
+                                      "access_denied", "Nothing was stored"]),
+                ({"user": BOB}, 77, ["The login failed",
+                                     f"it was {BOB} who logged in",
+                                     "Nothing was stored"])):
+            with self.subTest(walk=walk):
+                helper = self.helper(
+                    scope="openid profile email mail offline_access")
+                command = self.mailtoken(helper, "login", "alice")
+                url = command.wait_output(r"(?m)^http\S+$",
+                                          stream="stdout").group()
+                page = look_at(self.bed, self.oidc.walk(url, **walk))
+                self.assertEqual(command.wait(), code)
+                for text in texts:
+                    self.assertIn(text, page)
 
 
 class TokenFileTest(LoginsTestCase):
