@@ -255,6 +255,9 @@ is_right_issuer(const struct provider *provider, const char *issuer)
 	static const char scheme[] = "https://";
 	const char *own = provider->issuer;
 
+	if (!own && provider->discovery &&
+	    strcmp(issuer, provider->discovery) == 0)
+		return true;
 	if (!own)
 		return login_same_server(
 			   issuer, provider->authorization_endpoint) ||
