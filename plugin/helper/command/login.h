@@ -2,10 +2,10 @@
 /*
  * One login, from the helper's address to its verdict.
  *
- * In a browser (authorization code with PKCE, RFC 8252):  the helper makes the address and judges the answer; this carries
- * them between it and the browser.  The answer comes in at the
- * loopback listener, or is pasted, whichever is first.  What is not this
- * login's answer is refused, and the wait goes on.
+ * In a browser (authorization code with PKCE, RFC 8252): the helper makes the
+ * address and judges the answer; this carries them between it and the browser.
+ * The answer comes in at the loopback listener, or is pasted, whichever is
+ * first.  What is not this login's answer is refused, and the wait goes on.
  *
  * By device code (RFC 8628, login_device.c): the helper gets a code and waits
  * for the person; this shows the one and the other.

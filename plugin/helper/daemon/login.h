@@ -20,6 +20,7 @@
 
 struct logins;
 struct login;
+struct login_waiter;
 
 enum mt_status logins_new(const struct account_env *env,
     struct logins **ret_logins, struct mt_error *err) MT_MUST_CHECK;
@@ -46,7 +47,6 @@ enum mt_status login_begin(struct logins *logins, struct account *account,
  * `waiter` is answered with MT_OK when the server has given the code; the login
  * is waiter->begun then, until the caller returns from its `answer`.
  */
-struct login_waiter;
 void login_begin_device(struct logins *logins, struct account *account,
     struct login_waiter *waiter);
 
