@@ -336,19 +336,30 @@ token_client_read(struct token_client *client,
 }
 
 enum mt_status
-token_client_call(struct token_client *client, int pass_fd,
-    struct token_wire_message *ret_reply, struct deadline deadline,
-    struct mt_error *err)
+token_client_send(struct token_client *client, int pass_fd,
+    struct deadline deadline, struct mt_error *err)
 {
-	enum mt_status status;
+	enum mt_status status = MT_OK;
 
 	if (client->fd >= 0 && !send_frame(client, pass_fd, deadline)) {
 		status = mt_fail_errno(
 		    err, MT_UNREACHABLE, errno, "cannot ask the token helper");
 		disconnect(client);
-		return status;
 	}
-	return token_client_read(client, ret_reply, deadline, err);
+	return status;
+}
+
+enum mt_status
+token_client_call(struct token_client *client, int pass_fd,
+    struct token_wire_message *ret_reply, struct deadline deadline,
+    struct mt_error *err)
+{
+	enum mt_status status =
+	    token_client_send(client, pass_fd, deadline, err);
+
+	return status == MT_OK
+		   ? token_client_read(client, ret_reply, deadline, err)
+		   : status;
 }
 
 static void

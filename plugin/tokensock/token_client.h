@@ -80,7 +80,12 @@ enum mt_status token_client_call(struct token_client *client, int pass_fd,
     struct token_wire_message *ret_reply, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Reads one more frame (an event).  As token_client_call. */
+/* The first half of token_client_call, for a caller who waits for the reply with
+ * other things; token_client_read() is the second. */
+enum mt_status token_client_send(struct token_client *client, int pass_fd,
+    struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
+
+/* Reads one more frame (an event, or a reply).  As token_client_call. */
 enum mt_status token_client_read(struct token_client *client,
     struct token_wire_message *ret_message, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;

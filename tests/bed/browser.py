@@ -23,13 +23,14 @@ class Browser:
             urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
             urllib.request.HTTPSHandler(context=tls))
 
-    def get(self, url, form=None, headers={}):
-        """One request, a POST if there is a form.
+    def get(self, url, form=None, headers={}, data=None, method=None):
+        """One request, a POST if there is a form or data.
 
         Returns (status, Location made absolute or None, body).
         """
-        data = None if form is None else urllib.parse.urlencode(form).encode()
-        request = urllib.request.Request(url, data, headers)
+        if form is not None:
+            data = urllib.parse.urlencode(form).encode()
+        request = urllib.request.Request(url, data, headers, method=method)
         try:
             reply = self._opener.open(request, timeout=20)
         except urllib.error.HTTPError as error:
@@ -47,18 +48,41 @@ class Browser:
         server refuses.
         """
         origin = url.split("/")[:3]
+        for url, page in self._walk(url, user, password, deny):
+            if url.split("/")[:3] != origin:
+                return url
+            if not page.forms:
+                raise AssertionError(f"{url}: {page.text}")
+
+    def device(self, url, code, user, password, deny):
+        """Walk from the page where a device's code is entered to the end;
+        returns the last page.  With `deny` the person aborts there."""
+        for url, page in self._walk(url, user, password, deny):
+            if not page.forms:
+                return page.text
+            fields = page.forms[0][1]
+            if "confirm" in fields and deny:
+                fields["abort"] = "yes"
+            elif "user_code" in fields and not fields["user_code"]:
+                fields["user_code"] = code
+
+    def _walk(self, url, user, password, deny):
+        """Follow redirects and send forms; yields each (URL, page), and for
+        a redirect to another server its URL alone."""
+        origin = url.split("/")[:3]
         form = None
         for _ in range(_MAX_PAGES):
             status, location, body = self.get(url, form)
             form = None
-            if location and location.split("/")[:3] != origin:
-                return location
             if location:
                 url = location
+                if location.split("/")[:3] != origin:
+                    yield location, None
                 continue
             page = _Page(body)
-            if status != 200 or not page.forms:
+            if status != 200:
                 raise AssertionError(f"{url}: {status} {body}")
+            yield url, page
             action, fields = page.forms[-1 if deny else 0]
             if "password" in fields:
                 action, fields = page.forms[0]
@@ -68,11 +92,11 @@ class Browser:
 
 
 class _Page(HTMLParser):
-    """The forms of a page: [(action, {field: value})]."""
+    """The forms of a page: [(action, {field: value})], and its text."""
 
     def __init__(self, text):
         super().__init__()
-        self.forms = []
+        self.forms, self.text = [], text
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):

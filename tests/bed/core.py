@@ -15,6 +15,7 @@ import unittest
 from pathlib import Path
 
 from .dovecot import Dovecot
+from .glewlwyd import Glewlwyd
 from .oidc import Oidc
 from .ports import Ports
 from .postfix import Postfix
@@ -180,6 +181,10 @@ class Bed:
     def oidc(self, **options):
         """Start the OAuth2 server: an Oidc."""
         return Oidc(self, **options)
+
+    def glewlwyd(self, redirect_uri):
+        """Start the other OAuth2 server: a Glewlwyd."""
+        return Glewlwyd(self, redirect_uri)
 
     def dovecot(self, **options):
         """Start Dovecot (IMAP, submission, LMTP): a Dovecot."""

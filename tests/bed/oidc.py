@@ -21,17 +21,22 @@ _HERE = Path(__file__).parent / "oidc"
 USERS = {"alice@example.test": "alice-pw", "bob@example.test": "bob-pw"}
 # Client identifier -> secret (None: a public client).
 CLIENTS = {"native": None, "desktop-secret": "desktop-secret-value",
-           "desktop-basic": "s:cr%t +/="}
+           "desktop-basic": "s:cr%t +/=", "service": "service-secret"}
 _PATHS = {"generic": {
     "authorization": "/auth", "token": "/token", "jwks": "/jwks",
     "introspection": "/token/introspection",
     "revocation": "/token/revocation",
+    "device_authorization": "/device/auth",
     "discovery": "/.well-known/openid-configuration"}}
 _PATHS["ms"] = _PATHS["generic"] | {
     "authorization": "/common/oauth2/v2.0/authorize",
     "token": "/common/oauth2/v2.0/token",
     "jwks": "/common/discovery/v2.0/keys",
+    "device_authorization": "/common/oauth2/v2.0/devicecode",
     "discovery": "/common/v2.0/.well-known/openid-configuration"}
+_PATHS["google"] = _PATHS["generic"] | {
+    "authorization": "/o/oauth2/v2/auth", "revocation": "/revoke",
+    "device_authorization": "/device/code"}
 _MS_SCOPE = ("https://outlook.office365.com/IMAP.AccessAsUser.All "
              "https://outlook.office365.com/SMTP.Send offline_access")
 
@@ -62,16 +67,18 @@ class Oidc:
     issuer, port    http(s)://localhost:port
     ca              CA certificate when tls=True, else None
     url(name)       an endpoint: "authorization", "token", "introspection",
-                    "revocation", "jwks", "discovery"
+                    "revocation", "jwks", "discovery",
+                    "device_authorization"
     keys            directory with the public key of JWT tokens
     Settings for config() and for the constructor: at_ttl, rt_ttl, code_ttl
-    (s); rotate "1" (reuse kills the family), "keep" (Microsoft), "0"
+    device_ttl, interval (s); rotate "1" (reuse kills the family), "keep" (Microsoft), "0"
     (Google); at_format "opaque" or "jwt"; at_size, rt_size, code_size
     (bytes, 0: the library's own); username (claim for the mail server);
-    expires_in "number", "string", "omit", "negative"; iss None (true),
+    identity (claims of the ID token, None: the login); expires_in "number", "string", "omit", "negative"; iss None (true),
     "omit", or a wrong value.
     flavor="ms" serves every /TENANT/oauth2/v2.0/..., with Microsoft's error
-    bodies and offline_access needed for a refresh token.
+    bodies and offline_access needed for a refresh token; flavor="google" has
+    Google's paths and words.
     """
 
     def __init__(self, bed, flavor="generic", tls=False, users=USERS, **conf):
@@ -182,6 +189,15 @@ class Oidc:
         """
         final = self.walk(authorize_url, user, password, deny)
         return final, Browser().get(final)[2]
+
+    def device(self, address, code, user="alice@example.test", password=None,
+               deny=False):
+        """Enter a device's code, and log in and consent; returns the last
+        page."""
+        if password is None:
+            password = self._users.get(user, "")
+        return Browser(self._context).device(address, code, user, password,
+                                             deny)
 
     def request(self, endpoint, form=None, auth=None, tenant="common"):
         """POST a form, or GET; returns (status, parsed JSON).

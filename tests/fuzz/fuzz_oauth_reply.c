@@ -56,6 +56,29 @@ read_reply(const struct http_reply *reply, struct mt_error *err)
 	return status;
 }
 
+static void
+read_device(const struct http_reply *reply)
+{
+	struct oauth_device device;
+	struct failure failure = {0};
+	struct mt_error err = {0};
+
+	oauth_device_init(&device, NULL);
+	if (oauth_device_read(reply, &device, &failure, &err) == MT_OK) {
+		FUZZ_CHECK(device.code.len > 0);
+		FUZZ_CHECK(
+		    fuzz_is_ascii(device.user_code, strlen(device.user_code)));
+		FUZZ_CHECK(
+		    fuzz_is_ascii(device.address, strlen(device.address)));
+		FUZZ_CHECK(device.interval_s >= 1 && device.interval_s <= 60);
+		FUZZ_CHECK(
+		    device.expires_in_s >= 1 && device.expires_in_s <= 3600);
+	} else {
+		FUZZ_CHECK(fuzz_is_sentence(&err));
+	}
+	oauth_device_done(&device);
+}
+
 /* A server that says a secret in its prose. */
 static void
 read_echo(char *secret)
@@ -109,6 +132,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mt_error err = {0};
 
 	(void)!read_reply(&reply, &err);
+	read_device(&reply);
 	read_echo(secret);
 	compare_scopes(granted, asked);
 	secret_done(&reply.body);

@@ -133,9 +133,16 @@ class UsageTest(CommandTestCase):
                      ("get", "a", "--wait", "0"), ("get", "a", "--wait=61"),
                      ("get", "a", "--nonsense"), ("status", "a", "b"),
                      ("refresh",), ("refresh", "a", "--json"),
+                     ("providers", "a"), ("providers", "--all"),
                      ("reject", "a", "--serial", "0"),
                      ("login", "a", "--port", "0"),
                      ("login", "a", "--port", "65536"),
+                     ("login", "a", "--device", "--port", "1"),
+                     ("login", "a", "--refresh-token-file", "f", "--device"),
+                     ("login", "a", "--refresh-token-file", "f", "--emit",
+                      "g"), ("login", "a", "--refresh-token-file"),
+                     ("login", "a", "--device", "--redirect-host",
+                      "localhost"),
                      ("login", "a", "--redirect-host", "example.test")):
             with self.subTest(args=args):
                 result = self.command(*args)
@@ -146,7 +153,8 @@ class UsageTest(CommandTestCase):
     def test_help_names_every_command(self):
         for option in "--help", "-h":
             result = self.command(option).check()
-            for name in "get", "login", "refresh", "reject", "status":
+            for name in ("get", "login", "providers", "refresh", "reject",
+                         "status"):
                 self.assertRegex(result.out, rf"\n  {name} ")
             self.assertEqual(result.err, "")
         self.assertRegex(self.command("--version").check().out,
@@ -275,6 +283,41 @@ class StatusTest(CommandTestCase):
         self.assertRegex(result.out, r"(?m)^work$")
         for line in "state +ok", "user +anna@", "token number +7":
             self.assertRegex(result.out, f"(?m)^  {line}")
+
+
+class ProvidersTest(CommandTestCase):
+    PROVIDERS = {
+        "generic": {"json": '{"provider": "generic"}'},
+        "near": {"authorization_endpoint": "https://a.test/",
+                 "device_authorization_endpoint": "https://d.test/",
+                 "imap_host": "imap.test", "mechanisms": "XOAUTH2 \x1b[J",
+                 "json": '{"provider": "near"}'}}
+
+    def answer(self, fields):
+        if "provider" not in fields:
+            return "ok", {"providers": "generic near"}
+        return "ok", self.PROVIDERS[fields["provider"]]
+
+    def test_table_has_all_providers(self):
+        helper = self.helper(providers=self.answer)
+        result = self.command("providers", helper=helper).check()
+        rows = [line.split(maxsplit=1) for line in result.out.splitlines()]
+        self.assertEqual([row[0] for row in rows],
+                         ["PROVIDER", "generic", "near"])
+        self.assertRegex(rows[2][1], r"^browser, device +imap\.test +- +"
+                         r"XOAUTH2 \?\[J$")
+
+    def test_json_is_an_array_of_all_providers(self):
+        helper = self.helper(providers=self.answer)
+        result = self.command("providers", "--json", helper=helper).check()
+        self.assertEqual(json.loads(result.out), [
+            {"provider": "generic"}, {"provider": "near"}])
+
+    def test_refusal_prints_nothing(self):
+        helper = self.helper(providers=("config", {"text": "near.conf:1: x"}))
+        for args in [], ["--json"]:
+            result = self.command("providers", *args, helper=helper)
+            self.assertFails(result, 78, "near.conf:1: x")
 
 
 class HelperDownTest(CommandTestCase):
@@ -417,6 +460,13 @@ class ScriptedLoginTest(CommandTestCase):
                 login = self.login(*args, status=("ok", status))
                 self.assertEqual(login.redirect_uri, uri.format(login.port))
                 login.process.stop()
+
+    def test_port_is_the_one_that_is_registered(self):
+        own, other = str(self.bed.port()), str(self.bed.port())
+        for args, used in ((), own), (("--port", other), other):
+            login = self.login(*args, status=("ok", {"redirect_port": own}))
+            self.assertEqual(login.port, int(used))
+            login.process.stop()
 
     def test_signals_cancel_the_login(self):
         for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
@@ -733,6 +783,28 @@ class PrivateHelperTest(RealHelperTestCase):
         result = self.once(daemon, "get", "work")
         self.assertEqual((result.rc, result.out), (78, ""), result)
         self.assertRegex(result.err, "mailtoken.conf:\\d+: ")
+
+
+class RealProvidersTest(RealHelperTestCase):
+    def test_shipped_providers_are_listed(self):
+        self.daemon()
+        listed = json.loads(self.ask("providers", "--json").check().out)
+        named = {entry["provider"]: entry for entry in listed}
+        self.assertLessEqual({"generic", "google", "microsoft",
+                              "microsoft-china", "microsoft-gov", "outlook"},
+                             set(named))
+        self.assertEqual(named["generic"], {"provider": "generic"})
+        self.assertNotIn("device_authorization_endpoint", named["google"])
+        self.assertNotIn("imap_host", named["microsoft-gov"])
+        self.assertEqual(named["outlook"]["smtp_host"],
+                         "smtp-mail.outlook.com")
+        self.assertRegex(self.ask("providers").check().out,
+                         "(?m)^google +browser +imap.gmail.com ")
+
+    def test_name_of_a_provider_is_no_path(self):
+        daemon = self.daemon()
+        for name in "../x", "", "a/b", "nobody":
+            daemon.call("providers", provider=name).expect("config")
 
 
 class AccountTest(RealHelperTestCase):

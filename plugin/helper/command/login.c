@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -58,6 +59,8 @@ login_done(struct login *login)
 	paste_done(&login->paste);
 	free(login->url);
 	free(login->user);
+	free(login->code);
+	free(login->whole_url);
 	if (login->signals >= 0)
 		close(login->signals);
 }
@@ -124,10 +127,11 @@ cancel(struct login *login)
 		log_debug("%s", ignored.text);
 }
 
-static void
-tell(struct login *login, const struct token_wire_message *reply)
+void
+login_tell(struct login *login, const struct token_wire_message *reply)
 {
 	const char *user = token_wire_get(reply, "user");
+	const char *identity = token_wire_get(reply, "identity");
 
 	if (user && *user) {
 		login->user = strdup(user);
@@ -136,6 +140,13 @@ tell(struct login *login, const struct token_wire_message *reply)
 	} else {
 		log_info("%s: logged in", login->account);
 	}
+	if (!identity)
+		log_info("%s: the server did not say who it was that logged "
+			 "in; 'scope = openid ...' asks for it",
+		    login->account);
+	else if (!user || strcasecmp(identity, user) != 0)
+		log_info(
+		    "%s: it was %s who logged in", login->account, identity);
 }
 
 /* Gives an answer to the helper.  The person learns at once of an answer that
@@ -160,7 +171,7 @@ finish(struct login *login, const char *redirect, enum outcome *ret_outcome,
 		mt_fail(err, status, "that answer is too long");
 	*ret_outcome = status == MT_BAD_INPUT ? OUTCOME_WAIT : OUTCOME_OVER;
 	if (status == MT_OK)
-		tell(login, &reply);
+		login_tell(login, &reply);
 	else if (status == MT_BAD_INPUT)
 		log_warning("%s; still waiting for the login", err->text);
 	secret_reset(&client->frame);

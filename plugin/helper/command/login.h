@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One login (authorization code with PKCE, RFC 8252) from the helper's address
- * to its verdict.  The helper makes the address and judges the answer; this
- * carries them between it and the browser.  The answer comes in at the
- * loopback listener, or is pasted, whichever is first.  What is not this
- * login's answer is refused, and the wait goes on.
+ * One login, from the helper's address to its verdict.
+ *
+ * In a browser (authorization code with PKCE, RFC 8252): the helper makes the
+ * address and judges the answer; this carries them between it and the browser.
+ * The answer comes in at the loopback listener, or is pasted, whichever is
+ * first.  What is not this login's answer is refused, and the wait goes on.
+ *
+ * By device code (RFC 8628, login_device.c): the helper gets a code and waits
+ * for the person; this shows the one and the other.
  */
 #ifndef MT_COMMAND_LOGIN_H
 #define MT_COMMAND_LOGIN_H
@@ -25,8 +29,11 @@ struct login {
 	struct paste paste;
 	int signals; /* signalfd(2) of what ends the wait */
 	char id[LOGIN_ID_MAX];
-	char *url;  /* for the person to open */
-	char *user; /* who logged in, as far as the helper knows */
+	char *url;       /* for the person to open */
+	char *user;      /* who logged in, as far as the helper knows */
+	char *code;      /* for the person to enter at `url` */
+	char *whole_url; /* with the code in it, or NULL */
+	long lifetime_s; /* of the code */
 };
 
 /* Blocks SIGINT, SIGTERM and SIGHUP for the rest of the process's life, so that
@@ -46,6 +53,17 @@ void login_done(struct login *login);
  */
 enum mt_status login_begin(struct login *login, const char *redirect_host,
     long port, struct mt_error *err) MT_MUST_CHECK;
+
+/* Asks the helper for a code and where to enter it. */
+enum mt_status login_begin_device(
+    struct login *login, struct mt_error *err) MT_MUST_CHECK;
+
+/* As login_wait, for as long as the code is good. */
+enum mt_status login_wait_device(
+    struct login *login, struct mt_error *err) MT_MUST_CHECK;
+
+/* Notes and says who logged in, by the helper's last reply. */
+void login_tell(struct login *login, const struct token_wire_message *reply);
 
 /*
  * Waits until the person has logged in or refused, or until a signal or the

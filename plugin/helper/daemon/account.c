@@ -58,7 +58,9 @@ needs_login(struct account *a, const char *why)
 static void
 settle_login(struct account *a, const struct record *record)
 {
-	if (!record->refresh_token.len && record->refused.since_s)
+	if (account_settings_app_only(a->settings))
+		a->state = ACCOUNT_OK;
+	else if (!record->refresh_token.len && record->refused.since_s)
 		needs_login(a, record->refused.reason);
 	else if (!record->refresh_token.len)
 		needs_login(a, "nobody has logged in yet");
@@ -74,8 +76,11 @@ settle_login(struct account *a, const struct record *record)
 void
 account_settle(struct account *a, const struct record *record)
 {
-	a->serial = record->serial;
-	a->refreshed_at = record->refreshed_at;
+	/* an application's are not in the record */
+	if (!account_settings_app_only(a->settings)) {
+		a->serial = record->serial;
+		a->refreshed_at = record->refreshed_at;
+	}
 	a->candidate_refused = record->candidate.len && record->refused.since_s;
 	a->has_candidate =
 	    record->candidate.len && !record->refused.since_s &&
@@ -166,6 +171,30 @@ const struct account_settings *
 account_settings_of(const struct account *a)
 {
 	return a->settings;
+}
+
+bool
+account_has_endpoints(const struct account *a)
+{
+	return !a->settings->provider.discovery || a->settings->discovered;
+}
+
+enum mt_status
+account_take_endpoints(
+    struct account *a, const struct provider *found, struct mt_error *err)
+{
+	struct provider *provider = &a->settings->provider;
+	enum mt_status status;
+
+	if (!provider->discovery ||
+	    strcmp(provider->discovery, found->discovery) != 0)
+		return mt_fail(err, MT_RETRY_LATER,
+		    "account %s: its settings changed meanwhile",
+		    a->settings->name);
+	status = provider_complete(provider, found, err);
+	a->settings->discovered = status == MT_OK;
+	a->settings->iss_unannounced = !found->issuer;
+	return status;
 }
 
 bool
@@ -365,8 +394,11 @@ load(struct account *a)
 	const char *name = a->settings->name;
 	struct store_intent intent;
 	struct mt_error err = {0};
-	enum mt_status status =
-	    records_recover(a->env->store, name, a->env->arena, &err);
+	enum mt_status status;
+
+	if (account_settings_app_only(a->settings))
+		return;
+	status = records_recover(a->env->store, name, a->env->arena, &err);
 
 	if (status == MT_OK)
 		status = account_open_record(a, &err);

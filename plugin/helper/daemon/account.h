@@ -11,6 +11,7 @@
 #define MT_DAEMON_ACCOUNT_H
 
 #include "config.h"
+#include "discovery.h"
 #include "oauth_http.h"
 #include "oauth_reply.h"
 #include "store.h"
@@ -42,6 +43,7 @@ struct account_env {
 	struct secret_arena *arena;
 	struct store *store;
 	struct oauth_http *http;
+	struct discovery *discovery;
 	bool stopping; /* no new requests to any server */
 	/* called after each change of state or serial */
 	void (*changed)(void *context, struct account *account);
@@ -67,6 +69,13 @@ void account_use_settings(
 
 const struct account_settings *account_settings_of(
     const struct account *account);
+
+/* The endpoints are known: by the settings, or from discovery. */
+bool account_has_endpoints(const struct account *account);
+
+/* Takes what discovery found for the present settings. */
+enum mt_status account_take_endpoints(struct account *account,
+    const struct provider *found, struct mt_error *err) MT_MUST_CHECK;
 
 /* A refresh is under way. */
 bool account_in_flight(const struct account *account);
@@ -120,9 +129,15 @@ void account_leave(struct account_waiter *waiter);
 /* A server refused the token with this serial. */
 void account_reject(struct account *account, int64_t serial);
 
-/* Takes a refresh token to start from, which proves itself at the next get. */
+/* Takes a refresh token to start from, which proves itself at the next get; one
+ * that was taken before only if `again`. */
 enum mt_status account_seed(struct account *account, const struct secret *seed,
-    struct mt_error *err) MT_MUST_CHECK;
+    bool again, struct mt_error *err) MT_MUST_CHECK;
+
+/* What became of it: MT_OK when it is the login now, MT_NEEDS_LOGIN when the
+ * server refuses it, MT_RETRY_LATER when it was not tried yet. */
+enum mt_status account_judge_seed(
+    struct account *account, struct mt_error *err) MT_MUST_CHECK;
 
 /* Makes sure that a login can be stored; before its code is exchanged. */
 enum mt_status account_prepare_login(

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* ---- the record ---- */
@@ -119,26 +120,140 @@ begin_journal(struct account *a, struct mt_error *err)
 	return store_begin(a->env->store, a->settings->name, &intent, err);
 }
 
+static void
+abandon_journal(const struct account *a)
+{
+	store_abandon(a->env->store, a->settings->name, a->interrupted_s != 0);
+}
+
 static void on_reply(void *context, struct http_reply *reply);
 
+/* Which endpoint it was that discovery brought; empty for one of the settings. */
 static enum mt_status
-send_request(struct account *a, struct mt_error *err)
+hash_endpoint(const struct account *a, char ret_hex[CRYPTO_HEX_SIZE],
+    struct mt_error *err)
 {
-	const struct secret *token = a->flight.with_candidate
-					 ? &a->record->candidate
-					 : &a->record->refresh_token;
+	const char *endpoint = a->settings->provider.token_endpoint;
+
+	ret_hex[0] = '\0';
+	if (!a->settings->discovered ||
+	    crypto_sha256_hex(endpoint, strlen(endpoint), ret_hex))
+		return MT_OK;
+	return mt_fail(err, MT_NO_MEMORY, "no memory");
+}
+
+/* A refresh token goes to no other endpoint than the one it came from. */
+static enum mt_status
+check_endpoint(struct account *a, struct mt_error *err)
+{
+	const char *now = a->flight.token_endpoint;
+	const char *then = a->record->token_endpoint;
+
+	if (hash_endpoint(a, a->flight.token_endpoint, err) != MT_OK)
+		return err->status;
+	if (a->flight.with_candidate || !*then || !*now ||
+	    strcmp(then, now) == 0)
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "the server now names another token_endpoint (%.128s) than the "
+	    "login was made with; if that is right, log in again",
+	    a->settings->provider.token_endpoint);
+}
+
+/* Leaves the form empty when it fails. */
+static enum mt_status
+make_form(struct account *a, struct secret *form, struct mt_error *err)
+{
+	enum mt_status status;
+
+	if (account_settings_app_only(a->settings)) {
+		refresh_form_app_only(form, a->settings);
+		return MT_OK;
+	}
+	status = check_endpoint(a, err);
+	if (status == MT_OK)
+		refresh_form(form, a->settings,
+		    a->flight.with_candidate ? &a->record->candidate
+					     : &a->record->refresh_token);
+	return status;
+}
+
+static enum mt_status
+post(struct account *a, struct mt_error *err)
+{
 	struct secret form;
 	enum mt_status status;
 
 	secret_init(&form, a->env->arena);
-	refresh_form(&form, a->settings, token);
+	status = make_form(a, &form, err);
+	if (status != MT_OK)
+		return status;
 	status =
 	    oauth_http_post(a->env->http, a->settings->provider.token_endpoint,
 		a->settings->ca_file, &form, on_reply, a, err);
 	secret_done(&form);
+	return status;
+}
+
+/* Between asking and answer the settings may have become others. */
+static enum mt_status
+post_to_found(
+    struct account *a, const struct provider *found, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	if (strcmp(a->flight.fingerprint, a->fingerprint) != 0)
+		return mt_fail(
+		    err, MT_RETRY_LATER, "its settings changed meanwhile");
+	if (!account_has_endpoints(a))
+		status = account_take_endpoints(a, found, err);
+	return status == MT_OK ? post(a, err) : status;
+}
+
+static enum mt_status fail_to_begin(struct account *a, enum mt_status status,
+    const struct mt_error *why, struct mt_error *err);
+
+static void
+on_discovered(struct discovery_waiter *waiter, const struct provider *found,
+    const struct mt_error *result)
+{
+	struct account *a =
+	    (struct account *)(void *)((char *)waiter -
+				       offsetof(struct account, discovery));
+	struct mt_error error = *result;
+
+	if (a->flight.generation == a->generation && error.status == MT_OK &&
+	    post_to_found(a, found, &error) == MT_OK)
+		return;
+	a->flight.active = false;
+	if (a->flight.generation == a->generation) {
+		abandon_journal(a);
+		fail_to_begin(a, error.status, &error, &error);
+	}
+	account_close_record(a);
+	account_notify(a);
+	account_answer_all(a);
+}
+
+static enum mt_status
+discover(struct account *a, struct mt_error *err)
+{
+	const struct provider *found;
+
+	a->discovery.answer = on_discovered;
+	found =
+	    discovery_ask(a->env->discovery, a->settings, &a->discovery, err);
+	return found ? post_to_found(a, found, err) : err->status;
+}
+
+static enum mt_status
+send_request(struct account *a, struct mt_error *err)
+{
+	enum mt_status status =
+	    account_has_endpoints(a) ? post(a, err) : discover(a, err);
+
 	if (status != MT_OK)
-		store_abandon(
-		    a->env->store, a->settings->name, a->interrupted_s != 0);
+		abandon_journal(a);
 	return status;
 }
 
@@ -201,16 +316,28 @@ fail_to_begin(struct account *a, enum mt_status status,
 	return err->status;
 }
 
+/* An application has no login that could be read, chosen or lost. */
+static enum mt_status
+prepare_token(struct account *a, bool login_first, struct mt_error *err)
+{
+	enum mt_status status;
+
+	if (account_settings_app_only(a->settings)) {
+		prepare_flight(a, false);
+		return MT_OK;
+	}
+	status = account_open_record(a, err);
+	if (status == MT_OK)
+		status = choose_token(a, login_first, err);
+	return status == MT_OK ? begin_journal(a, err) : status;
+}
+
 static enum mt_status
 take_off(struct account *a, bool login_first, struct mt_error *err)
 {
 	struct mt_error why = {0};
-	enum mt_status status = account_open_record(a, &why);
+	enum mt_status status = prepare_token(a, login_first, &why);
 
-	if (status == MT_OK)
-		status = choose_token(a, login_first, &why);
-	if (status == MT_OK)
-		status = begin_journal(a, &why);
 	if (status == MT_OK)
 		status = send_request(a, &why);
 	if (status == MT_OK) {
@@ -265,10 +392,43 @@ take_answer(struct account *a, struct oauth_tokens *tokens)
 		clear_candidate(record);
 	memcpy(record->fingerprint, a->flight.fingerprint,
 	    sizeof(record->fingerprint));
+	memcpy(record->token_endpoint, a->flight.token_endpoint,
+	    sizeof(record->token_endpoint));
 	record->dead = (struct record_mark){0};
 	record->serial++;
 	record->refreshed_at = clock_wall_s();
 	a->interrupted_s = 0;
+}
+
+/* Nothing of it is stored; the clock keeps its serials from repeating. */
+static void
+succeed_app_only(struct account *a, struct oauth_tokens *tokens)
+{
+	int64_t now = clock_wall_s();
+
+	if (strcmp(a->flight.fingerprint, a->fingerprint) != 0)
+		return;
+	a->serial = a->serial < now ? now : a->serial + 1;
+	a->refreshed_at = now;
+	a->state = ACCOUNT_OK;
+	a->error = (struct mt_error){0};
+	a->failures = 0;
+	a->next_attempt_ms = 0;
+	account_take_token(a, tokens);
+	log_info("account=%s serial=%lld given to the application, good for "
+		 "%ld s",
+	    a->settings->name, (long long)a->serial, tokens->expires_in_s);
+}
+
+/* Nobody can log in for it: what would be a person's matter is the settings'. */
+static void
+fail_app_only(struct account *a, const struct failure *failure,
+    const struct mt_error *why)
+{
+	log_warning("account=%s: %s", a->settings->name, why->text);
+	account_settle_failure(a,
+	    failure->class == FAILURE_LOGIN ? FAILURE_CONFIG : failure->class,
+	    failure->retry_after_s, why);
 }
 
 static void
@@ -372,11 +532,16 @@ land(struct account *a, struct http_reply *reply)
 	struct oauth_tokens tokens;
 	struct failure failure = {0};
 	struct mt_error why = {0};
+	bool app_only = account_settings_app_only(a->settings);
 	bool good;
 
 	oauth_tokens_init(&tokens, a->env->arena);
 	good = oauth_reply_read(reply, &tokens, &failure, &why) == MT_OK;
-	if (good)
+	if (app_only && good)
+		succeed_app_only(a, &tokens);
+	else if (app_only)
+		fail_app_only(a, &failure, &why);
+	else if (good)
 		succeed(a, &tokens);
 	else
 		fail(a, &failure, &why);
@@ -411,7 +576,8 @@ take_seed(struct account *a, const struct secret *seed, const char *hash,
 	if (a->flight.active && a->flight.with_candidate)
 		return mt_fail(err, MT_RETRY_LATER,
 		    "the refresh token given before is just being tried");
-	record_add_seed(a->record, hash);
+	if (!record_has_seed(a->record, hash))
+		record_add_seed(a->record, hash);
 	clear_candidate(a->record);
 	secret_copy(&a->record->candidate, seed);
 	memcpy(a->record->candidate_fingerprint, a->fingerprint,
@@ -427,7 +593,8 @@ take_seed(struct account *a, const struct secret *seed, const char *hash,
 }
 
 enum mt_status
-account_seed(struct account *a, const struct secret *seed, struct mt_error *err)
+account_seed(struct account *a, const struct secret *seed, bool again,
+    struct mt_error *err)
 {
 	char hash[CRYPTO_HEX_SIZE];
 	enum mt_status status;
@@ -437,10 +604,33 @@ account_seed(struct account *a, const struct secret *seed, struct mt_error *err)
 	status = account_open_record(a, err);
 	if (status != MT_OK)
 		return status;
-	if (!record_has_seed(a->record, hash))
+	if (again || !record_has_seed(a->record, hash))
 		status = take_seed(a, seed, hash, err);
 	account_close_record(a);
 	account_notify(a);
+	return status;
+}
+
+enum mt_status
+account_judge_seed(struct account *a, struct mt_error *err)
+{
+	enum mt_status status = account_open_record(a, err);
+	const struct record *record = a->record;
+
+	if (status != MT_OK)
+		return status;
+	if (record->candidate.len && record->refused.since_s)
+		status = mt_fail(err, MT_NEEDS_LOGIN,
+		    "account %s: this refresh token is no good: %s%s",
+		    a->settings->name, record->refused.reason,
+		    login_is_alive(a) ? "; the login before it still serves"
+				      : "");
+	else if (record->candidate.len)
+		status = mt_fail(err, MT_RETRY_LATER,
+		    "account %s: the server could not be asked about the "
+		    "refresh token; it is kept and tried again",
+		    a->settings->name);
+	account_close_record(a);
 	return status;
 }
 
@@ -488,6 +678,8 @@ account_take_login(
 {
 	enum mt_status status = open_record_for_login(a, err);
 
+	if (status == MT_OK)
+		status = hash_endpoint(a, a->flight.token_endpoint, err);
 	if (status != MT_OK)
 		return status;
 	a->generation++;

@@ -22,6 +22,7 @@ struct flight {
 	uint64_t generation; /* of the account when it began */
 	int64_t started_s;   /* wall clock */
 	char fingerprint[CRYPTO_HEX_SIZE];
+	char token_endpoint[CRYPTO_HEX_SIZE]; /* as in the record */
 };
 
 struct account {
@@ -57,6 +58,7 @@ struct account {
 	/* Counts what makes the result of a flight worthless. */
 	uint64_t generation;
 	struct flight flight;
+	struct discovery_waiter discovery; /* before its request */
 
 	LIST_HEAD(, account_waiter) waiters;
 	uv_timer_t timer; /* for deadlines and saving */

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define CLIENT_CREDENTIALS "client_credentials"
+
 /* What reading one file needs to know. */
 struct reader {
 	const struct config_source *source;
@@ -44,6 +46,24 @@ check_user(const char *value, struct mt_error *err)
 	return check_line(value, err);
 }
 
+static enum mt_status
+check_grant(const char *value, struct mt_error *err)
+{
+	if (strcmp(value, "authorization_code") == 0 ||
+	    strcmp(value, CLIENT_CREDENTIALS) == 0)
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "'%s' is neither authorization_code nor " CLIENT_CREDENTIALS,
+	    value);
+}
+
+bool
+account_settings_app_only(const struct account_settings *settings)
+{
+	return settings->grant &&
+	       strcmp(settings->grant, CLIENT_CREDENTIALS) == 0;
+}
+
 static const struct setting account_settings[] = {
     {"provider", offsetof(struct account_settings, provider_name),
 	provider_check_name},
@@ -62,6 +82,8 @@ static const struct setting account_settings[] = {
     {"other_user",
 	offsetof(struct account_settings, service_user[SERVICE_OTHER]),
 	check_user},
+    {"login_user", offsetof(struct account_settings, login_user), check_user},
+    {"grant", offsetof(struct account_settings, grant), check_grant},
     {"client_id", offsetof(struct account_settings, client_id), check_line},
     {"client_secret_file",
 	offsetof(struct account_settings, client_secret_file), NULL},
@@ -446,7 +468,9 @@ check_required(const struct account_settings *account, struct mt_error *err)
 	} required[] = {
 	    {"user", account->user},
 	    {"client_id", account->client_id},
-	    {"token_endpoint", account->provider.token_endpoint},
+	    {"token_endpoint", account->provider.token_endpoint
+				   ? account->provider.token_endpoint
+				   : account->provider.discovery},
 	};
 
 	for (size_t i = 0; i < sizeof(required) / sizeof(*required); i++)
@@ -456,16 +480,52 @@ check_required(const struct account_settings *account, struct mt_error *err)
 	return MT_OK;
 }
 
+/* An application has its own scope, a secret, and a tenant that it is in. */
+static enum mt_status
+check_app_only(const struct account_settings *account, struct mt_error *err)
+{
+	static const char *const vague[] = {
+	    "common", "organizations", "consumers"};
+	const char *tenant = account->provider.tenant;
+
+	if (!account->client_secret_file)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "'grant = " CLIENT_CREDENTIALS "' needs "
+		    "'client_secret_file'");
+	for (size_t i = 0; tenant && i < sizeof(vague) / sizeof(*vague); i++)
+		if (strcmp(tenant, vague[i]) == 0)
+			return mt_fail(err, MT_BAD_CONFIG,
+			    "'grant = " CLIENT_CREDENTIALS "' needs a 'tenant' "
+			    "that is one: its id or domain, not '%s'",
+			    tenant);
+	return MT_OK;
+}
+
+static enum mt_status
+complete_provider(struct account_settings *account,
+    const struct provider *provider, struct mt_error *err)
+{
+	const char *scope = account->provider.client_credentials_scope;
+
+	if (!scope)
+		scope = provider->client_credentials_scope;
+	if (account_settings_app_only(account) && !account->provider.scope &&
+	    scope && !(account->provider.scope = strdup(scope)))
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	return provider_complete(&account->provider, provider, err);
+}
+
 static enum mt_status
 complete_account(struct account_settings *account,
     const struct provider *provider, struct mt_error *err)
 {
 	struct mt_error why = {0};
-	enum mt_status status =
-	    provider_complete(&account->provider, provider, &why);
+	enum mt_status status = complete_provider(account, provider, &why);
 
 	if (status == MT_OK)
 		status = check_required(account, &why);
+	if (status == MT_OK && account_settings_app_only(account))
+		status = check_app_only(account, &why);
 	if (status == MT_OK && account->client_secret_file)
 		status = read_client_secret(account, &why);
 	if (status == MT_OK)

@@ -44,7 +44,11 @@ struct account_settings {
 	uid_t owner; /* of the file that defines the account */
 	char *provider_name;
 	struct provider provider; /* what counts, after everything is read */
+	bool discovered;          /* ... and what discovery brought */
+	bool iss_unannounced;     /* by whom was discovered */
 	char *user;
+	char *login_user; /* who logs in, where it is another than `user` */
+	char *grant;      /* a word, see account_settings_app_only() */
 	char *service_user[SERVICE_COUNT]; /* where it is another than `user` */
 	char *client_id;
 	char *client_secret_file; /* NULL: a public client */
@@ -54,6 +58,10 @@ struct account_settings {
 	struct allow *allow;
 	size_t allow_count;
 };
+
+/* The application itself logs in (client credentials, RFC 6749 s4.4): no person,
+ * no refresh token. */
+bool account_settings_app_only(const struct account_settings *settings);
 
 struct config {
 	char *sockets[CONFIG_SOCKETS_MAX];

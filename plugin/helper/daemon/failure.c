@@ -52,6 +52,20 @@ static const struct word_rule suberror_rules[] = {
     {NULL, FAILURE_TRANSIENT, NULL},
 };
 
+/* RFC 8628 s3.5, and Microsoft's own words. */
+static const struct device_rule {
+	const char *word;
+	enum failure_device meaning;
+} device_rules[] = {
+    {"authorization_pending", FAILURE_DEVICE_PENDING},
+    {"slow_down", FAILURE_DEVICE_SLOWER},
+    {"access_denied", FAILURE_DEVICE_DENIED},
+    {"authorization_declined", FAILURE_DEVICE_DENIED},
+    {"expired_token", FAILURE_DEVICE_EXPIRED},
+    {"bad_verification_code", FAILURE_DEVICE_EXPIRED},
+    {NULL, FAILURE_DEVICE_OTHER},
+};
+
 struct number_rule {
 	long number;
 	enum failure_class class;
@@ -258,6 +272,16 @@ failure_classify(const struct failure_facts *facts)
 	if (facts->retry_after_s > failure.retry_after_s)
 		failure.retry_after_s = facts->retry_after_s;
 	return failure;
+}
+
+enum failure_device
+failure_of_device(const char *error)
+{
+	const struct device_rule *rule = device_rules;
+
+	while (rule->word && (!error || strcmp(rule->word, error) != 0))
+		rule++;
+	return rule->meaning;
 }
 
 enum mt_status failure_status(enum failure_class class)

@@ -32,14 +32,27 @@ struct failure_facts {
 	long retry_after_s;   /* -1: the server did not say */
 };
 
+/* What an error means to one who waits for a person with a device code. */
+enum failure_device {
+	FAILURE_DEVICE_OTHER, /* as its class says */
+	FAILURE_DEVICE_PENDING,
+	FAILURE_DEVICE_SLOWER, /* pending, and we ask too often */
+	FAILURE_DEVICE_DENIED,
+	FAILURE_DEVICE_EXPIRED,
+};
+
 struct failure {
 	enum failure_class class;
+	enum failure_device device;
 	long retry_after_s; /* at least this long, 0: nothing asked */
 	bool ambiguous; /* the server may have acted and its answer is lost */
 	const char *meaning; /* a sentence, static, or NULL */
 };
 
 struct failure failure_classify(const struct failure_facts *facts);
+
+/* By the word of RFC 8628 s3.5, or a server's own for it; NULL: none. */
+enum failure_device failure_of_device(const char *error);
 
 /* The status to answer with. */
 enum mt_status failure_status(enum failure_class class);

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-#include "login.h"
+/* What all logins have in common: who they are, and how they end. */
+#include "login_impl.h"
 
 #include "clock.h"
 #include "crypto.h"
-#include "form.h"
-#include "refresh.h"
+#include "oauth_identity.h"
 #include "url.h"
 
-#include "base/buf.h"
 #include "base/fs.h"
-#include "base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,29 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define REDIRECT_URI_MAX 256
 #define ID_BYTES 16
-#define STATE_BYTES 24
-#define VERIFIER_BYTES 32 /* 43 characters, RFC 7636 s4.1 */
-
-struct login {
-	LIST_ENTRY(login) link;
-	struct logins *logins;
-	struct account *account; /* NULL: the settings changed meanwhile */
-	int64_t ends_ms;         /* boot clock */
-	struct secret id;
-	struct secret state;
-	struct secret verifier;
-	char redirect_uri[REDIRECT_URI_MAX];
-	bool exchanging;
-	int emit_fd;
-	struct login_waiter *waiter;
-};
-
-struct logins {
-	const struct account_env *env;
-	LIST_HEAD(, login) list;
-};
 
 enum mt_status
 logins_new(const struct account_env *env, struct logins **ret_logins,
@@ -58,9 +34,18 @@ logins_new(const struct account_env *env, struct logins **ret_logins,
 }
 
 static void
+free_timer(uv_handle_t *timer)
+{
+	free(timer);
+}
+
+void
 login_free(struct login *login)
 {
 	LIST_REMOVE(login, link);
+	if (login->timer)
+		uv_close((uv_handle_t *)login->timer, free_timer);
+	oauth_device_done(&login->device);
 	secret_done(&login->id);
 	secret_done(&login->state);
 	secret_done(&login->verifier);
@@ -93,14 +78,22 @@ logins_in_flight(const struct logins *logins)
 	return false;
 }
 
-/* An exchange goes on to its end, but for nobody. */
+/* A request goes on to its end, but for nobody; its waiter is answered then. */
 static void
-forget(struct login *login)
+forget(struct login *login, const char *why)
 {
-	if (login->exchanging)
+	struct login_waiter *waiter = login->waiter;
+	struct account *account = login->account;
+	struct mt_error result;
+
+	if (login->exchanging) {
 		login->account = NULL;
-	else
-		login_free(login);
+		login->ended = why;
+		return;
+	}
+	login_free(login);
+	mt_fail(&result, MT_NEEDS_LOGIN, "%s", why);
+	login_answer(waiter, account, &result);
 }
 
 void
@@ -110,7 +103,8 @@ logins_forget_all(struct logins *logins)
 
 	for (login = LIST_FIRST(&logins->list); login; login = next) {
 		next = LIST_NEXT(login, link);
-		forget(login);
+		forget(
+		    login, "the account's settings changed during the login");
 	}
 }
 
@@ -122,10 +116,10 @@ forget_old(struct logins *logins, const struct account *account)
 
 	for (login = LIST_FIRST(&logins->list); login; login = next) {
 		next = LIST_NEXT(login, link);
-		if (login->exchanging)
+		if (login->exchanging && login->kind == LOGIN_CODE)
 			continue;
 		if (login->account == account || login->ends_ms <= now)
-			login_free(login);
+			forget(login, "the login was ended by another");
 	}
 }
 
@@ -157,253 +151,39 @@ login_account(const struct login *login)
 void
 login_cancel(struct login **login)
 {
-	forget(*login);
+	forget(*login, "the login was cancelled");
 	*login = NULL;
 }
 
-/* ---- beginning ---- */
-
-/* Plain http to the loopback interface.  It is used as it comes: the server
- * compares it letter by letter with what is registered. */
-static enum mt_status
-take_redirect_uri(struct login *login, const char *uri, struct mt_error *err)
+struct login *
+login_new(struct logins *logins, struct account *account, enum login_kind kind)
 {
-	struct url url;
+	struct login *login;
 
-	if (!url_parse(uri, &url) || url.tls || !url_is_loopback(&url) ||
-	    strchr(url.path, '?'))
-		return mt_fail(err, MT_BAD_INPUT,
-		    "redirect_uri must be http://127.0.0.1:PORT, with or "
-		    "without a path");
-	if (strlen(uri) >= REDIRECT_URI_MAX)
-		return mt_fail(err, MT_BAD_INPUT, "redirect_uri is too long");
-	memcpy(login->redirect_uri, uri, strlen(uri) + 1);
-	return MT_OK;
-}
-
-static enum mt_status
-build_url(const struct login *login, struct secret *url, struct mt_error *err)
-{
-	const struct account_settings *settings =
-	    account_settings_of(login->account);
-	const struct provider *provider = &settings->provider;
-	const char *endpoint = provider->authorization_endpoint;
-	struct secret challenge;
-	bool ok;
-
-	secret_init(&challenge, login->verifier.arena);
-	secret_reset(url);
-	secret_add(url, endpoint, strlen(endpoint));
-	if (!strchr(endpoint, '?'))
-		secret_add(url, "?", 1);
-	form_add(url, "response_type", "code");
-	form_add(url, "client_id", settings->client_id);
-	form_add(url, "redirect_uri", login->redirect_uri);
-	form_add(url, "scope", provider->scope);
-	form_add_secret(url, "state", &login->state);
-	ok = crypto_sha256_base64url(&login->verifier, &challenge);
-	form_add_secret(url, "code_challenge", &challenge);
-	form_add(url, "code_challenge_method", "S256");
-	form_add(url, "login_hint", settings->user);
-	secret_done(&challenge);
-	if (!ok || !secret_ok(url))
-		return mt_fail(err, MT_NO_MEMORY, "no memory");
-	return MT_OK;
-}
-
-static struct login *
-login_new(struct logins *logins, struct account *account)
-{
-	struct login *login = calloc(1, sizeof(*login));
-
+	forget_old(logins, account);
+	login = calloc(1, sizeof(*login));
 	if (!login)
 		return NULL;
 	login->logins = logins;
+	login->kind = kind;
 	login->account = account;
 	login->ends_ms = clock_boot_ms() + LOGIN_LIFETIME_MS;
 	login->emit_fd = -1;
 	secret_init(&login->id, logins->env->arena);
 	secret_init(&login->state, logins->env->arena);
 	secret_init(&login->verifier, logins->env->arena);
+	oauth_device_init(&login->device, logins->env->arena);
 	LIST_INSERT_HEAD(&logins->list, login, link);
-	if (crypto_random_text(&login->id, ID_BYTES) &&
-	    crypto_random_text(&login->state, STATE_BYTES) &&
-	    crypto_random_text(&login->verifier, VERIFIER_BYTES))
+	if (crypto_random_text(&login->id, ID_BYTES))
 		return login;
 	login_free(login);
 	return NULL;
 }
 
-enum mt_status
-login_begin(struct logins *logins, struct account *account,
-    const char *redirect_uri, struct login **ret_login, struct secret *ret_url,
-    struct mt_error *err)
-{
-	const struct account_settings *settings = account_settings_of(account);
-	struct login *login;
-	enum mt_status status;
+/* ---- the end ---- */
 
-	if (!settings->provider.authorization_endpoint)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "account %s: 'authorization_endpoint' is not set",
-		    settings->name);
-	forget_old(logins, account);
-	login = login_new(logins, account);
-	if (!login)
-		return mt_fail(err, MT_NO_MEMORY, "no memory");
-	status = take_redirect_uri(login, redirect_uri, err);
-	if (status == MT_OK)
-		status = build_url(login, ret_url, err);
-	if (status != MT_OK) {
-		login_free(login);
-		return status;
-	}
-	*ret_login = login;
-	return MT_OK;
-}
-
-/* ---- the redirect ---- */
-
-/* The query of an address, of a path with one, or NULL. */
-static const char *
-query_of(const char *redirect, size_t *ret_len)
-{
-	const char *query = strchr(redirect, '?');
-
-	if (!query)
-		return NULL;
-	*ret_len = strcspn(++query, "#");
-	return query;
-}
-
-static enum mt_status
-check_state(const struct login *login, const char *query, size_t len,
-    struct mt_error *err)
-{
-	struct secret state;
-	bool same;
-
-	secret_init(&state, login->state.arena);
-	same = form_get(query, len, "state", &state) == FORM_FOUND &&
-	       secret_equal(&state, &login->state);
-	secret_done(&state);
-	if (same)
-		return MT_OK;
-	return mt_fail(err, MT_BAD_INPUT,
-	    "this address does not belong to this login: its `state` is "
-	    "another; use the address of the login that was begun last");
-}
-
-/* Without an issuer in the settings, the server that the browser was sent to
- * is the one that may answer. */
-static bool
-is_same_server(const char *issuer, const char *endpoint)
-{
-	struct url a, b;
-
-	return url_parse(issuer, &a) && url_parse(endpoint, &b) &&
-	       a.tls == b.tls && a.port == b.port &&
-	       strcasecmp(a.host, b.host) == 0;
-}
-
-static bool
-is_right_issuer(
-    const struct provider *provider, enum form_found found, const char *issuer)
-{
-	if (provider->issuer)
-		return found == FORM_FOUND &&
-		       strcmp(issuer, provider->issuer) == 0;
-	return found == FORM_MISSING ||
-	       (found == FORM_FOUND &&
-		   is_same_server(issuer, provider->authorization_endpoint));
-}
-
-/* RFC 9207: an answer of another server must not reach ours. */
-static enum mt_status
-check_issuer(const struct login *login, const char *query, size_t len,
-    struct mt_error *err)
-{
-	const struct provider *provider =
-	    &account_settings_of(login->account)->provider;
-	enum mt_status status = MT_OK;
-	struct secret issuer;
-	enum form_found found;
-
-	secret_init(&issuer, login->state.arena);
-	found = form_get(query, len, "iss", &issuer);
-	if (is_right_issuer(provider, found, secret_expose(&issuer)))
-		status = MT_OK;
-	else if (found == FORM_FOUND)
-		status = mt_fail(err, MT_BAD_CONFIG,
-		    "the answer comes from %.128s, not from this account's "
-		    "server; if that is its right name, set `issuer` to it",
-		    secret_expose(&issuer));
-	else
-		status = mt_fail(err, MT_BAD_CONFIG,
-		    "the answer does not say once which server it comes from "
-		    "(`iss`); if the server never does, remove `issuer`");
-	secret_done(&issuer);
-	return status;
-}
-
-/* error=... of RFC 6749 s4.1.2.1, in place of a code. */
-static enum mt_status
-read_refusal(const char *query, size_t len, struct mt_error *err)
-{
-	struct secret error, description;
-
-	secret_init(&error, NULL);
-	secret_init(&description, NULL);
-	if (form_get(query, len, "error", &error) != FORM_FOUND)
-		mt_fail(err, MT_BAD_INPUT,
-		    "the address holds neither one code nor one error");
-	else if (form_get(query, len, "error_description", &description) ==
-		 FORM_FOUND)
-		mt_fail(err, MT_NEEDS_LOGIN,
-		    "the server refused the login: %.64s: %.300s",
-		    secret_expose(&error), secret_expose(&description));
-	else
-		mt_fail(err, MT_NEEDS_LOGIN,
-		    "the server refused the login: %.64s",
-		    secret_expose(&error));
-	secret_done(&error);
-	secret_done(&description);
-	return err->status;
-}
-
-/* Finds the code.  *ret_over tells whether the login has ended by this. */
-static enum mt_status
-read_redirect(const struct login *login, const char *redirect,
-    struct secret *ret_code, bool *ret_over, struct mt_error *err)
-{
-	size_t len = 0;
-	const char *query = query_of(redirect, &len);
-	enum mt_status status;
-
-	*ret_over = false;
-	if (!query)
-		return mt_fail(err, MT_BAD_INPUT,
-		    "this is not the address that the browser ended at: it "
-		    "must hold '?code=...'");
-	status = check_state(login, query, len, err);
-	if (status != MT_OK)
-		return status;
-	*ret_over = true;
-	status = check_issuer(login, query, len, err);
-	if (status != MT_OK)
-		return status;
-	if (form_get(query, len, "code", ret_code) == FORM_FOUND &&
-	    ret_code->len)
-		return MT_OK;
-	status = read_refusal(query, len, err);
-	*ret_over = status != MT_BAD_INPUT;
-	return status;
-}
-
-/* ---- the exchange ---- */
-
-static void
-answer(struct login_waiter *waiter, struct account *account,
+void
+login_answer(struct login_waiter *waiter, struct account *account,
     const struct mt_error *result)
 {
 	if (!waiter)
@@ -458,13 +238,96 @@ check_tokens(const struct account_settings *settings,
 	return MT_OK;
 }
 
+bool
+login_same_server(const char *a, const char *b)
+{
+	struct url left, right;
+
+	return a && b && url_parse(a, &left) && url_parse(b, &right) &&
+	       left.tls == right.tls && left.port == right.port &&
+	       strcasecmp(left.host, right.host) == 0;
+}
+
+/* As with the answer to the browser; Google may leave the scheme out. */
+static bool
+is_right_issuer(const struct provider *provider, const char *issuer)
+{
+	static const char scheme[] = "https://";
+	const char *own = provider->issuer;
+
+	if (!own && provider->discovery &&
+	    strcmp(issuer, provider->discovery) == 0)
+		return true;
+	if (!own)
+		return login_same_server(
+			   issuer, provider->authorization_endpoint) ||
+		       login_same_server(issuer, provider->token_endpoint);
+	return strcmp(issuer, own) == 0 ||
+	       (strncmp(own, scheme, strlen(scheme)) == 0 &&
+		   strcmp(issuer, own + strlen(scheme)) == 0);
+}
+
 static enum mt_status
-use_tokens(
+check_identity(const struct account_settings *settings,
+    const struct oauth_identity *identity, struct mt_error *err)
+{
+	const char *name = oauth_identity_name(identity);
+	const char *wanted = oauth_identity_wanted(settings);
+
+	if (!identity->for_client)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "account %s: the server's ID token is for another client",
+		    settings->name);
+	if (!is_right_issuer(&settings->provider, identity->issuer))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "account %s: the ID token is one of %.128s, not of this "
+		    "account's server; if that is its right name, set `issuer` "
+		    "to it",
+		    settings->name, identity->issuer);
+	if (!name || oauth_identity_fits(identity, settings))
+		return MT_OK;
+	return mt_fail(err, MT_NEEDS_LOGIN,
+	    "account %s: it was %.128s who logged in, not %.128s; log in as "
+	    "that person, or, if %.128s may use the mailbox, set 'login_user' "
+	    "to that",
+	    settings->name, name, wanted, name);
+}
+
+/* Where the server does not say who it was, nobody can tell. */
+static enum mt_status
+judge_identity(struct login *login, const struct oauth_tokens *tokens,
+    struct mt_error *err)
+{
+	const struct account_settings *settings =
+	    account_settings_of(login->account);
+	struct oauth_identity identity;
+	const char *name;
+	enum mt_status status;
+
+	if (login->waiter)
+		login->waiter->identity[0] = '\0';
+	if (!oauth_identity_read(
+		&tokens->id_token, settings->client_id, &identity))
+		return MT_OK;
+	status = check_identity(settings, &identity, err);
+	name = oauth_identity_name(&identity);
+	if (status == MT_OK && name && login->waiter)
+		snprintf(login->waiter->identity,
+		    sizeof(login->waiter->identity), "%s", name);
+	return status;
+}
+
+enum mt_status
+login_use_tokens(
     struct login *login, struct oauth_tokens *tokens, struct mt_error *err)
 {
-	enum mt_status status =
-	    check_tokens(account_settings_of(login->account), tokens, err);
+	enum mt_status status;
 
+	if (!login->account)
+		return mt_fail(err, MT_BAD_CONFIG, "%s", login->ended);
+	status = check_tokens(account_settings_of(login->account), tokens, err);
+	if (status == MT_OK)
+		status = judge_identity(login, tokens, err);
 	if (status != MT_OK)
 		return status;
 	if (login->emit_fd >= 0)
@@ -472,82 +335,8 @@ use_tokens(
 	return account_take_login(login->account, tokens, err);
 }
 
-static enum mt_status
-read_answer(struct login *login, struct http_reply *reply, struct mt_error *err)
-{
-	struct oauth_tokens tokens;
-	struct failure failure;
-	struct mt_error why = {0};
-	enum mt_status status;
-
-	if (!login->account)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "the account's settings changed during the login");
-	oauth_tokens_init(&tokens, login->logins->env->arena);
-	status = oauth_reply_read(reply, &tokens, &failure, &why);
-	if (status == MT_OK)
-		status = use_tokens(login, &tokens, err);
-	else
-		mt_fail(err, status, "%s%s", why.text,
-		    reply->sent ? "; begin the login again" : "");
-	oauth_tokens_done(&tokens);
-	return status;
-}
-
-static void
-drop_emit_file(struct login *login)
-{
-	if (login->emit_fd >= 0)
-		close(login->emit_fd);
-	login->emit_fd = -1;
-}
-
-static void
-on_exchanged(void *context, struct http_reply *reply)
-{
-	struct login *login = context;
-	struct login_waiter *waiter = login->waiter;
-	struct account *account = login->account;
-	struct mt_error result = {0};
-
-	if (read_answer(login, reply, &result) != MT_OK) {
-		log_warning("login: %s", result.text);
-		if (account && login->emit_fd < 0)
-			account_abandon_login(account);
-	}
-	login->waiter = NULL;
-	login->exchanging = false;
-	if (reply->sent || !login->account)
-		login_free(login);
-	else
-		drop_emit_file(login);
-	answer(waiter, account, &result);
-}
-
-static enum mt_status
-exchange(struct login *login, const struct secret *code, struct mt_error *err)
-{
-	const struct account_settings *settings =
-	    account_settings_of(login->account);
-	const struct account_env *env = login->logins->env;
-	struct secret form;
-	enum mt_status status;
-
-	secret_init(&form, env->arena);
-	form_add(&form, "grant_type", "authorization_code");
-	form_add_secret(&form, "code", code);
-	form_add(&form, "redirect_uri", login->redirect_uri);
-	form_add_secret(&form, "code_verifier", &login->verifier);
-	refresh_add_client(&form, settings);
-	status = oauth_http_post(env->http, settings->provider.token_endpoint,
-	    settings->ca_file, &form, on_exchanged, login, err);
-	secret_done(&form);
-	return status;
-}
-
-/* Everything that can go wrong before the code is spent. */
-static enum mt_status
-prepare(struct login *login, struct mt_error *err)
+enum mt_status
+login_prepare(struct login *login, struct mt_error *err)
 {
 	if (login->logins->env->stopping)
 		return mt_fail(
@@ -557,50 +346,32 @@ prepare(struct login *login, struct mt_error *err)
 	return account_prepare_login(login->account, err);
 }
 
-static enum mt_status
-start_exchange(
-    struct login *login, const struct secret *code, struct mt_error *err)
+void
+login_abandon(struct login *login)
 {
-	enum mt_status status = prepare(login, err);
-
-	return status == MT_OK ? exchange(login, code, err) : status;
+	if (login->account && login->emit_fd < 0)
+		account_abandon_login(login->account);
 }
 
 void
-login_finish(struct logins *logins, struct login *login, const char *redirect,
-    int emit_fd, struct login_waiter *waiter)
+login_drop_emit_file(struct login *login)
 {
-	struct account *account = login->account;
-	struct mt_error result = {0};
-	struct secret code;
-	bool over = false;
-	enum mt_status status;
-
-	secret_init(&code, logins->env->arena);
-	login->emit_fd = emit_fd;
-	status = read_redirect(login, redirect, &code, &over, &result);
-	if (status == MT_OK) {
-		over = false; /* until the code is spent */
-		status = start_exchange(login, &code, &result);
-	}
-	secret_done(&code);
-	if (status == MT_OK) {
-		login->exchanging = true;
-		login->waiter = waiter;
-		waiter->login = login;
-		return;
-	}
-	if (over)
-		login_free(login);
-	else
-		drop_emit_file(login);
-	answer(waiter, account, &result);
+	if (login->emit_fd >= 0)
+		close(login->emit_fd);
+	login->emit_fd = -1;
 }
 
+/* A person with a device code is waited for only as long as somebody wants to
+ * know. */
 void
 login_leave(struct login_waiter *waiter)
 {
-	if (waiter->login)
-		waiter->login->waiter = NULL;
+	struct login *login = waiter->login;
+
 	waiter->login = NULL;
+	if (!login)
+		return;
+	login->waiter = NULL;
+	if (login->kind == LOGIN_DEVICE && !login->exchanging)
+		login_free(login);
 }

@@ -337,10 +337,10 @@ set_request(struct request *request)
 	CURLcode result =
 	    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
 
-	if (result == CURLE_OK)
+	if (result == CURLE_OK && request->form.len)
 		result = curl_easy_setopt(
 		    easy, CURLOPT_POSTFIELDSIZE, (long)request->form.len);
-	if (result == CURLE_OK)
+	if (result == CURLE_OK && request->form.len)
 		result = curl_easy_setopt(
 		    easy, CURLOPT_POSTFIELDS, secret_expose(&request->form));
 	if (result == CURLE_OK)
@@ -372,6 +372,16 @@ set_headers(struct request *request)
 		request->headers = longer;
 	}
 	return true;
+}
+
+enum mt_status
+oauth_http_get(struct oauth_http *http, const char *url, const char *ca_file,
+    oauth_http_done done, void *context, struct mt_error *err)
+{
+	struct secret none;
+
+	secret_init(&none, http->arena);
+	return oauth_http_post(http, url, ca_file, &none, done, context, err);
 }
 
 enum mt_status

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Posts a form to an OAuth endpoint.  The only user of libcurl, driven by the
- * event loop.  What a reply means is for oauth_reply.h.
+ * Talks to an OAuth server.  The only user of libcurl, driven by the event loop.  What a reply means is for oauth_reply.h.
  *
  * TLS 1.2 or later, verified; no redirects; every request on a connection of
  * its own, because libcurl repeats a request when a kept connection turns out
@@ -41,6 +40,11 @@ enum mt_status oauth_http_new(uv_loop_t *loop, struct secret_arena *arena,
 
 /* Ends the requests under way without calling back. */
 void oauth_http_free(struct oauth_http **http);
+
+/* Fetches `url`; otherwise as oauth_http_post. */
+enum mt_status oauth_http_get(struct oauth_http *http, const char *url,
+    const char *ca_file, oauth_http_done done, void *context,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /*
  * Posts `form`, whose contents it takes over, to `url`.  `ca_file` NULL: the

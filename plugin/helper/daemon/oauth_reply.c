@@ -13,6 +13,10 @@
 
 #define ASSUMED_LIFETIME_S 3600
 #define LIFETIME_MAX_S (30L * 24 * 3600)
+#define DEVICE_ASSUMED_LIFETIME_S 900
+#define DEVICE_LIFETIME_MAX_S 3600
+#define DEVICE_INTERVAL_S 5 /* RFC 8628 s3.2 */
+#define DEVICE_INTERVAL_MAX_S 60
 #define DESCRIPTION_MAX 200
 #define WORD_MAX 20 /* longer words of a description could be a secret */
 
@@ -22,6 +26,7 @@ oauth_tokens_init(struct oauth_tokens *tokens, struct secret_arena *arena)
 	*tokens = (struct oauth_tokens){0};
 	secret_init(&tokens->access_token, arena);
 	secret_init(&tokens->refresh_token, arena);
+	secret_init(&tokens->id_token, arena);
 }
 
 void
@@ -29,6 +34,7 @@ oauth_tokens_done(struct oauth_tokens *tokens)
 {
 	secret_done(&tokens->access_token);
 	secret_done(&tokens->refresh_token);
+	secret_done(&tokens->id_token);
 }
 
 /* The body as a JSON object, or NULL. */
@@ -121,6 +127,9 @@ read_tokens(struct json_object *object, struct oauth_tokens *tokens)
 	if (member(object, "refresh_token") &&
 	    !take_token(object, "refresh_token", &tokens->refresh_token))
 		return false;
+	/* one that is not fit for use is as good as none */
+	if (!take_token(object, "id_token", &tokens->id_token))
+		secret_reset(&tokens->id_token);
 	tokens->expires_in_s = lifetime(object);
 	snprintf(
 	    tokens->scope, sizeof(tokens->scope), "%s", scope ? scope : "");
@@ -240,6 +249,7 @@ read_failure(const struct http_reply *reply, struct json_object *object,
 	enum mt_status status;
 
 	*ret_failure = failure_classify(&facts);
+	ret_failure->device = failure_of_device(facts.error);
 	if (facts.error)
 		describe_error(&text, object, &facts, ret_failure);
 	else
@@ -247,6 +257,86 @@ read_failure(const struct http_reply *reply, struct json_object *object,
 	status = mt_fail(
 	    err, failure_status(ret_failure->class), "%s", buf_text(&text));
 	buf_done(&text);
+	return status;
+}
+
+void
+oauth_device_init(struct oauth_device *device, struct secret_arena *arena)
+{
+	*device = (struct oauth_device){0};
+	secret_init(&device->code, arena);
+}
+
+void
+oauth_device_done(struct oauth_device *device)
+{
+	secret_done(&device->code);
+}
+
+/* Text for a person's eyes, the first that is there; false if there is none, or
+ * it is too long, or it is not plain. */
+static bool
+take_text(struct json_object *object, const char *name, const char *alias,
+    char *ret_text, size_t size)
+{
+	const char *text = member(object, name);
+
+	if (!text)
+		text = member(object, alias);
+	if (!text || !*text || strlen(text) >= size)
+		return false;
+	for (const char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return false;
+	snprintf(ret_text, size, "%s", text);
+	return true;
+}
+
+static long
+seconds_of(struct json_object *object, const char *name, long most, long none)
+{
+	struct json_object *value = json_object_object_get(object, name);
+	int64_t seconds = value ? json_object_get_int64(value) : 0;
+
+	if (seconds <= 0)
+		return none;
+	return seconds < most ? (long)seconds : most;
+}
+
+/* Google says verification_url. */
+static bool
+read_device(struct json_object *object, struct oauth_device *device)
+{
+	if (!take_token(object, "device_code", &device->code) ||
+	    !take_text(object, "user_code", "user_code", device->user_code,
+		sizeof(device->user_code)) ||
+	    !take_text(object, "verification_uri", "verification_url",
+		device->address, sizeof(device->address)))
+		return false;
+	if (!take_text(object, "verification_uri_complete",
+		"verification_url_complete", device->whole_address,
+		sizeof(device->whole_address)))
+		device->whole_address[0] = '\0';
+	device->expires_in_s = seconds_of(object, "expires_in",
+	    DEVICE_LIFETIME_MAX_S, DEVICE_ASSUMED_LIFETIME_S);
+	device->interval_s = seconds_of(
+	    object, "interval", DEVICE_INTERVAL_MAX_S, DEVICE_INTERVAL_S);
+	return true;
+}
+
+enum mt_status
+oauth_device_read(const struct http_reply *reply,
+    struct oauth_device *ret_device, struct failure *ret_failure,
+    struct mt_error *err)
+{
+	struct json_object *object =
+	    reply->body.len ? parse(&reply->body) : NULL;
+	enum mt_status status = MT_OK;
+
+	if (reply->http_status != 200 || !object ||
+	    !read_device(object, ret_device))
+		status = read_failure(reply, object, ret_failure, err);
+	json_object_put(object);
 	return status;
 }
 

@@ -18,7 +18,8 @@
 struct oauth_tokens {
 	struct secret access_token;
 	struct secret
-	    refresh_token; /* empty: the old one stays (RFC 6749 s6) */
+	    refresh_token;      /* empty: the old one stays (RFC 6749 s6) */
+	struct secret id_token; /* empty: none came */
 	long expires_in_s;
 	char scope[OAUTH_REPLY_SCOPE_SIZE]; /* "": as asked for */
 };
@@ -34,6 +35,24 @@ void oauth_tokens_done(struct oauth_tokens *tokens);
  */
 enum mt_status oauth_reply_read(const struct http_reply *reply,
     struct oauth_tokens *ret_tokens, struct failure *ret_failure,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* What the server says to one who wants a device code, RFC 8628 s3.2. */
+struct oauth_device {
+	struct secret code; /* of the device, ours */
+	char user_code[64];
+	char address[1024];
+	char whole_address[1024]; /* with the code in it, or "" */
+	long expires_in_s;
+	long interval_s;
+};
+
+void oauth_device_init(struct oauth_device *device, struct secret_arena *arena);
+void oauth_device_done(struct oauth_device *device);
+
+/* As oauth_reply_read. */
+enum mt_status oauth_device_read(const struct http_reply *reply,
+    struct oauth_device *ret_device, struct failure *ret_failure,
     struct mt_error *err) MT_MUST_CHECK;
 
 /*

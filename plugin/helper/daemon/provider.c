@@ -3,10 +3,10 @@
 
 #include "url.h"
 
-#include "base/buf.h"
 #include "base/settings.h"
 
 #include <ctype.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -116,6 +116,60 @@ check_host(const char *value, struct mt_error *err)
 	    err, MT_BAD_CONFIG, "'%s' is not the name of one server", value);
 }
 
+/* What a login's address has in any case, or must not have. */
+static bool
+is_reserved(const char *name, size_t len)
+{
+	static const char *const reserved[] = {"response_type", "response_mode",
+	    "client_id", "client_secret", "redirect_uri", "scope", "state",
+	    "code", "code_challenge", "code_challenge_method", "login_hint",
+	    "request", "request_uri"};
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
+		if (strlen(reserved[i]) == len &&
+		    strncmp(reserved[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+static enum mt_status
+check_params(const char *value, struct mt_error *err)
+{
+	for (const char *word = value; *word;) {
+		size_t len = strcspn(word, " "), name = strcspn(word, "= ");
+
+		if (len && (name == 0 || name == len))
+			return mt_fail(err, MT_BAD_CONFIG,
+			    "'%.*s' is not of the form NAME=VALUE", (int)len,
+			    word);
+		if (is_reserved(word, name))
+			return mt_fail(err, MT_BAD_CONFIG,
+			    "'%.*s' is not to be set here", (int)name, word);
+		word += len + strspn(word + len, " ");
+	}
+	return check_scope(value, err);
+}
+
+static enum mt_status
+check_mechanisms(const char *value, struct mt_error *err)
+{
+	if (is_name(value, "-_ "))
+		return MT_OK;
+	return mt_fail(
+	    err, MT_BAD_CONFIG, "'%s' is not a list of SASL mechanisms", value);
+}
+
+static enum mt_status
+check_port(const char *value, struct mt_error *err)
+{
+	long port;
+
+	if (settings_number(value, 1, 65535, &port))
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "'%s' is not a port, a number from 1 to 65535", value);
+}
+
 static enum mt_status
 check_bool(const char *value, struct mt_error *err)
 {
@@ -148,11 +202,18 @@ check_redirect_host(const char *value, struct mt_error *err)
 const struct setting provider_settings[] = {
     SETTING(tenant, provider_check_name),
     SETTING(authorization_endpoint, check_endpoint),
+    SETTING(authorization_params, check_params),
+    SETTING(device_authorization_endpoint, check_endpoint),
     SETTING(token_endpoint, check_endpoint),
+    SETTING(revocation_endpoint, check_endpoint),
+    SETTING(discovery, check_endpoint),
     SETTING(issuer, check_issuer),
     SETTING(scope, check_scope),
+    SETTING(client_credentials_scope, check_scope),
     SETTING(resend_scope, check_bool),
     SETTING(redirect_host, check_redirect_host),
+    SETTING(redirect_port, check_port),
+    SETTING(mechanisms, check_mechanisms),
     HOST("imap", SERVICE_IMAP),
     HOST("smtp", SERVICE_SMTP),
     HOST("pop", SERVICE_POP),
@@ -230,6 +291,76 @@ provider_read(const struct provider_dirs *dirs, const char *name,
 	    dirs->dir[1] ? dirs->dir[1] : "-");
 }
 
+/* Adds the names of the files in one directory. */
+static enum mt_status
+add_names(const char *dir, char ***names, size_t *count, struct mt_error *err)
+{
+	char pattern[PATH_MAX];
+	enum mt_status status = MT_OK;
+	glob_t found = {0};
+
+	snprintf(pattern, sizeof(pattern), "%s/*.conf", dir);
+	if (glob(pattern, 0, NULL, &found))
+		return MT_OK;
+	for (size_t i = 0; status == MT_OK && i < found.gl_pathc; i++) {
+		const char *name = strrchr(found.gl_pathv[i], '/') + 1;
+		char **grown = reallocarray(*names, *count + 1, sizeof(*grown));
+
+		if (grown)
+			*names = grown;
+		if (!grown || !(grown[*count] = strndup(
+				    name, strlen(name) - strlen(".conf"))))
+			status = mt_fail(err, MT_NO_MEMORY, "no memory");
+		else
+			++*count;
+	}
+	globfree(&found);
+	return status;
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Files whose names no setting could give are left out. */
+static void
+join_names(char **names, size_t count, struct buf *ret_names)
+{
+	for (size_t i = 0; i < count; i++) {
+		if ((i && strcmp(names[i], names[i - 1]) == 0) ||
+		    provider_check_name(names[i], NULL) != MT_OK)
+			continue;
+		if (ret_names->len)
+			buf_add_char(ret_names, ' ');
+		buf_add_text(ret_names, names[i]);
+	}
+}
+
+enum mt_status
+provider_names(const struct provider_dirs *dirs, struct buf *ret_names,
+    struct mt_error *err)
+{
+	char **names = malloc(sizeof(*names));
+	size_t count = 0;
+	enum mt_status status = MT_OK;
+
+	if (!names || !(names[count++] = strdup("generic")))
+		status = mt_fail(err, MT_NO_MEMORY, "no memory");
+	for (size_t i = 0; i < sizeof(dirs->dir) / sizeof(*dirs->dir); i++)
+		if (status == MT_OK && dirs->dir[i])
+			status = add_names(dirs->dir[i], &names, &count, err);
+	if (status == MT_OK) {
+		qsort(names, count, sizeof(*names), by_text);
+		join_names(names, count, ret_names);
+	}
+	while (names && count)
+		free(names[--count]);
+	free(names);
+	return status;
+}
+
 static enum mt_status
 inherit(char **mine, const char *base, struct mt_error *err)
 {
@@ -264,6 +395,13 @@ insert_tenant(char **endpoint, const char *tenant, struct mt_error *err)
 	return MT_OK;
 }
 
+static bool
+is_address(const struct setting *setting)
+{
+	return setting->check == check_endpoint ||
+	       setting->check == check_issuer;
+}
+
 enum mt_status
 provider_complete(
     struct provider *mine, const struct provider *base, struct mt_error *err)
@@ -278,14 +416,11 @@ provider_complete(
 		if (status == MT_OK)
 			status = inherit(slot, *from, err);
 	}
-	if (status == MT_OK)
-		status = insert_tenant(
-		    &mine->authorization_endpoint, mine->tenant, err);
-	if (status == MT_OK)
-		status =
-		    insert_tenant(&mine->token_endpoint, mine->tenant, err);
-	if (status == MT_OK)
-		status = insert_tenant(&mine->issuer, mine->tenant, err);
+	for (const struct setting *s = provider_settings; s->name; s++) {
+		char **slot = (char **)(void *)((char *)mine + s->offset);
+		if (status == MT_OK && is_address(s))
+			status = insert_tenant(slot, mine->tenant, err);
+	}
 	return status;
 }
 

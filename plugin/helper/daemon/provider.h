@@ -8,6 +8,7 @@
 #ifndef MT_DAEMON_PROVIDER_H
 #define MT_DAEMON_PROVIDER_H
 
+#include "base/buf.h"
 #include "base/status.h"
 
 #include <stddef.h>
@@ -29,11 +30,18 @@ const char *mail_service_name(enum mail_service service);
 struct provider {
 	char *tenant; /* what {tenant} in an endpoint stands for */
 	char *authorization_endpoint;
+	char *authorization_params; /* words NAME=VALUE, for the address */
+	char *device_authorization_endpoint;
 	char *token_endpoint;
+	char *revocation_endpoint;
+	char *discovery; /* beneath it the document of the server lies */
 	char *issuer;
 	char *scope;
+	char *client_credentials_scope; /* in place of it, for applications */
 	char *resend_scope; /* a yes/no word: send `scope` with a refresh too */
 	char *redirect_host;
+	char *redirect_port;       /* a number; NULL: any */
+	char *mechanisms;          /* of its mail servers; for people to read */
 	char *host[SERVICE_COUNT]; /* servers that a token may go to */
 };
 
@@ -64,6 +72,11 @@ struct provider_dirs {
 /* Reads the provider called `name` into an empty *ret_provider. */
 enum mt_status provider_read(const struct provider_dirs *dirs, const char *name,
     struct provider *ret_provider, struct mt_error *err) MT_MUST_CHECK;
+
+/* The names of all providers that can be read, in order, separated by spaces;
+ * `generic` among them. */
+enum mt_status provider_names(const struct provider_dirs *dirs,
+    struct buf *ret_names, struct mt_error *err) MT_MUST_CHECK;
 
 /* Fills what `mine` leaves open from `base`, and puts the tenant into the
  * endpoints. */

@@ -109,6 +109,8 @@ fill_object(struct json_object *object, const struct record *record,
 		   json_object_new_string(record->fingerprint)) &&
 	       add_mark(object, "dead", &record->dead) &&
 	       add_token(object, "candidate", &record->candidate) &&
+	       add(object, "token_endpoint",
+		   json_object_new_string(record->token_endpoint)) &&
 	       add(object, "candidate_fingerprint",
 		   json_object_new_string(record->candidate_fingerprint)) &&
 	       add_mark(object, "refused", &record->refused) &&
@@ -218,6 +220,8 @@ record_decode(const struct secret *bytes, const char *account,
 		get_fingerprint(object, "fingerprint", record->fingerprint);
 		get_mark(object, "dead", &record->dead);
 		get_token(object, "candidate", &record->candidate);
+		get_fingerprint(
+		    object, "token_endpoint", record->token_endpoint);
 		get_fingerprint(object, "candidate_fingerprint",
 		    record->candidate_fingerprint);
 		get_mark(object, "refused", &record->refused);

@@ -34,6 +34,8 @@ struct record {
 	struct secret refresh_token; /* the login; empty: none yet */
 	/* which endpoint, client and user the token belongs to */
 	char fingerprint[CRYPTO_HEX_SIZE];
+	/* SHA-256 of the endpoint, if that is not a matter of the settings */
+	char token_endpoint[CRYPTO_HEX_SIZE];
 	struct record_mark dead;
 
 	struct secret candidate; /* a seed that has not proven itself yet */

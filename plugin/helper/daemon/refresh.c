@@ -6,6 +6,8 @@
 #include "base/buf.h"
 #include "base/settings.h"
 
+#include <string.h>
+
 bool
 refresh_is_due(long lifetime_s, long left_s, long min_ttl_s)
 {
@@ -38,6 +40,17 @@ refresh_add_client(struct secret *form, const struct account_settings *settings)
 		    form, "client_secret", &settings->client_secret);
 }
 
+static bool
+is_about_person(const char *word, size_t len)
+{
+	static const char *const words[] = {"openid", "profile", "email"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strlen(words[i]) == len && memcmp(words[i], word, len) == 0)
+			return true;
+	return false;
+}
+
 /* RFC 6749 s6: without `scope` the same as before is meant, and what was never
  * granted must not be asked for.  Microsoft wants it all the same. */
 static bool
@@ -49,6 +62,30 @@ resends_scope(const struct provider *provider)
 	       settings_bool(provider->resend_scope, &resend) && resend;
 }
 
+/* Without the words that only matter when a person logs in: an older login may
+ * lack them. */
+static void
+add_scope(struct secret *form, const char *scope)
+{
+	struct buf kept = BUF_INIT(16384);
+
+	while (scope && *scope) {
+		size_t gap = strspn(scope, " ");
+		size_t len = strcspn(scope + gap, " ");
+
+		scope += gap;
+		if (len && !is_about_person(scope, len)) {
+			if (kept.len)
+				buf_add_char(&kept, ' ');
+			buf_add(&kept, scope, len);
+		}
+		scope += len;
+	}
+	if (kept.len)
+		form_add(form, "scope", buf_text(&kept));
+	buf_done(&kept);
+}
+
 void
 refresh_form(struct secret *form, const struct account_settings *settings,
     const struct secret *refresh_token)
@@ -56,7 +93,16 @@ refresh_form(struct secret *form, const struct account_settings *settings,
 	form_add(form, "grant_type", "refresh_token");
 	form_add_secret(form, "refresh_token", refresh_token);
 	if (resends_scope(&settings->provider))
-		form_add(form, "scope", settings->provider.scope);
+		add_scope(form, settings->provider.scope);
+	refresh_add_client(form, settings);
+}
+
+void
+refresh_form_app_only(
+    struct secret *form, const struct account_settings *settings)
+{
+	form_add(form, "grant_type", "client_credentials");
+	form_add(form, "scope", settings->provider.scope);
 	refresh_add_client(form, settings);
 }
 
@@ -67,8 +113,13 @@ refresh_fingerprint(
 	struct buf text = BUF_INIT(16384);
 	bool ok;
 
-	buf_add_format(&text, "%s\n%s\n%s\n", settings->provider.token_endpoint,
+	buf_add_format(&text, "%s\n%s\n%s\n",
+	    settings->provider.token_endpoint
+		? settings->provider.token_endpoint
+		: settings->provider.discovery,
 	    settings->client_id, settings->user);
+	if (account_settings_app_only(settings))
+		buf_add_format(&text, "%s\n", settings->grant);
 	ok = buf_ok(&text) && crypto_sha256_hex(text.data, text.len, ret_hex);
 	buf_done(&text);
 	return ok;

@@ -35,6 +35,10 @@ long refresh_pause_s(unsigned int failures);
 void refresh_form(struct secret *form, const struct account_settings *settings,
     const struct secret *refresh_token);
 
+/* The body of the request of an application that logs in itself, RFC 6749 s4.4. */
+void refresh_form_app_only(
+    struct secret *form, const struct account_settings *settings);
+
 /* Adds who asks: client_id, and client_secret unless the client is public. */
 void refresh_add_client(
     struct secret *form, const struct account_settings *settings);

@@ -3,6 +3,7 @@
 
 #include "fd_reader.h"
 #include "lookup.h"
+#include "provider_report.h"
 #include "status_report.h"
 
 #include "base/buf.h"
@@ -27,8 +28,12 @@ struct asker {
 	struct account_waiter token;
 	struct login_waiter login;
 	struct unlock_waiter unlock;
-	struct fd_reader *reader;             /* of a seed or passphrase */
-	char account[CONFIG_ACCOUNT_MAX + 1]; /* that the seed is for */
+	struct discovery_waiter discovery;
+	struct fd_reader *reader; /* of a seed or passphrase */
+	/* of the login that waits for discovery; "": a device */
+	char redirect_uri[256];
+	char account[CONFIG_ACCOUNT_MAX + 1]; /* that either is for */
+	bool proves;                          /* the seed, at once */
 	/* what it is about, still true when the answer comes */
 	enum mail_service service;      /* or BY_NAME */
 	char host[LOOKUP_HOST_MAX + 1]; /* "": none was named */
@@ -201,6 +206,24 @@ managed_account(struct asker *asker, const struct token_wire_message *message)
 	if (find_named(asker, message, access_may_manage, &account, &error) ==
 	    MT_OK)
 		return account;
+	reply_failure(asker, NULL, &error);
+	return NULL;
+}
+
+/* ... where there is a login of a person; or answers. */
+static struct account *
+account_of_person(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = managed_account(asker, message);
+	struct mt_error error;
+
+	if (!account ||
+	    !account_settings_app_only(account_settings_of(account)))
+		return account;
+	mt_fail(&error, MT_BAD_CONFIG,
+	    "account %s: nobody logs in to it, the application does so itself "
+	    "('grant = client_credentials')",
+	    account_settings_of(account)->name);
 	reply_failure(asker, NULL, &error);
 	return NULL;
 }
@@ -474,22 +497,53 @@ requests_announce(
 
 /* ---- logins ---- */
 
-static void
-handle_login_begin(
-    struct asker *asker, const struct token_wire_message *message)
+static struct asker *
+asker_of_login(struct login_waiter *waiter)
 {
-	struct account *account = managed_account(asker, message);
-	const char *redirect_uri = token_wire_get(message, "redirect_uri");
+	return (struct asker *)(void *)((char *)waiter -
+					offsetof(struct asker, login));
+}
+
+static void
+answer_code(struct login_waiter *waiter, struct account *account,
+    const struct mt_error *result)
+{
+	struct asker *asker = asker_of_login(waiter);
+	const struct oauth_device *device;
+	struct secret frame;
+
+	if (result->status != MT_OK) {
+		reply_failure(asker, account, result);
+		return;
+	}
+	device = login_device(waiter->begun);
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add(&frame, "id", login_id(waiter->begun));
+	token_wire_add(&frame, "user_code", device->user_code);
+	token_wire_add(&frame, "verification_uri", device->address);
+	if (*device->whole_address)
+		token_wire_add(
+		    &frame, "verification_uri_complete", device->whole_address);
+	token_wire_add_number(&frame, "expires_in", device->expires_in_s);
+	send_reply(asker, &frame);
+}
+
+static void
+begin_login(struct asker *asker, struct account *account)
+{
 	struct login *login = NULL;
 	struct mt_error error = {0};
 	struct secret frame, url;
 
-	if (!account)
+	if (!*asker->redirect_uri) {
+		asker->login.answer = answer_code;
+		login_begin_device(
+		    asker->requests->logins, account, &asker->login);
 		return;
+	}
 	secret_init(&url, asker->requests->arena);
-	if (login_begin(asker->requests->logins, account,
-		redirect_uri ? redirect_uri : "", &login, &url,
-		&error) != MT_OK) {
+	if (login_begin(asker->requests->logins, account, asker->redirect_uri,
+		&login, &url, &error) != MT_OK) {
 		reply_failure(asker, NULL, &error);
 	} else {
 		begin_reply(asker, &frame, token_wire_status_word(MT_OK));
@@ -498,6 +552,70 @@ handle_login_begin(
 		send_reply(asker, &frame);
 	}
 	secret_done(&url);
+}
+
+static void
+on_discovered(struct discovery_waiter *waiter, const struct provider *found,
+    const struct mt_error *result)
+{
+	struct asker *asker =
+	    (struct asker *)(void *)((char *)waiter -
+				     offsetof(struct asker, discovery));
+	struct account *account =
+	    accounts_find(asker->requests->accounts, asker->account);
+	struct mt_error error = *result;
+
+	if (error.status == MT_OK && !account)
+		lookup_no_account(&error);
+	if (error.status == MT_OK && !account_has_endpoints(account))
+		error.status = account_take_endpoints(account, found, &error);
+	if (error.status == MT_OK)
+		begin_login(asker, account);
+	else
+		reply_failure(asker, NULL, &error);
+}
+
+/* Begins the login that the asker's fields describe, when its endpoints are
+ * known. */
+static void
+find_endpoints(struct asker *asker, struct account *account)
+{
+	const struct account_settings *settings = account_settings_of(account);
+	const struct provider *found = NULL;
+	struct mt_error error = {0};
+
+	if (account_has_endpoints(account)) {
+		begin_login(asker, account);
+		return;
+	}
+	snprintf(asker->account, sizeof(asker->account), "%s", settings->name);
+	asker->discovery.answer = on_discovered;
+	found = discovery_ask(
+	    asker->requests->discovery, settings, &asker->discovery, &error);
+	if (found || error.status != MT_OK)
+		on_discovered(&asker->discovery, found, &error);
+}
+
+static void
+handle_login_begin(
+    struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = account_of_person(asker, message);
+	const char *redirect_uri = token_wire_get(message, "redirect_uri");
+	bool device = token_wire_number(message, "device", 1, 0);
+
+	if (!account)
+		return;
+	if (device)
+		redirect_uri = "";
+	if (!redirect_uri || !*redirect_uri == !device ||
+	    strlen(redirect_uri) >= sizeof(asker->redirect_uri)) {
+		reply_error(asker, MT_BAD_INPUT,
+		    "the request lacks 'redirect_uri', or it is too long");
+		return;
+	}
+	memcpy(asker->redirect_uri, redirect_uri, strlen(redirect_uri) + 1);
+	find_endpoints(asker, account);
 }
 
 /* The login that is named, if the peer may end it. */
@@ -515,13 +633,24 @@ named_login(struct asker *asker, const struct token_wire_message *message)
 }
 
 static void
+reply_login(
+    struct asker *asker, const struct account *account, const char *identity)
+{
+	struct secret frame;
+
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add(&frame, "account", account_settings_of(account)->name);
+	token_wire_add(&frame, "user", account_settings_of(account)->user);
+	if (*identity)
+		token_wire_add(&frame, "identity", identity);
+	send_reply(asker, &frame);
+}
+
+static void
 answer_login(struct login_waiter *waiter, struct account *account,
     const struct mt_error *result)
 {
-	struct asker *asker =
-	    (struct asker *)(void *)((char *)waiter -
-				     offsetof(struct asker, login));
-	struct secret frame;
+	struct asker *asker = asker_of_login(waiter);
 
 	if (result->status != MT_OK || !account) {
 		reply_failure(asker, account, result);
@@ -532,10 +661,44 @@ answer_login(struct login_waiter *waiter, struct account *account,
 			 "written to a file of the caller's",
 		    account_settings_of(account)->name,
 		    (unsigned long)connection_peer(asker->connection)->uid);
-	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
-	token_wire_add(&frame, "account", account_settings_of(account)->name);
-	token_wire_add(&frame, "user", account_settings_of(account)->user);
-	send_reply(asker, &frame);
+	reply_login(asker, account, waiter->identity);
+}
+
+/* The login that is to end, and the descriptor for its refresh token (-1: it is
+ * stored); or answers. */
+static struct login *
+ending_login(
+    struct asker *asker, const struct token_wire_message *message, int *ret_fd)
+{
+	const char *emit = token_wire_get(message, "emit");
+	struct login *login = named_login(asker, message);
+
+	*ret_fd = -1;
+	asker->emits = emit && strcmp(emit, "1") == 0;
+	if (!login) {
+		reply_error(asker, MT_NEEDS_LOGIN,
+		    "there is no such login under way; it was ended by "
+		    "another, is too old, or was finished");
+		return NULL;
+	}
+	if (asker->emits &&
+	    (*ret_fd = connection_take_fd(asker->connection)) < 0) {
+		reply_error(asker, MT_BAD_INPUT,
+		    "emit=1 needs one descriptor beside the request");
+		return NULL;
+	}
+	asker->login.answer = answer_login;
+	return login;
+}
+
+static void
+handle_login_wait(struct asker *asker, const struct token_wire_message *message)
+{
+	int fd;
+	struct login *login = ending_login(asker, message, &fd);
+
+	if (login)
+		login_wait(login, fd, &asker->login);
 }
 
 static void
@@ -543,25 +706,12 @@ handle_login_finish(
     struct asker *asker, const struct token_wire_message *message)
 {
 	const char *redirect = token_wire_get(message, "redirect");
-	const char *emit = token_wire_get(message, "emit");
-	struct login *login = named_login(asker, message);
-	int fd = -1;
+	int fd;
+	struct login *login = ending_login(asker, message, &fd);
 
-	asker->emits = emit && strcmp(emit, "1") == 0;
-	if (!login) {
-		reply_error(asker, MT_NEEDS_LOGIN,
-		    "there is no such login under way; it was ended by "
-		    "another, is too old, or was finished");
-		return;
-	}
-	if (asker->emits && (fd = connection_take_fd(asker->connection)) < 0) {
-		reply_error(asker, MT_BAD_INPUT,
-		    "emit=1 needs one descriptor beside the request");
-		return;
-	}
-	asker->login.answer = answer_login;
-	login_finish(asker->requests->logins, login, redirect ? redirect : "",
-	    fd, &asker->login);
+	if (login)
+		login_finish(asker->requests->logins, login,
+		    redirect ? redirect : "", fd, &asker->login);
 }
 
 static void
@@ -577,6 +727,36 @@ handle_login_cancel(
 
 /* ---- seeds ---- */
 
+/* A refresh that was under way already did not try the seed. */
+static void
+answer_proof(struct account_waiter *waiter, struct account *account,
+    const struct mt_error *result)
+{
+	struct asker *asker = asker_of_token(waiter);
+	struct mt_error verdict = {0};
+	enum mt_status status = account_judge_seed(account, &verdict);
+
+	if (status == MT_RETRY_LATER && result->status == MT_OK &&
+	    asker->proves) {
+		asker->proves = false;
+		account_refresh(account, waiter, WAIT_MS_MAX);
+		return;
+	}
+	if (status == MT_RETRY_LATER && result->status != MT_OK)
+		verdict = *result;
+	if (status == MT_OK)
+		reply_login(asker, account, "");
+	else
+		reply_failure(asker, account, &verdict);
+}
+
+static void
+prove_seed(struct asker *asker, struct account *account)
+{
+	asker->token.answer = answer_proof;
+	account_refresh(account, &asker->token, WAIT_MS_MAX);
+}
+
 static void
 on_seed(void *context, struct secret *token, const struct mt_error *result)
 {
@@ -589,8 +769,11 @@ on_seed(void *context, struct secret *token, const struct mt_error *result)
 	if (error.status == MT_OK && !account)
 		lookup_no_account(&error);
 	if (error.status == MT_OK)
-		error.status = account_seed(account, token, &error);
-	if (error.status == MT_OK)
+		error.status =
+		    account_seed(account, token, asker->proves, &error);
+	if (error.status == MT_OK && asker->proves)
+		prove_seed(asker, account);
+	else if (error.status == MT_OK)
 		reply_ok(asker);
 	else
 		reply_failure(asker, account, &error);
@@ -599,7 +782,7 @@ on_seed(void *context, struct secret *token, const struct mt_error *result)
 static void
 handle_seed(struct asker *asker, const struct token_wire_message *message)
 {
-	struct account *account = managed_account(asker, message);
+	struct account *account = account_of_person(asker, message);
 	struct mt_error error = {0};
 	int fd;
 
@@ -613,6 +796,7 @@ handle_seed(struct asker *asker, const struct token_wire_message *message)
 	}
 	snprintf(asker->account, sizeof(asker->account), "%s",
 	    account_settings_of(account)->name);
+	asker->proves = token_wire_number(message, "prove", 1, 0);
 	if (fd_reader_start(asker->requests->loop, asker->requests->arena, fd,
 		FD_READER_TOKEN, on_seed, asker, &asker->reader,
 		&error) != MT_OK)
@@ -708,6 +892,61 @@ handle_unlock(struct asker *asker, const struct token_wire_message *message)
 		reply_failure(asker, NULL, &error);
 }
 
+/* ---- providers ---- */
+
+static enum mt_status
+add_provider(struct asker *asker, const char *name, bool json,
+    struct secret *frame, struct mt_error *err)
+{
+	struct provider provider = {0};
+	enum mt_status status = provider_check_name(name, err);
+
+	if (status == MT_OK)
+		status = provider_read(
+		    asker->requests->providers, name, &provider, err);
+	if (status == MT_OK && json)
+		provider_report_add_json(frame, name, &provider);
+	else if (status == MT_OK)
+		provider_report_add(frame, &provider);
+	provider_done(&provider);
+	return status;
+}
+
+static enum mt_status
+add_providers(struct asker *asker, struct secret *frame, struct mt_error *err)
+{
+	struct buf names = BUF_INIT(NAMES_MAX);
+	enum mt_status status =
+	    provider_names(asker->requests->providers, &names, err);
+
+	if (status == MT_OK && !buf_ok(&names))
+		status = mt_fail(err, MT_NO_MEMORY, "too many providers");
+	if (status == MT_OK)
+		token_wire_add(frame, "providers", buf_text(&names));
+	buf_done(&names);
+	return status;
+}
+
+/* Nothing in it is about an account: who may connect may know. */
+static void
+handle_providers(struct asker *asker, const struct token_wire_message *message)
+{
+	const char *name = token_wire_get(message, "provider");
+	const char *format = token_wire_get(message, "format");
+	struct mt_error error = {0};
+	struct secret frame;
+
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	if (name ? add_provider(asker, name,
+		       format && strcmp(format, "json") == 0, &frame, &error)
+		 : add_providers(asker, &frame, &error)) {
+		secret_done(&frame);
+		reply_failure(asker, NULL, &error);
+		return;
+	}
+	send_reply(asker, &frame);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -722,8 +961,10 @@ static const struct {
     {"refresh", handle_refresh},
     {"login-begin", handle_login_begin},
     {"login-finish", handle_login_finish},
+    {"login-wait", handle_login_wait},
     {"login-cancel", handle_login_cancel},
     {"seed", handle_seed},
+    {"providers", handle_providers},
     {"unlock", handle_unlock},
 };
 
@@ -785,18 +1026,22 @@ on_closed(void *context, struct connection *connection)
 	login_leave(&asker->login);
 	unlock_leave(&asker->unlock);
 	fd_reader_cancel(&asker->reader);
+	discovery_leave(&asker->discovery);
 }
 
 void
 requests_init(struct requests *requests, uv_loop_t *loop,
     struct secret_arena *arena, struct accounts *accounts,
-    struct logins *logins)
+    struct logins *logins, struct discovery *discovery,
+    const struct provider_dirs *providers)
 {
 	*requests = (struct requests){
 	    .loop = loop,
 	    .arena = arena,
 	    .accounts = accounts,
 	    .logins = logins,
+	    .discovery = discovery,
+	    .providers = providers,
 	    .handler =
 		{
 		    .cut = cut_line,

@@ -16,6 +16,8 @@ struct requests {
 	struct secret_arena *arena;
 	struct accounts *accounts;
 	struct logins *logins;
+	struct discovery *discovery;
+	const struct provider_dirs *providers;
 	struct unlock *unlock;         /* for the service to set */
 	struct server_handler handler; /* for server_new */
 };
@@ -23,7 +25,8 @@ struct requests {
 /* Fills `requests`, which must live as long as its server. */
 void requests_init(struct requests *requests, uv_loop_t *loop,
     struct secret_arena *arena, struct accounts *accounts,
-    struct logins *logins);
+    struct logins *logins, struct discovery *discovery,
+    const struct provider_dirs *providers);
 
 /* Tells everybody who subscribed that the account changed. */
 void requests_announce(

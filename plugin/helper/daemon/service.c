@@ -37,7 +37,9 @@ struct service {
 	struct store_key *key;
 	struct unlock unlock;
 	struct oauth_http *http;
+	struct discovery *discovery;
 	struct account_env env;
+	struct provider_dirs providers;
 	struct accounts *accounts;
 	struct logins *logins;
 	struct requests requests;
@@ -283,6 +285,8 @@ open_accounts(struct service *s, struct mt_error *err)
 	enum mt_status status =
 	    oauth_http_new(&s->loop, s->arena, &s->http, err);
 
+	if (status == MT_OK)
+		status = discovery_new(s->http, &s->discovery, err);
 	if (status != MT_OK)
 		return status;
 	s->env = (struct account_env){
@@ -290,6 +294,7 @@ open_accounts(struct service *s, struct mt_error *err)
 	    .arena = s->arena,
 	    .store = s->store,
 	    .http = s->http,
+	    .discovery = s->discovery,
 	    .changed = on_changed,
 	    .context = s,
 	};
@@ -299,8 +304,8 @@ open_accounts(struct service *s, struct mt_error *err)
 	if (status == MT_OK)
 		status = logins_new(&s->env, &s->logins, err);
 	if (status == MT_OK) {
-		requests_init(
-		    &s->requests, &s->loop, s->arena, s->accounts, s->logins);
+		requests_init(&s->requests, &s->loop, s->arena, s->accounts,
+		    s->logins, s->discovery, &s->providers);
 		s->requests.unlock = &s->unlock;
 	}
 	if (status == MT_OK)
@@ -321,6 +326,7 @@ reload(struct service *s, struct mt_error *err)
 	config_free(&s->config);
 	s->config = config;
 	logins_forget_all(s->logins);
+	discovery_forget(s->discovery);
 	status = accounts_configure(s->accounts, config, err);
 	if (status == MT_OK)
 		status = update_listeners(s, err);
@@ -462,6 +468,7 @@ service_new(const struct options *options, const struct places *places,
 	s->options = options;
 	s->places = places;
 	s->arena = arena;
+	s->providers = service_config_source(options, places, arena).providers;
 	uv_loop_init(&s->loop);
 	status = read_config(s, &s->config, err);
 	if (status == MT_OK)
@@ -510,6 +517,7 @@ service_free(struct service **service)
 	server_free(&s->server);
 	logins_free(&s->logins);
 	oauth_http_free(&s->http);
+	discovery_free(&s->discovery);
 	accounts_free(&s->accounts);
 	/* what is left is part of the service itself */
 	uv_walk(&s->loop, close_handle, NULL);

@@ -14,7 +14,7 @@ struct item {
 	long number;
 };
 
-#define ITEMS 11
+#define ITEMS 12
 
 static void
 fill(const struct account *account, struct account_view *view,
@@ -24,6 +24,7 @@ fill(const struct account *account, struct account_view *view,
 	const char *provider =
 	    settings->provider_name ? settings->provider_name : "generic";
 	const char *host = settings->provider.redirect_host;
+	const char *port = settings->provider.redirect_port;
 
 	account_view(account, view);
 	clock_format(view->refreshed_at, refreshed_at);
@@ -33,6 +34,7 @@ fill(const struct account *account, struct account_view *view,
 	    {"user", settings->user, 0},
 	    {"provider", provider, 0},
 	    {"redirect_host", host ? host : "", 0},
+	    {"redirect_port", port ? port : "", 0},
 	    {"serial", NULL, (long)view->serial},
 	    {"expires_in", NULL, view->expires_in_s},
 	    {"refreshed_at", refreshed_at, 0},

@@ -5,7 +5,7 @@
 const escape = (text) => String(text).replace(/[&<>"']/g,
     (c) => `&#${c.charCodeAt(0)};`);
 
-const page = (title, body) => `<!doctype html><meta charset="utf-8">
+export const page = (title, body) => `<!doctype html><meta charset="utf-8">
 <title>${escape(title)}</title><h1>${escape(title)}</h1>${body}`;
 
 const button = (uid, action, label) =>

@@ -4,6 +4,8 @@
 // size, and replies as other servers word them.
 import { generateKeyPairSync } from 'node:crypto';
 
+import { page } from './pages.mjs';
+
 export const RESOURCE = 'urn:test:mail';
 export const KID = 'test';
 
@@ -12,6 +14,10 @@ export const defaults = (ms) => ({
     at_ttl: 3600,           // seconds an access token lives
     rt_ttl: 86400,          // seconds a refresh token lives
     code_ttl: 60,           // seconds an authorization code lives
+    device_ttl: 600,        // seconds a device code lives
+    interval: null,         // that a device is told, in seconds
+    identity: null,         // who logged in, in the ID token: null the login
+                            // as both claims, or {claim: value}
     rotate: '1',            // '1' a new refresh token each time, reuse kills
                             // the family; 'keep' a new one, the old stays
                             // valid (Microsoft); '0' the same for ever
@@ -24,17 +30,28 @@ export const defaults = (ms) => ({
     iss: ms ? 'omit' : null, // in the redirect: 'omit', or a false value
 });
 
-const MS_ROUTES = {
-    authorization: '/common/oauth2/v2.0/authorize',
-    token: '/common/oauth2/v2.0/token',
-    jwks: '/common/discovery/v2.0/keys',
+// Where a flavor has other routes than the library.
+const ROUTES = {
+    generic: {},
+    ms: {
+        authorization: '/common/oauth2/v2.0/authorize',
+        token: '/common/oauth2/v2.0/token',
+        jwks: '/common/discovery/v2.0/keys',
+        device_authorization: '/common/oauth2/v2.0/devicecode',
+        code_verification: '/common/oauth2/deviceauth',
+    },
+    google: {
+        authorization: '/o/oauth2/v2/auth', revocation: '/revoke',
+        device_authorization: '/device/code',
+    },
 };
 
-export const endpoints = (ms) => ({
+export const endpoints = (flavor) => ({
     authorization: '/auth', token: '/token', jwks: '/jwks',
     introspection: '/token/introspection', revocation: '/token/revocation',
+    device_authorization: '/device/auth', code_verification: '/device',
     discovery: '/.well-known/openid-configuration',
-    ...(ms ? MS_ROUTES : {}),
+    ...ROUTES[flavor],
 });
 
 const OIDC_SCOPES = ['openid', 'offline_access', 'email', 'profile'];
@@ -51,7 +68,8 @@ const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'].flatMap((host) =>
 const DESKTOP = {
     application_type: 'native', redirect_uris: LOOPBACK,
     response_types: ['code'],
-    grant_types: ['authorization_code', 'refresh_token'],
+    grant_types: ['authorization_code', 'refresh_token',
+        'urn:ietf:params:oauth:grant-type:device_code'],
 };
 const CLIENTS = [
     { ...DESKTOP, client_id: 'native', token_endpoint_auth_method: 'none' },
@@ -61,6 +79,10 @@ const CLIENTS = [
     // Characters that must be form-encoded first (RFC 6749 s2.3.1).
     { ...DESKTOP, client_id: 'desktop-basic', client_secret: 's:cr%t +/=',
         token_endpoint_auth_method: 'client_secret_basic' },
+    { client_id: 'service', client_secret: 'service-secret',
+        redirect_uris: [], response_types: [],
+        grant_types: ['client_credentials'],
+        token_endpoint_auth_method: 'client_secret_post' },
     { client_id: 'mailserver', client_secret: 'introspect-secret',
         redirect_uris: [], response_types: [], grant_types: [],
         token_endpoint_auth_method: 'client_secret_basic' },
@@ -86,15 +108,33 @@ const SIZES = {
     AuthorizationCode: 'code_size',
 };
 
-function configuration(ms, conf, privateKey) {
+// The claims of an ID token beside `sub`.
+const identity = (conf, sub) =>
+    conf.identity ?? { email: sub, preferred_username: sub };
+
+const deviceFlow = {
+    enabled: true, mask: '****-****',
+    userCodeInputSource: (ctx, form, _out, error) => {
+        ctx.body = error ? page(error.name, '') : page('Enter code', form);
+    },
+    userCodeConfirmSource: (ctx, form, client, _info, code) => {
+        ctx.body = page('Confirm', `<p>${client.clientId} ${code}</p>${form}`);
+    },
+    successSource: (ctx) => { ctx.body = page('Device authorized', ''); },
+};
+
+function configuration(flavor, conf, privateKey) {
+    const ms = flavor === 'ms';
     return {
         clients: CLIENTS,
-        routes: ms ? MS_ROUTES : {},
+        routes: ROUTES[flavor],
         jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }),
             use: 'sig', alg: 'RS256', kid: KID }] },
         cookies: { keys: ['not a secret'] },
         scopes: SCOPES,
-        claims: { openid: ['sub'], email: ['email'], profile: ['name'] },
+        claims: { openid: ['sub'], email: ['email'],
+            profile: ['name', 'preferred_username', 'upn'] },
+        conformIdTokenClaims: false,
         clientBasedCORS: () => false,
         interactions: { url: (_ctx, it) => `/interaction/${it.uid}` },
         pkce: { required: (_ctx, client) =>
@@ -106,7 +146,7 @@ function configuration(ms, conf, privateKey) {
         expiresWithSession: async () => false,
         rotateRefreshToken: () => conf.rotate !== '0',
         findAccount: async (_ctx, sub) => ({ accountId: sub,
-            claims: async () => ({ sub, email: sub, name: sub }) }),
+            claims: async () => ({ sub, name: sub, ...identity(conf, sub) }) }),
         extraTokenClaims: async (_ctx, token) => userClaims(conf, token),
         formats: {
             bitsOfOpaqueRandomness: (_ctx, token) =>
@@ -119,12 +159,15 @@ function configuration(ms, conf, privateKey) {
         ttl: {
             AccessToken: () => conf.at_ttl, RefreshToken: () => conf.rt_ttl,
             AuthorizationCode: () => conf.code_ttl, IdToken: 3600,
-            Grant: 1209600, Interaction: 3600, Session: 1209600,
+            DeviceCode: () => conf.device_ttl,
+            ClientCredentials: () => conf.at_ttl, Grant: 1209600, Interaction: 3600, Session: 1209600,
         },
         features: {
             devInteractions: { enabled: false },
             rpInitiatedLogout: { enabled: false },
             introspection: { enabled: true, allowedPolicy: async () => true },
+            deviceFlow,
+            clientCredentials: { enabled: true },
             revocation: { enabled: true, allowedPolicy: async () => true },
             resourceIndicators: {
                 enabled: true,
@@ -137,15 +180,19 @@ function configuration(ms, conf, privateKey) {
     };
 }
 
-const MS_CODES = { invalid_grant: 70000, invalid_client: 7000215,
+const MS_CODES = { authorization_pending: 70016, expired_token: 70020,
+    invalid_grant: 70000, invalid_client: 7000215,
     unauthorized_client: 700016, invalid_scope: 70011,
     unsupported_grant_type: 70003 };
+
+// Microsoft has words of its own for a person who says no.
+const MS_WORDS = { access_denied: 'authorization_declined' };
 
 function msError(body) {
     const code = MS_CODES[body.error] ?? 900144;
     const id = '00000000-0000-0000-0000-000000000000';
     const timestamp = new Date().toISOString().replace(/T(.*)\..*/, ' $1Z');
-    return { error: body.error,
+    return { error: MS_WORDS[body.error] ?? body.error,
         error_description: `AADSTS${code}: ${body.error_description} `
             + `Trace ID: ${id} Correlation ID: ${id} Timestamp: ${timestamp}`,
         error_codes: [code], timestamp, trace_id: id, correlation_id: id,
@@ -168,17 +215,37 @@ function changeRedirect(conf, issuer, ctx) {
     ctx.set('location', to.href);
 }
 
+// What Microsoft and Google answer a device otherwise.
+function changeDevice(flavor, conf, body) {
+    if (conf.interval !== null) body.interval = conf.interval;
+    if (flavor === 'ms') {
+        delete body.verification_uri_complete;
+        body.message = `Open ${body.verification_uri}`;
+    }
+    if (flavor === 'google') {
+        body.verification_url = body.verification_uri;
+        delete body.verification_uri;
+        delete body.verification_uri_complete;
+    }
+}
+
 function msDiscovery(body, tenant) {
     const { authorization_response_iss_parameter_supported: _, ...rest }
         = body;
-    return JSON.parse(JSON.stringify(rest)
+    const told = JSON.parse(JSON.stringify(rest)
         .replaceAll('/common/', `/${tenant ?? 'common'}/`));
+    return { ...told, issuer: `${body.issuer}/{tenantid}/v2.0` };
 }
 
 // Change what the library answers, and note its answer in the log's entry.
-const afterwards = (ms, conf, issuer) => async (ctx, next) => {
+const afterwards = (flavor, conf, issuer) => async (ctx, next) => {
     await next();
+    const ms = flavor === 'ms';
     const route = ctx.oidc?.route;
+    if (route === 'device_authorization' && ctx.body?.user_code)
+        changeDevice(flavor, conf, ctx.body);
+    if (flavor === 'google' && ctx.body?.error === 'authorization_pending')
+        ctx.status = 428;
     if (route === 'token' && ctx.body?.access_token)
         changeTokens(ms, conf, ctx.body);
     if (ms && route === 'token' && ctx.body?.error)
@@ -199,12 +266,13 @@ function keepUsedTokens(conf, RefreshToken) {
 }
 
 // A provider that obeys `conf` from then on, and its public key in PEM.
-export function makeProvider(Provider, issuer, ms, conf) {
+export function makeProvider(Provider, issuer, flavor, conf) {
     const { privateKey, publicKey }
         = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const provider = new Provider(issuer, configuration(ms, conf, privateKey));
+    const provider = new Provider(issuer, configuration(flavor, conf,
+        privateKey));
     provider.on('server_error', (_ctx, error) => console.error(error));
-    provider.use(afterwards(ms, conf, issuer));
+    provider.use(afterwards(flavor, conf, issuer));
     keepUsedTokens(conf, provider.RefreshToken);
     return { provider,
         publicKey: publicKey.export({ type: 'spki', format: 'pem' }) };

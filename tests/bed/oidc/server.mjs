@@ -3,7 +3,8 @@
 // The OAuth2 server of the tests: the real oidc-provider, with a fault layer
 // in front.  Listens on 127.0.0.1 alone.  tests/bed/oidc.py starts it:
 //
-//     node server.mjs '{"modules": DIR, "port": N, "flavor": "generic"|"ms",
+//     node server.mjs '{"modules": DIR, "port": N, "flavor": "generic"|"ms"|"google",
+//                      
 //                       "users": {NAME: PASSWORD}, "keys": DIR,
 //                       "cert": FILE, "key": FILE}'
 //
@@ -40,11 +41,11 @@ const { default: Provider } = await import(
     pathToFileURL(`${options.modules}/oidc-provider/lib/index.js`));
 
 const MS = options.flavor === 'ms';
-const ENDPOINTS = endpoints(MS);
+const ENDPOINTS = endpoints(options.flavor);
 const conf = defaults(MS);
 const { provider, publicKey } = makeProvider(Provider,
-    `${options.cert ? 'https' : 'http'}://localhost:${options.port}`, MS,
-    conf);
+    `${options.cert ? 'https' : 'http'}://localhost:${options.port}`,
+    options.flavor, conf);
 const callback = provider.callback();
 const log = [];
 
@@ -52,7 +53,7 @@ const log = [];
 
 // Microsoft serves every tenant alike: /TENANT/oauth2/v2.0/token and so on.
 function foldTenant(req) {
-    const match = /^\/([^/]+)(\/(?:oauth2\/v2\.0|discovery|v2\.0)\/.*)$/
+    const match = /^\/([^/]+)(\/(?:oauth2|discovery|v2\.0)\/.*)$/
         .exec(req.url);
     if (!match) return;
     req.tenant = match[1];

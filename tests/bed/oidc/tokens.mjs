@@ -3,7 +3,8 @@
 // Tokens without a login, and their end without a request.
 import { RESOURCE, resourceServer } from './provider.mjs';
 
-const KINDS = ['AccessToken', 'RefreshToken', 'AuthorizationCode'];
+const KINDS = ['AccessToken', 'RefreshToken', 'AuthorizationCode',
+    'DeviceCode'];
 
 export class Tokens {
     constructor(provider, conf) {

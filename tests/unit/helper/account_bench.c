@@ -167,7 +167,7 @@ bench_seed(struct account_bench *bench, const char *token)
 
 	secret_init(&seed, NULL);
 	set(&seed, token);
-	OK(account_seed(bench->account, &seed, &err));
+	OK(account_seed(bench->account, &seed, false, &err));
 	secret_done(&seed);
 }
 

@@ -51,6 +51,18 @@ oauth_http_post(struct oauth_http *http, const char *url, const char *ca_file,
 	return MT_OK;
 }
 
+enum mt_status
+oauth_http_get(struct oauth_http *http, const char *url, const char *ca_file,
+    oauth_http_done done, void *context, struct mt_error *err)
+{
+	struct secret address;
+
+	secret_init(&address, NULL);
+	secret_add(&address, url, strlen(url));
+	return oauth_http_post(
+	    http, url, ca_file, &address, done, context, err);
+}
+
 size_t
 scripted_http_pending(void)
 {

@@ -12,7 +12,7 @@
 size_t scripted_http_pending(void);
 size_t scripted_http_count(void);
 
-/* The form of the n-th request. */
+/* The form of the n-th request, or its address if it has none. */
 const char *scripted_http_form(size_t n);
 
 /* Answers the oldest request under way. */

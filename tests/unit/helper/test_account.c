@@ -182,9 +182,10 @@ two_seeds_at_once_are_refused(void **state)
 	secret_init(&seed, NULL);
 	secret_add(&seed, "s2", 2);
 	assert_int_equal(
-	    account_seed(bench->account, &seed, &err), MT_RETRY_LATER);
+	    account_seed(bench->account, &seed, false, &err), MT_RETRY_LATER);
 	scripted_http_answer(200, TOKENS("a1", "r1"));
-	assert_int_equal(account_seed(bench->account, &seed, &err), MT_OK);
+	assert_int_equal(
+	    account_seed(bench->account, &seed, false, &err), MT_OK);
 	secret_done(&seed);
 }
 

@@ -108,6 +108,22 @@ address_carries_the_challenge_and_not_the_verifier(void **state)
 	end(&attempt);
 }
 
+static void
+address_carries_what_the_provider_wants(void **state)
+{
+	struct account_bench *bench = *state;
+	struct account_settings *settings = account_bench_settings(bench,
+	    "authorization_params = access_type=offline  prompt=a&b=c\n");
+	struct attempt attempt;
+	const char *url;
+
+	account_use_settings(bench->account, &settings);
+	begin(bench, &attempt);
+	url = secret_expose(&attempt.url);
+	assert_non_null(strstr(url, "&access_type=offline&prompt=a%26b%3Dc"));
+	end(&attempt);
+}
+
 static const struct {
 	const char *redirect;
 	enum mt_status status;
@@ -296,6 +312,61 @@ issuer_that_is_set_must_be_said(void **state)
 	end(&attempt);
 }
 
+static const struct {
+	const char *id_token;
+	enum mt_status status;
+} id_tokens[] = {
+    /* iss https://i.test/, aud i, email u */
+    {"e30.eyJpc3MiOiJodHRwczovL2kudGVzdC8iLCJhdWQiOiJpIiwiZW1haWwiOiJ1In0.s",
+	MT_OK},
+    /* iss https://x.test/any, aud i, email U */
+    {"e30.eyJpc3MiOiJodHRwczovL3gudGVzdC9hbnkiLCJhdWQiOiJpIiwiZW1haWwiOiJVIn0."
+     "s",
+	MT_OK},
+    /* iss https://evil.test/, aud i, email u */
+    {"e30.eyJpc3MiOiJodHRwczovL2V2aWwudGVzdC8iLCJhdWQiOiJpIiwiZW1haWwiOiJ1In0."
+     "s",
+	MT_BAD_CONFIG},
+    /* iss http://x.test/, aud i, email u */
+    {"e30.eyJpc3MiOiJodHRwOi8veC50ZXN0LyIsImF1ZCI6ImkiLCJlbWFpbCI6InUifQ.s",
+	MT_BAD_CONFIG},
+    /* iss https://i.test/, aud j, email u */
+    {"e30.eyJpc3MiOiJodHRwczovL2kudGVzdC8iLCJhdWQiOiJqIiwiZW1haWwiOiJ1In0.s",
+	MT_BAD_CONFIG},
+    /* iss https://i.test/, aud i, email v */
+    {"e30.eyJpc3MiOiJodHRwczovL2kudGVzdC8iLCJhdWQiOiJpIiwiZW1haWwiOiJ2In0.s",
+	MT_NEEDS_LOGIN},
+    /* iss https://i.test/, aud i, email none */
+    {"e30.eyJpc3MiOiJodHRwczovL2kudGVzdC8iLCJhdWQiOiJpIiwiZW1haWwiOiIifQ.s",
+	MT_OK},
+};
+
+static void
+id_token_must_fit_server_client_and_person(void **state)
+{
+	struct account_bench *bench = *state;
+	struct account_settings *settings = account_bench_settings(
+	    bench, "discovery = https://i.test/\nscope = mail\n");
+
+	account_use_settings(bench->account, &settings);
+	for (size_t i = 0; i < sizeof(id_tokens) / sizeof(*id_tokens); i++) {
+		struct attempt attempt;
+		char body[512];
+
+		begin(bench, &attempt);
+		snprintf(body, sizeof(body),
+		    "{\"access_token\":\"a\",\"refresh_token\":\"r\","
+		    "\"id_token\":\"%s\"}",
+		    id_tokens[i].id_token);
+		assert_int_equal(
+		    finish(&attempt, "/?code=c&state=STATE", -1), MT_OK);
+		scripted_http_answer(200, body);
+		if (attempt.result.status != id_tokens[i].status)
+			fail_msg("%zu: %s", i, attempt.result.text);
+		end(&attempt);
+	}
+}
+
 int
 main(void)
 {
@@ -304,6 +375,7 @@ main(void)
 	    f, account_bench_setup, account_bench_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(address_carries_the_challenge_and_not_the_verifier),
+	    TEST(address_carries_what_the_provider_wants),
 	    TEST(hostile_redirects_are_refused_and_nothing_is_sent),
 	    TEST(good_redirect_is_exchanged_with_the_verifier),
 	    TEST(code_is_spent_once),
@@ -311,6 +383,7 @@ main(void)
 	    TEST(caller_who_leaves_does_not_stop_the_exchange),
 	    TEST(emitted_token_is_written_and_not_stored),
 	    TEST(issuer_that_is_set_must_be_said),
+	    TEST(id_token_must_fit_server_client_and_person),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

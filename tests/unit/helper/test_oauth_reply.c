@@ -217,11 +217,130 @@ long_list_of_missing_scopes_is_cut_but_missed(void **state)
 	    "", "a-scope-that-does-not-fit", missing, sizeof(missing)));
 }
 
+static enum mt_status
+read_device(long http_status, const char *body, struct oauth_device *device,
+    struct failure *failure)
+{
+	struct http_reply reply = {
+	    .http_status = http_status, .sent = true, .retry_after_s = -1};
+	struct mt_error err = {0};
+	enum mt_status status;
+
+	secret_init(&reply.body, NULL);
+	secret_add(&reply.body, body, strlen(body));
+	status = oauth_device_read(&reply, device, failure, &err);
+	secret_done(&reply.body);
+	return status;
+}
+
+static const struct {
+	const char *body;
+	const char *address, *whole;
+	long expires_in_s, interval_s;
+} devices[] = {
+    {"{\"device_code\":\"d\",\"user_code\":\"U\",\"verification_uri\":"
+     "\"https://x/d\",\"verification_uri_complete\":\"https://x/d?U\","
+     "\"expires_in\":60,\"interval\":7}",
+	"https://x/d", "https://x/d?U", 60, 7},
+    {"{\"device_code\":\"d\",\"user_code\":\"U\",\"verification_url\":"
+     "\"https://g/d\",\"expires_in\":\"61\"}",
+	"https://g/d", "", 61, 5},
+    {"{\"device_code\":\"d\",\"user_code\":\"U\",\"verification_uri\":"
+     "\"https://x/d\",\"expires_in\":1e300,\"interval\":1e300}",
+	"https://x/d", "", 3600, 60},
+    {"{\"device_code\":\"d\",\"user_code\":\"U\",\"verification_uri\":"
+     "\"https://x/d\",\"expires_in\":-1,\"interval\":0}",
+	"https://x/d", "", 900, 5},
+};
+
+static void
+device_codes_are_read_as_servers_word_them(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++) {
+		struct oauth_device device;
+		struct failure failure;
+
+		oauth_device_init(&device, NULL);
+		assert_int_equal(
+		    read_device(200, devices[i].body, &device, &failure),
+		    MT_OK);
+		assert_string_equal(secret_expose(&device.code), "d");
+		assert_string_equal(device.user_code, "U");
+		assert_string_equal(device.address, devices[i].address);
+		assert_string_equal(device.whole_address, devices[i].whole);
+		assert_int_equal(device.expires_in_s, devices[i].expires_in_s);
+		assert_int_equal(device.interval_s, devices[i].interval_s);
+		oauth_device_done(&device);
+	}
+}
+
+static void
+incomplete_device_codes_are_refused(void **state)
+{
+	static const char *const bad[] = {"", "{}", "[]",
+	    "{\"user_code\":\"U\",\"verification_uri\":\"https://x/d\"}",
+	    "{\"device_code\":\"d\",\"verification_uri\":\"https://x/d\"}",
+	    "{\"device_code\":\"d\",\"user_code\":\"U\"}",
+	    "{\"device_code\":\"d\",\"user_code\":\"U\\n\","
+	    "\"verification_uri\":\"https://x/d\"}",
+	    "{\"device_code\":\"d\",\"user_code\":\"U\","
+	    "\"verification_uri\":\"\\u001b[2J\"}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct oauth_device device;
+		struct failure failure;
+
+		oauth_device_init(&device, NULL);
+		if (read_device(200, bad[i], &device, &failure) !=
+		    MT_RETRY_LATER)
+			fail_msg("%s", bad[i]);
+		oauth_device_done(&device);
+	}
+}
+
+static void
+words_for_a_device_are_known(void **state)
+{
+	static const struct {
+		const char *body;
+		enum failure_device meaning;
+	} cases[] = {
+	    {"{\"error\":\"authorization_pending\"}", FAILURE_DEVICE_PENDING},
+	    {"{\"error\":\"slow_down\"}", FAILURE_DEVICE_SLOWER},
+	    {"{\"error\":\"access_denied\"}", FAILURE_DEVICE_DENIED},
+	    {"{\"error\":\"authorization_declined\"}", FAILURE_DEVICE_DENIED},
+	    {"{\"error\":\"expired_token\"}", FAILURE_DEVICE_EXPIRED},
+	    {"{\"error\":\"bad_verification_code\"}", FAILURE_DEVICE_EXPIRED},
+	    {"{\"error\":\"invalid_grant\"}", FAILURE_DEVICE_OTHER},
+	    {"<html>", FAILURE_DEVICE_OTHER},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct oauth_tokens tokens;
+		struct failure failure;
+		struct mt_error err = {0};
+
+		oauth_tokens_init(&tokens, NULL);
+		assert_int_not_equal(
+		    read_reply(400, cases[i].body, &tokens, &failure, &err),
+		    MT_OK);
+		if (failure.device != cases[i].meaning)
+			fail_msg("%s", cases[i].body);
+		oauth_tokens_done(&tokens);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tokens_are_read_tolerantly),
+	    cmocka_unit_test(device_codes_are_read_as_servers_word_them),
+	    cmocka_unit_test(incomplete_device_codes_are_refused),
+	    cmocka_unit_test(words_for_a_device_are_known),
 	    cmocka_unit_test(what_is_no_token_reply_is_temporary),
 	    cmocka_unit_test(
 		text_names_the_servers_words_and_nothing_that_may_be_a_secret),

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+#include "oauth_identity.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static int
+digit(char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	const char *found = c ? strchr(digits, c) : NULL;
+
+	return found ? (int)(found - digits) : -1;
+}
+
+/* Base64url without padding. */
+static bool
+decode(const char *text, size_t len, struct secret *ret_bytes)
+{
+	unsigned int bits = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		int value = digit(text[i]);
+		char byte;
+
+		if (value < 0)
+			return false;
+		bits = (bits << 6 | (unsigned int)value) & 0xffffff;
+		byte = (char)(bits >> (6 - 2 * (i % 4)) & 0xff);
+		if (i % 4)
+			secret_add(ret_bytes, &byte, 1);
+	}
+	return secret_ok(ret_bytes) && len % 4 != 1;
+}
+
+/* The middle part of a JWT, as an object; or NULL. */
+static struct json_object *
+claims_of(const struct secret *id_token)
+{
+	const char *text = secret_expose(id_token);
+	const char *payload = strchr(text, '.');
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *claims = NULL;
+	struct secret bytes;
+
+	secret_init(&bytes, id_token->arena);
+	if (tokener && payload && strchr(++payload, '.') &&
+	    decode(payload, strcspn(payload, "."), &bytes) && bytes.len)
+		claims = json_tokener_parse_ex(
+		    tokener, secret_expose(&bytes), (int)bytes.len + 1);
+	secret_done(&bytes);
+	if (tokener)
+		json_tokener_free(tokener);
+	if (json_object_is_type(claims, json_type_object))
+		return claims;
+	json_object_put(claims);
+	return NULL;
+}
+
+static const char *
+text_of(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_string)
+		   ? json_object_get_string(value)
+		   : NULL;
+}
+
+/* What does not fit or is not plain text is as good as not said. */
+static void
+take_text(
+    struct json_object *claims, const char *name, char *ret_text, size_t size)
+{
+	const char *text = text_of(json_object_object_get(claims, name));
+
+	ret_text[0] = '\0';
+	if (!text || strlen(text) >= size)
+		return;
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			return;
+	snprintf(ret_text, size, "%s", text);
+}
+
+static bool
+is_for(struct json_object *audience, const char *client_id)
+{
+	const char *one = text_of(audience);
+
+	if (one)
+		return strcmp(one, client_id) == 0;
+	if (!json_object_is_type(audience, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(audience); i++) {
+		one = text_of(json_object_array_get_idx(audience, i));
+		if (one && strcmp(one, client_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_doubted(struct json_object *claims)
+{
+	struct json_object *verified =
+	    json_object_object_get(claims, "email_verified");
+
+	return verified && !json_object_get_boolean(verified);
+}
+
+bool
+oauth_identity_read(const struct secret *id_token, const char *client_id,
+    struct oauth_identity *ret_identity)
+{
+	static const char *const names[OAUTH_NAMES] = {
+	    [OAUTH_NAME_PREFERRED] = "preferred_username",
+	    [OAUTH_NAME_UPN] = "upn",
+	    [OAUTH_NAME_EMAIL] = "email",
+	};
+	struct json_object *claims = claims_of(id_token);
+
+	if (!claims)
+		return false;
+	take_text(
+	    claims, "iss", ret_identity->issuer, sizeof(ret_identity->issuer));
+	for (size_t i = 0; i < OAUTH_NAMES; i++)
+		take_text(claims, names[i], ret_identity->name[i],
+		    sizeof(ret_identity->name[i]));
+	if (is_doubted(claims))
+		ret_identity->name[OAUTH_NAME_EMAIL][0] = '\0';
+	ret_identity->for_client =
+	    is_for(json_object_object_get(claims, "aud"), client_id);
+	json_object_put(claims);
+	return true;
+}
+
+const char *
+oauth_identity_name(const struct oauth_identity *identity)
+{
+	for (size_t i = 0; i < OAUTH_NAMES; i++)
+		if (*identity->name[i])
+			return identity->name[i];
+	return NULL;
+}
+
+static bool
+has_name(const struct oauth_identity *identity, const char *name)
+{
+	for (size_t i = 0; name && i < OAUTH_NAMES; i++)
+		if (strcasecmp(identity->name[i], name) == 0)
+			return true;
+	return false;
+}
+
+const char *
+oauth_identity_wanted(const struct account_settings *settings)
+{
+	return settings->login_user ? settings->login_user : settings->user;
+}
+
+bool
+oauth_identity_fits(const struct oauth_identity *identity,
+    const struct account_settings *settings)
+{
+	if (has_name(identity, oauth_identity_wanted(settings)))
+		return true;
+	for (size_t i = 0; !settings->login_user && i < SERVICE_COUNT; i++)
+		if (has_name(identity, settings->service_user[i]))
+			return true;
+	return false;
+}
