@@ -31,12 +31,18 @@ static const struct {
     {RLIMIT_NOFILE, 16}, /* the socket, a message, and few more */
 };
 
+/* Never more than this process was given. */
 static bool
 set_limits(void)
 {
 	for (size_t i = 0; i < COUNT(limits); i++) {
-		struct rlimit limit = {limits[i].max, limits[i].max};
+		struct rlimit limit;
 
+		if (getrlimit(limits[i].resource, &limit))
+			return false;
+		if (limit.rlim_cur > limits[i].max)
+			limit.rlim_cur = limits[i].max;
+		limit.rlim_max = limit.rlim_cur;
 		if (setrlimit(limits[i].resource, &limit))
 			return false;
 	}
