@@ -58,8 +58,9 @@ class Machine:
         """What runs `argv` there, as an ordinary user `uid` in no group."""
         user = ["setpriv", "--reuid", uid, "--regid", uid,
                 "--clear-groups"] if uid else []
-        return ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", "--",
-                *user, *argv]
+        # its root, too: to enter a mount namespace leaves a chroot
+        return ["nsenter", f"--target={self._holder.pid}", "--mount", "--root",
+                "--", *user, *argv]
 
     def stop(self):
         self._holder.stop()
