@@ -140,7 +140,7 @@ describe_alarm(const struct account *a, struct mt_error *alarm)
 void
 account_view(const struct account *a, struct account_view *ret_view)
 {
-	int64_t pause = a->next_attempt_ms - clock_boot_ms();
+	int64_t pause = a->next_attempt_ms - clock_boot_ms(), next;
 	struct mt_error alarm;
 
 	describe_alarm(a, &alarm);
@@ -154,6 +154,10 @@ account_view(const struct account *a, struct account_view *ret_view)
 	memcpy(ret_view->alarm, alarm.text, sizeof(ret_view->alarm));
 	if (pause > 0 && a->next_attempt_ms != ACCOUNT_NEVER_MS)
 		ret_view->next_attempt_s = (long)((pause + 999) / 1000);
+	ret_view->in_use = a->asked;
+	next = account_next_refresh_ms(a);
+	if (next >= 0)
+		ret_view->next_refresh_s = (long)(next / 1000) + 1;
 }
 
 const struct secret *
@@ -250,10 +254,10 @@ account_leave(struct account_waiter *waiter)
 	waiter->account = NULL;
 }
 
-static void
-answer_late(struct account *a)
+void
+account_answer_late(struct account *a)
 {
-	uint64_t now = uv_now(a->env->loop);
+	int64_t now = clock_boot_ms();
 	struct account_waiter *w, *next;
 	struct mt_error error;
 
@@ -269,35 +273,6 @@ answer_late(struct account *a)
 	}
 }
 
-static void
-on_timer(uv_timer_t *timer)
-{
-	struct account *a = timer->data;
-
-	answer_late(a);
-	if (a->unsaved && uv_now(a->env->loop) >= a->save_again_ms)
-		account_save_again(a);
-	account_plan(a);
-}
-
-void
-account_plan(struct account *a)
-{
-	uint64_t now = uv_now(a->env->loop), next = UINT64_MAX;
-	struct account_waiter *w;
-
-	LIST_FOREACH(w, &a->waiters, link)
-	if (w->deadline_ms < next)
-		next = w->deadline_ms;
-	if (a->unsaved && a->save_again_ms < next)
-		next = a->save_again_ms;
-	if (next == UINT64_MAX)
-		uv_timer_stop(&a->timer);
-	else
-		uv_timer_start(
-		    &a->timer, on_timer, next > now ? next - now : 0, 0);
-}
-
 /* Joins the refresh under way, or begins one. */
 static void
 wait_for_refresh(struct account *a, struct account_waiter *waiter, long wait_ms)
@@ -306,14 +281,15 @@ wait_for_refresh(struct account *a, struct account_waiter *waiter, long wait_ms)
 	enum mt_status status = MT_OK;
 
 	if (!a->flight.active)
-		status = account_start(a, waiter->forced, &error);
+		status = account_start(
+		    a, waiter->forced ? CAUSE_PERSON : CAUSE_ASKER, &error);
 	if (status != MT_OK) {
 		answer(a, waiter, &error);
+		account_plan(a);
 		return;
 	}
-	uv_update_time(a->env->loop);
 	waiter->account = a;
-	waiter->deadline_ms = uv_now(a->env->loop) + (uint64_t)wait_ms;
+	waiter->deadline_ms = clock_boot_ms() + wait_ms;
 	LIST_INSERT_HEAD(&a->waiters, waiter, link);
 	account_plan(a);
 }
@@ -323,6 +299,7 @@ account_get(struct account *a, struct account_waiter *waiter, long min_ttl_s,
     long wait_ms)
 {
 	waiter->forced = false;
+	account_note_use(a, min_ttl_s);
 	if (!account_candidate_is_due(a) && a->token.len &&
 	    !refresh_is_due(a->lifetime_s, left_s(a), min_ttl_s))
 		answer(a, waiter, NULL);
@@ -354,6 +331,8 @@ account_reject(struct account *a, int64_t serial)
 	    a->settings->name, (long long)serial);
 	a->rejected_ms = now;
 	secret_done(&a->token);
+	a->asked = false; /* whoever still wants one comes again */
+	account_plan(a);
 }
 
 /* ---- life ---- */
@@ -384,6 +363,7 @@ load(struct account *a)
 	else
 		store_abandon(a->env->store, name, false);
 	account_settle(a, a->record);
+	account_plan_keep_alive(a);
 	account_close_record(a);
 }
 
@@ -402,17 +382,12 @@ account_new(const struct account_env *env, struct account_settings **settings,
 	*settings = NULL;
 	secret_init(&a->token, env->arena);
 	LIST_INIT(&a->waiters);
-	uv_timer_init(env->loop, &a->timer);
-	a->timer.data = a;
+	a->ahead_ms = a->keep_alive_ms = ACCOUNT_NEVER_MS;
+	a->timer.context = a;
 	load(a);
+	account_plan(a);
 	*ret_account = a;
 	return MT_OK;
-}
-
-static void
-free_account(uv_handle_t *timer)
-{
-	free(timer->data);
 }
 
 void
@@ -425,8 +400,16 @@ account_free(struct account **account)
 	secret_done(&a->token);
 	record_free(&a->record);
 	account_settings_free(&a->settings);
-	uv_close((uv_handle_t *)&a->timer, free_account);
+	schedule_set(a->env->schedule, &a->timer, SCHEDULE_NEVER);
+	free(a);
 	*account = NULL;
+}
+
+void
+account_retire(struct account *a)
+{
+	a->retired = true;
+	account_plan(a);
 }
 
 static void
@@ -460,12 +443,15 @@ account_use_settings(struct account *a, struct account_settings **settings)
 	memcpy(a->fingerprint, fingerprint, sizeof(a->fingerprint));
 	a->candidate_after_ms = 0;
 	a->candidate_failures = 0;
+	a->retired = false;
+	account_plan_keep_alive(a);
 	if (a->flight.active)
 		return;
 	if (account_open_record(a, &err) == MT_OK) {
 		account_settle(a, a->record);
 		account_close_record(a);
 	}
+	account_plan(a);
 	account_notify(a);
 }
 

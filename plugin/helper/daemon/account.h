@@ -13,6 +13,7 @@
 #include "config.h"
 #include "oauth_http.h"
 #include "oauth_reply.h"
+#include "schedule.h"
 #include "store.h"
 
 #include "base/secret.h"
@@ -39,10 +40,12 @@ struct account;
 /* What all accounts share; outlives them. */
 struct account_env {
 	uv_loop_t *loop;
+	struct schedule *schedule;
 	struct secret_arena *arena;
 	struct store *store;
 	struct oauth_http *http;
-	bool stopping; /* no new requests to any server */
+	bool stopping;        /* no new requests to any server */
+	size_t account_count; /* about so many share a server */
 	/* called after each change of state or serial */
 	void (*changed)(void *context, struct account *account);
 	void *context;
@@ -54,13 +57,17 @@ enum mt_status account_new(const struct account_env *env,
     struct account_settings **settings, struct account **ret_account,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Not while it is busy, unless the loop and the HTTP side have ended. */
+/* Not while it is busy, unless the HTTP side has ended. */
 void account_free(struct account **account);
 
 /* Takes new settings for the same name over.  Tokens stay if they are still for
  * the same endpoint, client, user and scope. */
 void account_use_settings(
     struct account *account, struct account_settings **settings);
+
+/* It is gone from the settings: nothing is begun any more, until
+ * account_use_settings. */
+void account_retire(struct account *account);
 
 const struct account_settings *account_settings_of(
     const struct account *account);
@@ -83,6 +90,8 @@ struct account_view {
 	long expires_in_s; /* 0: no token */
 	int64_t refreshed_at;
 	long next_attempt_s; /* pause that is left, 0: none */
+	bool in_use;         /* somebody asked since the last refresh */
+	long next_refresh_s; /* until that without an asker, 0: none planned */
 };
 
 void account_view(const struct account *account, struct account_view *ret_view);
@@ -94,7 +103,7 @@ const struct secret *account_token(const struct account *account);
 struct account_waiter {
 	LIST_ENTRY(account_waiter) link;
 	struct account *account; /* NULL: waits for nothing */
-	uint64_t deadline_ms;    /* of the loop's clock */
+	int64_t deadline_ms;     /* boot clock */
 	bool forced;             /* wants a new token, not any good one */
 	/* Called exactly once, perhaps before account_get returns: with MT_OK,
 	 * when account_token() is good, or with the failure. */

@@ -41,8 +41,8 @@ save_later(struct account *a, const struct mt_error *why)
 			  "only: %s",
 		    a->settings->name, why->text);
 	a->unsaved = true;
-	a->save_again_ms = uv_now(a->env->loop) +
-			   (uint64_t)(pause_s < 60 ? pause_s : 60) * 1000;
+	a->save_again_ms =
+	    clock_boot_ms() + (int64_t)(pause_s < 60 ? pause_s : 60) * 1000;
 }
 
 void
@@ -225,15 +225,20 @@ take_off(struct account *a, bool login_first, struct mt_error *err)
 }
 
 enum mt_status
-account_start(struct account *a, bool forced, struct mt_error *err)
+account_start(struct account *a, enum account_cause cause, struct mt_error *err)
 {
-	enum mt_status status = check_may_try(a, forced, err);
+	enum mt_status status = check_may_try(a, cause == CAUSE_PERSON, err);
 
 	if (status == MT_OK)
 		status = take_off(a, !account_candidate_is_due(a), err);
-	if (status == MT_OK)
-		account_notify(a);
-	return status;
+	if (status != MT_OK)
+		return status;
+	/* whoever asks from now on wants the token behind the next, too */
+	if (cause == CAUSE_AHEAD)
+		a->asked = false;
+	a->flight.ahead = cause == CAUSE_AHEAD;
+	account_notify(a);
+	return MT_OK;
 }
 
 /* ---- the answer ---- */
@@ -244,6 +249,9 @@ account_take_token(struct account *a, struct oauth_tokens *tokens)
 	secret_move(&a->token, &tokens->access_token);
 	a->lifetime_s = tokens->expires_in_s;
 	a->expires_ms = clock_boot_ms() + (int64_t)tokens->expires_in_s * 1000;
+	a->wanted_s = a->wish_s;
+	a->wish_s = 0;
+	account_plan_ahead(a);
 }
 
 static void
@@ -282,6 +290,7 @@ succeed(struct account *a, struct oauth_tokens *tokens)
 	if (strcmp(a->flight.fingerprint, a->fingerprint) == 0)
 		account_take_token(a, tokens);
 	account_settle(a, a->record);
+	account_plan_keep_alive(a);
 	log_info("account=%s serial=%lld refreshed, good for %ld s",
 	    a->settings->name, (long long)a->serial, tokens->expires_in_s);
 }
@@ -351,6 +360,8 @@ fail(struct account *a, const struct failure *failure,
 		    a, failure->class, failure->retry_after_s, why);
 	if (a->flight.with_candidate)
 		postpone_candidate(a, failure->class);
+	if (a->flight.ahead)
+		a->asked = true; /* the need is still there */
 	end_journal(a, failure);
 }
 
@@ -490,6 +501,7 @@ account_take_login(
 	account_commit(a);
 	account_take_token(a, tokens);
 	account_settle(a, a->record);
+	account_plan_keep_alive(a);
 	log_info("account=%s serial=%lld logged in", a->settings->name,
 	    (long long)a->serial);
 	account_close_record(a);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The inside of an account, for account.c (state, askers) and
- * account_flight.c (the request under way and the record) only.
+ * The inside of an account, for account.c (state, askers), account_plan.c (what
+ * happens at which time) and account_flight.c (the request under way and the
+ * record) only.
  */
 #ifndef MT_DAEMON_ACCOUNT_IMPL_H
 #define MT_DAEMON_ACCOUNT_IMPL_H
@@ -13,12 +14,13 @@
 #define ACCOUNT_VALID_MIN_S 5
 
 /* A time that does not come. */
-#define ACCOUNT_NEVER_MS INT64_MAX
+#define ACCOUNT_NEVER_MS SCHEDULE_NEVER
 
 /* The request under way. */
 struct flight {
 	bool active;
 	bool with_candidate;
+	bool ahead;          /* of the need of those who use the account */
 	uint64_t generation; /* of the account when it began */
 	int64_t started_s;   /* wall clock */
 	char fingerprint[CRYPTO_HEX_SIZE];
@@ -50,7 +52,7 @@ struct account {
 	/* In memory during a flight, and as long as it is not saved. */
 	struct record *record;
 	bool unsaved;
-	uint64_t save_again_ms; /* of the loop's clock */
+	int64_t save_again_ms; /* boot clock */
 	unsigned int save_failures;
 	char save_text[MT_ERROR_TEXT_MAX];
 
@@ -59,7 +61,15 @@ struct account {
 	struct flight flight;
 
 	LIST_HEAD(, account_waiter) waiters;
-	uv_timer_t timer; /* for deadlines and saving */
+
+	bool retired;
+	bool asked;       /* for a token, since the last one was fetched */
+	long wish_s;      /* the longest lifetime that was asked for since */
+	long wanted_s;    /* or while the token before was at hand */
+	int64_t ahead_ms; /* boot clock: refresh then, if `asked` */
+	int64_t keep_alive_ms;      /* boot clock: refresh then in any case */
+	int64_t postponed_ms;       /* boot clock: neither of them before */
+	struct schedule_item timer; /* for all that has its time */
 };
 
 /* account.c: */
@@ -83,8 +93,25 @@ void account_answer_all(struct account *a);
 /* Tells the world that state or serial may be others now. */
 void account_notify(struct account *a);
 
+/* Answers those whose time is up with what there is. */
+void account_answer_late(struct account *a);
+
+/* account_plan.c: */
+
 /* Sets the timer for what comes next. */
 void account_plan(struct account *a);
+
+/* When to refresh without being asked: to be called with each new token ... */
+void account_plan_ahead(struct account *a);
+
+/* ... and each time that the login was used. */
+void account_plan_keep_alive(struct account *a);
+
+/* Somebody asked for a token with so much to live. */
+void account_note_use(struct account *a, long min_ttl_s);
+
+/* Milliseconds until the next refresh that nobody asks for; -1: none. */
+int64_t account_next_refresh_ms(const struct account *a);
 
 /* account_flight.c: */
 
@@ -101,9 +128,17 @@ void account_commit(struct account *a);
 /* Tries again to save what is not saved. */
 void account_save_again(struct account *a);
 
+/* Why a refresh begins. */
+enum account_cause {
+	CAUSE_ASKER,
+	CAUSE_PERSON, /* no pause holds it up */
+	CAUSE_AHEAD,  /* of the need of those who use the account */
+	CAUSE_IDLENESS,
+};
+
 /* Begins a refresh. */
-enum mt_status account_start(
-    struct account *a, bool forced, struct mt_error *err) MT_MUST_CHECK;
+enum mt_status account_start(struct account *a, enum account_cause cause,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /* Takes an access token over; the record has its serial already. */
 void account_take_token(struct account *a, struct oauth_tokens *tokens);

@@ -152,6 +152,7 @@ dismiss_others(struct accounts *accounts, const struct list *fresh)
 		struct account *account = accounts->known.item[i];
 		if (find(fresh, name_of(account)))
 			continue;
+		account_retire(account);
 		accounts->leaving.item[accounts->leaving.count++] = account;
 	}
 	free(accounts->known.item);

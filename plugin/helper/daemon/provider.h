@@ -33,6 +33,7 @@ struct provider {
 	char *scope;
 	char *resend_scope; /* a yes/no word: send `scope` with a refresh too */
 	char *redirect_host;
+	char *keep_alive; /* a length of time: see refresh_keep_alive_s */
 	char *host[SERVICE_COUNT]; /* servers that a token may go to */
 };
 

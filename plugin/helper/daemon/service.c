@@ -28,6 +28,7 @@ struct service {
 	struct secret_arena *arena;
 	struct config *config;
 	uv_loop_t loop;
+	struct schedule *schedule;
 	struct store *store;
 	struct oauth_http *http;
 	struct account_env env;
@@ -196,16 +197,19 @@ on_changed(void *context, struct account *account)
 static enum mt_status
 open_accounts(struct service *s, struct mt_error *err)
 {
-	enum mt_status status =
-	    oauth_http_new(&s->loop, s->arena, &s->http, err);
+	enum mt_status status = schedule_new(&s->loop, &s->schedule, err);
 
+	if (status == MT_OK)
+		status = oauth_http_new(&s->loop, s->arena, &s->http, err);
 	if (status != MT_OK)
 		return status;
 	s->env = (struct account_env){
 	    .loop = &s->loop,
+	    .schedule = s->schedule,
 	    .arena = s->arena,
 	    .store = s->store,
 	    .http = s->http,
+	    .account_count = s->config->account_count,
 	    .changed = on_changed,
 	    .context = s,
 	};
@@ -235,6 +239,7 @@ reload(struct service *s, struct mt_error *err)
 	config_free(&s->config);
 	s->config = config;
 	logins_forget_all(s->logins);
+	s->env.account_count = config->account_count;
 	status = accounts_configure(s->accounts, config, err);
 	if (status == MT_OK)
 		status = update_listeners(s, err);
@@ -392,6 +397,7 @@ service_free(struct service **service)
 	logins_free(&s->logins);
 	oauth_http_free(&s->http);
 	accounts_free(&s->accounts);
+	schedule_free(&s->schedule);
 	/* what is left is part of the service itself */
 	uv_walk(&s->loop, close_handle, NULL);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
