@@ -102,6 +102,7 @@ account_settle_failure(struct account *a, enum failure_class class,
 	long pause = class == FAILURE_ADMIN ? REFRESH_ADMIN_PAUSE_S
 					    : refresh_pause_s(++a->failures);
 
+	a->pause_is_servers = retry_after_s > 0;
 	if (pause < retry_after_s)
 		pause = retry_after_s < REFRESH_RETRY_AFTER_MAX_S
 			    ? retry_after_s
@@ -135,6 +136,11 @@ describe_alarm(const struct account *a, struct mt_error *alarm)
 		    "was stored; if the server refuses the old refresh token "
 		    "now, somebody must log in again",
 		    clock_format(a->interrupted_s, when));
+	else if (a->skew_s)
+		mt_fail(alarm, MT_NEEDS_ADMIN,
+		    "the clock of this machine is wrong: the server's is %s "
+		    "by %lld min",
+		    a->skew_s > 0 ? "ahead" : "behind", llabs(a->skew_s) / 60);
 }
 
 void
@@ -150,6 +156,7 @@ account_view(const struct account *a, struct account_view *ret_view)
 	    .serial = a->serial,
 	    .expires_in_s = left_s(a),
 	    .refreshed_at = a->refreshed_at,
+	    .skew_s = (long)a->skew_s,
 	};
 	memcpy(ret_view->alarm, alarm.text, sizeof(ret_view->alarm));
 	if (pause > 0 && a->next_attempt_ms != ACCOUNT_NEVER_MS)

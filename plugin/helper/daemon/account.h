@@ -90,7 +90,8 @@ struct account_view {
 	long expires_in_s; /* 0: no token */
 	int64_t refreshed_at;
 	long next_attempt_s; /* pause that is left, 0: none */
-	bool in_use;         /* somebody asked since the last refresh */
+	long skew_s; /* how far the server's clock is ahead of ours, if much */
+	bool in_use; /* somebody asked since the last refresh */
 	long next_refresh_s; /* until that without an asker, 0: none planned */
 };
 
@@ -98,6 +99,10 @@ void account_view(const struct account *account, struct account_view *ret_view);
 
 /* The current access token; empty if there is none. */
 const struct secret *account_token(const struct account *account);
+
+/* The network may be back: what failed for want of it is tried again soon,
+ * unless the server itself asked for the pause. */
+void account_network_changed(struct account *account);
 
 /* Somebody waiting for a token; part of the asker's own memory. */
 struct account_waiter {

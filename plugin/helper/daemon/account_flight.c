@@ -10,7 +10,10 @@
 
 #include "base/log.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define SKEW_MAX_S 300
 
 /* ---- the record ---- */
 
@@ -398,6 +401,23 @@ land(struct account *a, struct http_reply *reply)
 	return good;
 }
 
+/* A wrong clock breaks what servers sign with theirs, and what people read. */
+static void
+compare_clocks(struct account *a, const struct http_reply *reply)
+{
+	int64_t skew = reply->server_time_s - clock_wall_s();
+
+	if (!reply->server_time_s)
+		return;
+	if (llabs(skew) <= SKEW_MAX_S)
+		skew = 0;
+	else if (!a->skew_s)
+		log_warning("account=%s: the clock of this machine and that of "
+			    "the server differ by %lld s",
+		    a->settings->name, (long long)skew);
+	a->skew_s = skew;
+}
+
 static void
 on_reply(void *context, struct http_reply *reply)
 {
@@ -406,6 +426,7 @@ on_reply(void *context, struct http_reply *reply)
 	    a->flight.with_candidate && reply->http_status != 0;
 
 	a->flight.active = false;
+	compare_clocks(a, reply);
 	if (a->flight.generation == a->generation && !land(a, reply) &&
 	    seed_was_answered && fall_back(a))
 		return;

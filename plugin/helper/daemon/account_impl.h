@@ -47,6 +47,8 @@ struct account {
 	int64_t candidate_after_ms;      /* ... not before, boot clock */
 	unsigned int candidate_failures; /* in a row */
 	bool candidate_refused;
+	bool pause_is_servers; /* it asked for it */
+	int64_t skew_s; /* its clock is so far ahead of ours; 0: little */
 	int64_t interrupted_s; /* wall clock, of a refresh without an answer */
 
 	/* In memory during a flight, and as long as it is not saved. */

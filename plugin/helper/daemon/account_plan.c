@@ -53,8 +53,7 @@ account_plan_keep_alive(struct account *a)
 		a->keep_alive_ms = ACCOUNT_NEVER_MS;
 		return;
 	}
-	/* a time that cannot be: the clock was wrong, then or now */
-	if (!a->refreshed_at || age_s < 0)
+	if (!a->refreshed_at)
 		age_s = -1;
 	in_ms = refresh_keep_alive_in_ms(keep_alive_s, age_s);
 	a->keep_alive_ms = clock_boot_ms() + (in_ms > 0 ? in_ms : spread_ms(a));
@@ -114,6 +113,18 @@ account_next_refresh_ms(const struct account *a)
 	if (due < a->postponed_ms)
 		due = a->postponed_ms;
 	return due > now ? due - now : 0;
+}
+
+void
+account_network_changed(struct account *a)
+{
+	int64_t now = clock_boot_ms();
+
+	if (a->state != ACCOUNT_DEGRADED || a->pause_is_servers ||
+	    a->next_attempt_ms <= now)
+		return;
+	a->next_attempt_ms = now + spread_ms(a);
+	account_plan(a);
 }
 
 static void

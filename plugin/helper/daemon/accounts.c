@@ -183,6 +183,13 @@ accounts_configure(
 	return status;
 }
 
+void
+accounts_network_changed(struct accounts *accounts)
+{
+	for (size_t i = 0; i < accounts->known.count; i++)
+		account_network_changed(accounts->known.item[i]);
+}
+
 bool
 accounts_in_flight(const struct accounts *accounts)
 {

@@ -27,6 +27,9 @@ struct account *accounts_find(
 /* In the order of their names; NULL behind the last. */
 struct account *accounts_at(const struct accounts *accounts, size_t index);
 
+/* As account_network_changed, for all. */
+void accounts_network_changed(struct accounts *accounts);
+
 /* True while a request is under way, also of an account that is gone. */
 bool accounts_in_flight(const struct accounts *accounts);
 

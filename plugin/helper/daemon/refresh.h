@@ -41,7 +41,8 @@ long refresh_keep_alive_s(const struct account_settings *settings);
 
 /* How long to wait with the use of a login that was used `age_s` ago, in ms; by
  * chance earlier than `keep_alive_s` by up to a quarter, so that logins of one
- * day are not used in one minute.  `age_s` -1: nobody knows. */
+ * day are not used in one minute.  `age_s` below 0: nobody
+ * knows, or the clock was wrong, then or now. */
 int64_t refresh_keep_alive_in_ms(long keep_alive_s, int64_t age_s);
 
 /* Seconds to pause after the n-th failure in a row (n from 1): doubling from

@@ -3,6 +3,7 @@
 
 #include "accounts.h"
 #include "login.h"
+#include "network.h"
 #include "notify.h"
 #include "requests.h"
 #include "socketmap.h"
@@ -29,6 +30,7 @@ struct service {
 	struct config *config;
 	uv_loop_t loop;
 	struct schedule *schedule;
+	struct network *network; /* NULL: it cannot be watched */
 	struct store *store;
 	struct oauth_http *http;
 	struct account_env env;
@@ -194,6 +196,26 @@ on_changed(void *context, struct account *account)
 		requests_announce(&s->requests, s->server, account);
 }
 
+static void
+on_network_changed(void *context)
+{
+	struct service *s = context;
+
+	log_debug("the network changed");
+	accounts_network_changed(s->accounts);
+}
+
+/* Without it an outage lasts until the pause is over, no longer. */
+static void
+watch_network(struct service *s)
+{
+	struct mt_error err = {0};
+
+	if (network_new(&s->loop, s->schedule, on_network_changed, s,
+		&s->network, &err) != MT_OK)
+		log_warning("%s", err.text);
+}
+
 static enum mt_status
 open_accounts(struct service *s, struct mt_error *err)
 {
@@ -216,6 +238,8 @@ open_accounts(struct service *s, struct mt_error *err)
 	status = accounts_new(&s->env, &s->accounts, err);
 	if (status == MT_OK)
 		status = accounts_configure(s->accounts, s->config, err);
+	if (status == MT_OK)
+		watch_network(s);
 	if (status == MT_OK)
 		status = logins_new(&s->env, &s->logins, err);
 	if (status == MT_OK)
@@ -397,6 +421,7 @@ service_free(struct service **service)
 	logins_free(&s->logins);
 	oauth_http_free(&s->http);
 	accounts_free(&s->accounts);
+	network_free(&s->network);
 	schedule_free(&s->schedule);
 	/* what is left is part of the service itself */
 	uv_walk(&s->loop, close_handle, NULL);

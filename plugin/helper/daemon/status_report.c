@@ -14,7 +14,7 @@ struct item {
 	long number;
 };
 
-#define ITEMS 11
+#define ITEMS 14
 
 static void
 fill(const struct account *account, struct account_view *view,
@@ -37,6 +37,9 @@ fill(const struct account *account, struct account_view *view,
 	    {"expires_in", NULL, view->expires_in_s},
 	    {"refreshed_at", refreshed_at, 0},
 	    {"next_attempt_s", NULL, view->next_attempt_s},
+	    {"in_use", NULL, view->in_use},
+	    {"next_refresh_s", NULL, view->next_refresh_s},
+	    {"skew_s", NULL, view->skew_s},
 	    {"text", view->text, 0},
 	    {"alarm", view->alarm, 0},
 	};

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: ISC
+"""mailtokend keeps tokens alive: wrong clocks, lost networks, servers that are
+down, and whom it tells of what only people can mend."""
+import ctypes
+import json
+import os
+import threading
+
+from bed import wait_until
+from integration.test_helper import HelperTestCase, passed
+
+CLONE_NEWNET = 0x40000000
+FAKETIME = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def reply(conn, body, status="200 OK", more=""):
+    """Read a request and answer it; returns its form."""
+    length = 0
+    while line := conn.readline():
+        name, _, value = line.partition(":")
+        if name.lower() == "content-length":
+            length = int(value)
+    form = conn.read(length).decode()
+    conn.send(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+              f"{more}Content-Length: {len(body)}\r\n\r\n{body}")
+    return form
+
+
+def tokens(**more):
+    return json.dumps({"access_token": "a", "token_type": "Bearer",
+                       "expires_in": 3600} | more)
+
+
+class ClockTest(HelperTestCase):
+    def start_with_clock(self, helper, offset):
+        """Start it with a wall clock that set_clock() can set."""
+        self.clock = helper.dir / "clock"
+        self.set_clock(offset)
+        helper.start(env={"LD_PRELOAD": FAKETIME, "FAKETIME_NO_CACHE": "1",
+                          "FAKETIME_TIMESTAMP_FILE": self.clock,
+                          "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+
+    def set_clock(self, offset):
+        temporary = self.clock.with_suffix(".new")
+        temporary.write_text(f"{offset}\n")
+        temporary.rename(self.clock)
+
+    def test_clock_that_jumps_changes_no_lifetime(self):
+        helper = self.helper(start=False)
+        self.start_with_clock(helper, "+0")
+        helper.login(self.oidc, "alice").expect()
+        for offset in ("+7200", "-86400", "+8640000"):
+            self.set_clock(offset)
+            token = self.get(helper).expect()
+            self.assertEqual(token["serial"], "1")
+            self.assertIn(int(token["expires_in"]), range(3500, 3601))
+        self.assertEqual(self.posts(), [])
+        # it did jump
+        self.refresh(helper).expect()
+        year = int(helper.status("alice")["refreshed_at"][:4])
+        self.set_clock("+0")
+        self.refresh(helper).expect()
+        self.assertGreaterEqual(
+            year, int(helper.status("alice")["refreshed_at"][:4]))
+        self.assertIn("clock of this machine", helper.log())
+
+    def test_wrong_clock_is_named_until_it_is_right(self):
+        helper = self.helper(start=False)
+        self.start_with_clock(helper, "-7200")
+        helper.login(self.oidc, "alice").expect()
+        self.refresh(helper).expect()
+        status = helper.status("alice")
+        self.assertEqual(status["state"], "ok")
+        self.assertRegex(status["alarm"], "clock .* wrong.* ahead by 1(19|20)")
+        self.assertIn(int(status["skew_s"]), range(7190, 7211))
+        self.set_clock("-200")
+        self.refresh(helper).expect()
+        status = helper.status("alice")
+        self.assertEqual((status["alarm"], status["skew_s"]), ("", "0"))
+
+    def test_time_on_disk_that_is_yet_to_come_counts_as_unknown(self):
+        helper = self.helper(start=False)
+        self.start_with_clock(helper, "+864000000")
+        helper.login(self.oidc, "alice").expect()
+        helper.stop()
+        self.start_with_clock(helper, "+0")
+        week = 7 * 86400
+        self.assertIn(int(helper.status("alice")["next_refresh_s"]),
+                      range(1, week // 2 + 2))
+        self.get(helper).expect()
+
+
+class NetworkTest(HelperTestCase):
+    """A helper, and its server, in a network namespace of their own."""
+
+    def setUp(self):
+        self.holder = self.bed.spawn(
+            ["unshare", "--net", "sh", "-c",
+             "ip link set lo up && echo up && exec cat"],
+            {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, stdin=True)
+        self.holder.wait_output("^up$", "stdout")
+        self.addCleanup(self.holder.stop)
+
+    def inside(self, function):
+        """function() in the namespace."""
+        result = []
+
+        def run():
+            with open(f"/proc/{self.holder.pid}/ns/net") as namespace:
+                if _libc.setns(namespace.fileno(), CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns")
+            result.append(function())
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        return result[0]
+
+    def network(self, change):
+        """"del" takes the network away, "add" brings it back."""
+        self.bed.run(["nsenter", "-t", self.holder.pid, "--net", "ip",
+                      "address", change, "127.0.0.1/8", "dev", "lo"],
+                     {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}).check()
+
+    def start(self, script):
+        """A helper whose account starts from a seed, at such a server."""
+        server = self.inside(lambda: self.bed.scripted_server(script))
+        helper = self.helper(
+            start=False,
+            token_endpoint=f"http://127.0.0.1:{server.port}/token")
+        argv = helper.argv
+        helper.argv = lambda *more: ["nsenter", "-t", self.holder.pid,
+                                     "--net", *argv(*more)]
+        helper.start("--verbose")
+        with passed("seed") as file:
+            helper.call("seed", fd=file.fileno(), account="alice").expect()
+        self.get(helper).expect()
+        return helper
+
+    def fail_until_pause_is_long(self, helper):
+        helper.call("reject", account="alice").expect()
+        for _ in range(7):
+            self.refresh(helper).expect("later")
+        self.get(helper).expect("later")
+        self.assertGreater(int(helper.status("alice")["next_attempt_s"]), 100)
+
+    def test_return_of_the_network_ends_the_pause(self):
+        helper = self.start(lambda conn: reply(conn, tokens()))
+        self.network("del")
+        self.fail_until_pause_is_long(helper)
+        self.network("add")
+        wait_until(lambda: helper.status("alice")["state"] == "ok",
+                   what="the refresh")
+        self.get(helper).expect()
+
+    def test_pause_that_the_server_asked_for_is_kept(self):
+        # token, then pauses of two kinds
+        answers = [("200 OK", ""),
+                   ("429 Too Many Requests", "Retry-After: 600\r\n"),
+                   ("200 OK", "")]
+
+        def script(conn):
+            status, more = answers[min(conn.number, 2)]
+            reply(conn, tokens(), status, more)
+
+        helper = self.start(script)
+        helper.call("reject", account="alice").expect()
+        self.get(helper).expect("later")
+        self.network("del")
+        self.network("add")
+        # the helper has seen it ...
+        wait_until(lambda: "the network changed" in helper.log(),
+                   what="the news")
+        # ... and waits all the same
+        self.assertGreater(int(helper.status("alice")["next_attempt_s"]), 500)
+        self.get(helper).expect("later")
