@@ -7,6 +7,7 @@ import os
 import threading
 
 from bed import wait_until
+from bed.tokensock import Mailtokend, account
 from integration.test_helper import HelperTestCase, passed
 
 CLONE_NEWNET = 0x40000000
@@ -30,6 +31,114 @@ def reply(conn, body, status="200 OK", more=""):
 def tokens(**more):
     return json.dumps({"access_token": "a", "token_type": "Bearer",
                        "expires_in": 3600} | more)
+
+
+class BreakerTest(HelperTestCase):
+    """Many accounts at one server that can be switched off."""
+
+    def setUp(self):
+        self.posts_made, self.under_way, self.most = 0, 0, 0
+        self.lock, self.up = threading.Lock(), threading.Event()
+        self.hangs = threading.Event()
+        self.hangs.set()
+        self.up.set()
+        self.lifetime = 3600
+        self.server = self.bed.scripted_server(self.serve)
+
+    def serve(self, conn):
+        with self.lock:
+            self.posts_made += 1
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        self.hangs.wait()
+        with self.lock:
+            self.under_way -= 1
+        if self.up.is_set():
+            reply(conn, tokens(expires_in=self.lifetime))
+        else:
+            reply(conn, "", "503 Service Unavailable")
+
+    def start(self, count):
+        """A helper whose accounts a0, a1, ... start from seeds."""
+        self.names = [f"a{n}" for n in range(count)]
+        address = f"http://127.0.0.1:{self.server.port}/token"
+        helper = Mailtokend(self.bed, "".join(
+            account(self.oidc, name, token_endpoint=address)
+            for name in self.names))
+        self.addCleanup(lambda: helper.process and helper.process.stop())
+        for name in self.names:
+            with passed("seed") as file:
+                helper.call("seed", fd=file.fileno(), account=name).expect()
+            helper.call("get", account=name).expect()
+        return helper
+
+    def states(self, helper):
+        return [helper.status(name) for name in self.names]
+
+    def test_server_that_is_down_is_tried_one_at_a_time(self):
+        self.lifetime = 10
+        helper = self.start(50)
+        self.posts_made = self.most = 0
+        self.up.clear()
+        wait_until(lambda: not any(int(status["expires_in"])
+                                   for status in self.states(helper)),
+                   what="the end of all tokens")
+        for name in self.names:
+            helper.call("get", account=name).expect("later")
+        self.assertLessEqual(self.posts_made, 10)
+        self.assertLessEqual(self.most, 4)
+        statuses = self.states(helper)
+        self.assertEqual({status["state"] for status in statuses},
+                         {"degraded"})
+        self.assertGreaterEqual(int(statuses[0]["server_failures"]), 3)
+        self.assertTrue(any(f"127.0.0.1:{self.server.port}" in status["text"]
+                            for status in statuses))
+        # it is back: so are all accounts, and not at once
+        self.lifetime, self.most = 3600, 0
+        self.up.set()
+        wait_until(lambda: all(status["state"] == "ok"
+                               for status in self.states(helper)),
+                   timeout=60, what="all accounts")
+        self.assertLessEqual(self.most, 4)
+        self.assertEqual(helper.status("a7")["server_failures"], "0")
+
+    def test_who_asks_while_it_is_tried_waits_for_that(self):
+        for good in (True, False):
+            helper = self.start(5)
+            for name in self.names:
+                helper.call("reject", account=name).expect()
+            self.up.clear()
+            for name in self.names[:3]:
+                helper.call("get", account=name).expect("later")
+            helper.call("get", account="a3").expect("later")
+            self.assertEqual(helper.status("a3")["server_failures"], "3")
+            # one of those who asked is the trial, by itself
+            self.posts_made = 0
+            self.hangs.clear()
+            wait_until(lambda: self.posts_made, what="the trial")
+            with helper.connect() as one, helper.connect() as other:
+                one.send("get", account="a3")
+                other.send("get", account="a4")
+                helper.call("exists", account="a4").expect()
+                self.assertEqual(self.posts_made, 1)
+                if good:
+                    self.up.set()
+                self.hangs.set()
+                for asker in one, other:
+                    asker.receive().expect("ok" if good else "later")
+            if not good:
+                self.assertEqual(self.posts_made, 1)
+            helper.stop()
+            self.up.set()
+
+    def test_person_may_try_a_server_that_is_down(self):
+        helper = self.start(4)
+        self.up.clear()
+        for _ in range(4):
+            helper.call("refresh", account="a0").expect("later")
+        self.up.set()
+        helper.call("refresh", account="a1").expect()
+        self.assertEqual(helper.status("a0")["server_failures"], "0")
 
 
 class ClockTest(HelperTestCase):

@@ -161,6 +161,8 @@ account_view(const struct account *a, struct account_view *ret_view)
 	memcpy(ret_view->alarm, alarm.text, sizeof(ret_view->alarm));
 	if (pause > 0 && a->next_attempt_ms != ACCOUNT_NEVER_MS)
 		ret_view->next_attempt_s = (long)((pause + 999) / 1000);
+	if (a->issuer)
+		ret_view->issuer = issuer_view(a->issuer);
 	ret_view->in_use = a->asked;
 	next = account_next_refresh_ms(a);
 	if (next >= 0)
@@ -287,7 +289,7 @@ wait_for_refresh(struct account *a, struct account_waiter *waiter, long wait_ms)
 	struct mt_error error = {0};
 	enum mt_status status = MT_OK;
 
-	if (!a->flight.active)
+	if (!a->flight.active && (!a->queued || waiter->forced))
 		status = account_start(
 		    a, waiter->forced ? CAUSE_PERSON : CAUSE_ASKER, &error);
 	if (status != MT_OK) {
@@ -342,6 +344,34 @@ account_reject(struct account *a, int64_t serial)
 	account_plan(a);
 }
 
+/* Those who waited for the issuer's trial go on, or learn that it failed. */
+static void
+serve_queue(struct account *a, enum issuer_news news)
+{
+	struct mt_error error = {0};
+
+	a->queued = false;
+	if (LIST_EMPTY(&a->waiters))
+		return;
+	if (news == ISSUER_BACK)
+		a->next_attempt_ms = 0;
+	if (account_start(a, CAUSE_ASKER, &error) != MT_OK)
+		account_answer_all(a);
+}
+
+void
+account_hear_of_issuer(
+    struct account *a, const struct issuer *issuer, enum issuer_news news)
+{
+	if (a->issuer != issuer || a->flight.active)
+		return;
+	if (news == ISSUER_BACK)
+		account_try_soon(a);
+	if (a->queued)
+		serve_queue(a, news);
+	account_plan(a);
+}
+
 /* ---- life ---- */
 
 /* What a helper that was killed left behind, and the state as it was. */
@@ -391,6 +421,8 @@ account_new(const struct account_env *env, struct account_settings **settings,
 	LIST_INIT(&a->waiters);
 	a->ahead_ms = a->keep_alive_ms = ACCOUNT_NEVER_MS;
 	a->timer.context = a;
+	a->issuer =
+	    issuers_get(env->issuers, a->settings->provider.token_endpoint);
 	load(a);
 	account_plan(a);
 	*ret_account = a;
@@ -448,6 +480,8 @@ account_use_settings(struct account *a, struct account_settings **settings)
 	a->settings = *settings;
 	*settings = NULL;
 	memcpy(a->fingerprint, fingerprint, sizeof(a->fingerprint));
+	a->issuer =
+	    issuers_get(a->env->issuers, a->settings->provider.token_endpoint);
 	a->candidate_after_ms = 0;
 	a->candidate_failures = 0;
 	a->retired = false;

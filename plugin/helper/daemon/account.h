@@ -11,6 +11,7 @@
 #define MT_DAEMON_ACCOUNT_H
 
 #include "config.h"
+#include "issuer.h"
 #include "oauth_http.h"
 #include "oauth_reply.h"
 #include "schedule.h"
@@ -44,10 +45,14 @@ struct account_env {
 	struct secret_arena *arena;
 	struct store *store;
 	struct oauth_http *http;
+	struct issuers *issuers;
 	bool stopping;        /* no new requests to any server */
 	size_t account_count; /* about so many share a server */
 	/* called after each change of state or serial */
 	void (*changed)(void *context, struct account *account);
+	/* called when it is back, or has failed once more */
+	void (*issuer_changed)(
+	    void *context, struct issuer *issuer, enum issuer_news news);
 	void *context;
 };
 
@@ -90,6 +95,7 @@ struct account_view {
 	long expires_in_s; /* 0: no token */
 	int64_t refreshed_at;
 	long next_attempt_s; /* pause that is left, 0: none */
+	struct issuer_view issuer;
 	long skew_s; /* how far the server's clock is ahead of ours, if much */
 	bool in_use; /* somebody asked since the last refresh */
 	long next_refresh_s; /* until that without an asker, 0: none planned */
@@ -103,6 +109,10 @@ const struct secret *account_token(const struct account *account);
 /* The network may be back: what failed for want of it is tried again soon,
  * unless the server itself asked for the pause. */
 void account_network_changed(struct account *account);
+
+/* For those who wait for this issuer, if it is the account's. */
+void account_hear_of_issuer(struct account *account,
+    const struct issuer *issuer, enum issuer_news news);
 
 /* Somebody waiting for a token; part of the asker's own memory. */
 struct account_waiter {

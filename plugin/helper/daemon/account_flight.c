@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define SKEW_MAX_S 300
+#define TURN_WAIT_MS 60000 /* at most; mostly the issuer is heard of earlier */
 
 /* ---- the record ---- */
 
@@ -221,10 +222,54 @@ take_off(struct account *a, bool login_first, struct mt_error *err)
 		status = send_request(a, &why);
 	if (status == MT_OK) {
 		a->flight.active = true;
+		a->flight.issuer = a->issuer;
+		if (a->issuer)
+			a->flight.is_trial = issuer_begin(a->issuer);
 		log_debug("account=%s: refresh begins", a->settings->name);
 		return MT_OK;
 	}
 	return fail_to_begin(a, status, &why, err);
+}
+
+/* The issuer is down, and not to be tried before then. */
+static enum mt_status
+leave_issuer_alone(struct account *a, int64_t until_ms, struct mt_error *err)
+{
+	const struct issuer_view issuer = issuer_view(a->issuer);
+
+	a->state = ACCOUNT_DEGRADED;
+	a->next_attempt_ms = until_ms;
+	a->pause_is_servers = false;
+	mt_fail(&a->error, MT_RETRY_LATER,
+	    "account %s: %u requests to %s in a row failed, so it is left "
+	    "alone for a while: %s",
+	    a->settings->name, issuer.failures, issuer_host(a->issuer),
+	    issuer.why);
+	*err = a->error;
+	return err->status;
+}
+
+/* Whether the issuer takes a request now; *ret_queued: it goes out later. */
+static enum mt_status
+await_turn(struct account *a, enum account_cause cause, bool *ret_queued,
+    struct mt_error *err)
+{
+	bool unasked = cause == CAUSE_AHEAD || cause == CAUSE_IDLENESS;
+	int64_t until_ms = clock_boot_ms() + TURN_WAIT_MS;
+	enum issuer_turn turn = ISSUER_GO;
+
+	if (a->issuer && cause != CAUSE_PERSON)
+		turn = issuer_turn(a->issuer, unasked, &until_ms);
+	if (turn == ISSUER_GO)
+		return MT_OK;
+	if (unasked) {
+		account_postpone(a, until_ms);
+		return mt_fail(err, MT_RETRY_LATER, "it is not its turn");
+	}
+	if (turn == ISSUER_WAIT)
+		return leave_issuer_alone(a, until_ms, err);
+	*ret_queued = true;
+	return MT_OK;
 }
 
 enum mt_status
@@ -232,6 +277,11 @@ account_start(struct account *a, enum account_cause cause, struct mt_error *err)
 {
 	enum mt_status status = check_may_try(a, cause == CAUSE_PERSON, err);
 
+	a->queued = false;
+	if (status == MT_OK)
+		status = await_turn(a, cause, &a->queued, err);
+	if (a->queued)
+		return MT_OK;
 	if (status == MT_OK)
 		status = take_off(a, !account_candidate_is_due(a), err);
 	if (status != MT_OK)
@@ -382,9 +432,19 @@ fall_back(struct account *a)
 	       account_wants_token(a) && take_off(a, true, &err) == MT_OK;
 }
 
+static enum issuer_news
+tell_issuer(const struct flight *flight, enum issuer_outcome outcome,
+    long retry_after_s, const struct mt_error *why)
+{
+	if (!flight->issuer)
+		return ISSUER_AS_BEFORE;
+	return issuer_end(
+	    flight->issuer, flight->is_trial, outcome, retry_after_s, why);
+}
+
 /* True if it brought tokens. */
 static bool
-land(struct account *a, struct http_reply *reply)
+land(struct account *a, struct http_reply *reply, enum issuer_news *ret_news)
 {
 	struct oauth_tokens tokens;
 	struct failure failure = {0};
@@ -393,6 +453,10 @@ land(struct account *a, struct http_reply *reply)
 
 	oauth_tokens_init(&tokens, a->env->arena);
 	good = oauth_reply_read(reply, &tokens, &failure, &why) == MT_OK;
+	*ret_news = tell_issuer(&a->flight,
+	    good || failure.class != FAILURE_TRANSIENT ? ISSUER_ANSWERED
+						       : ISSUER_FAILED,
+	    failure.retry_after_s, &why);
 	if (good)
 		succeed(a, &tokens);
 	else
@@ -424,15 +488,23 @@ on_reply(void *context, struct http_reply *reply)
 	struct account *a = context;
 	bool seed_was_answered =
 	    a->flight.with_candidate && reply->http_status != 0;
+	struct issuer *issuer = a->flight.issuer;
+	enum issuer_news news = ISSUER_AS_BEFORE;
+	bool flies_on = false;
 
 	a->flight.active = false;
 	compare_clocks(a, reply);
-	if (a->flight.generation == a->generation && !land(a, reply) &&
-	    seed_was_answered && fall_back(a))
-		return;
-	account_close_record(a);
-	account_notify(a);
-	account_answer_all(a);
+	if (a->flight.generation != a->generation)
+		news = tell_issuer(&a->flight, ISSUER_UNKNOWN, 0, NULL);
+	else if (!land(a, reply, &news) && seed_was_answered)
+		flies_on = fall_back(a);
+	if (!flies_on) {
+		account_close_record(a);
+		account_notify(a);
+		account_answer_all(a);
+	}
+	if (news != ISSUER_AS_BEFORE && a->env->issuer_changed)
+		a->env->issuer_changed(a->env->context, issuer, news);
 }
 
 /* ---- seeds and logins ---- */

@@ -20,6 +20,8 @@
 struct flight {
 	bool active;
 	bool with_candidate;
+	struct issuer *issuer;
+	bool is_trial;       /* of the issuer */
 	bool ahead;          /* of the need of those who use the account */
 	uint64_t generation; /* of the account when it began */
 	int64_t started_s;   /* wall clock */
@@ -30,6 +32,8 @@ struct account {
 	const struct account_env *env;
 	struct account_settings *settings; /* our own */
 	char fingerprint[CRYPTO_HEX_SIZE]; /* of the settings */
+
+	struct issuer *issuer; /* NULL: no memory; then nothing holds it up */
 
 	enum account_state state; /* but for a flight */
 	struct mt_error error;    /* why the state is not ACCOUNT_OK */
@@ -63,6 +67,8 @@ struct account {
 	struct flight flight;
 
 	LIST_HEAD(, account_waiter) waiters;
+
+	bool queued; /* askers wait for the issuer's trial, not for a flight */
 
 	bool retired;
 	bool asked;       /* for a token, since the last one was fetched */
@@ -112,6 +118,12 @@ void account_plan_keep_alive(struct account *a);
 /* Somebody asked for a token with so much to live. */
 void account_note_use(struct account *a, long min_ttl_s);
 
+/* What failed is tried again, and what was postponed is done, soon. */
+void account_try_soon(struct account *a);
+
+/* No refresh that nobody asks for before this time, or a little later. */
+void account_postpone(struct account *a, int64_t until_ms);
+
 /* Milliseconds until the next refresh that nobody asks for; -1: none. */
 int64_t account_next_refresh_ms(const struct account *a);
 
@@ -138,7 +150,8 @@ enum account_cause {
 	CAUSE_IDLENESS,
 };
 
-/* Begins a refresh. */
+/* Begins a refresh; or, for an asker, waits until the issuer's trial is over:
+ * account_hear_of_issuer. */
 enum mt_status account_start(struct account *a, enum account_cause cause,
     struct mt_error *err) MT_MUST_CHECK;
 

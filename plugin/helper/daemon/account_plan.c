@@ -116,15 +116,28 @@ account_next_refresh_ms(const struct account *a)
 }
 
 void
+account_try_soon(struct account *a)
+{
+	int64_t soon = clock_boot_ms() + spread_ms(a);
+
+	if (a->postponed_ms > soon)
+		a->postponed_ms = soon;
+	if (a->state == ACCOUNT_DEGRADED && !a->pause_is_servers &&
+	    a->next_attempt_ms > soon)
+		a->next_attempt_ms = soon;
+}
+
+void
 account_network_changed(struct account *a)
 {
-	int64_t now = clock_boot_ms();
-
-	if (a->state != ACCOUNT_DEGRADED || a->pause_is_servers ||
-	    a->next_attempt_ms <= now)
-		return;
-	a->next_attempt_ms = now + spread_ms(a);
+	account_try_soon(a);
 	account_plan(a);
+}
+
+void
+account_postpone(struct account *a, int64_t until_ms)
+{
+	a->postponed_ms = until_ms + spread_ms(a);
 }
 
 static void

@@ -190,6 +190,16 @@ accounts_network_changed(struct accounts *accounts)
 		account_network_changed(accounts->known.item[i]);
 }
 
+void
+accounts_hear_of_issuer(struct accounts *accounts, const struct issuer *issuer,
+    enum issuer_news news)
+{
+	for (size_t i = 0; i < accounts->known.count; i++)
+		account_hear_of_issuer(accounts->known.item[i], issuer, news);
+	for (size_t i = 0; i < accounts->leaving.count; i++)
+		account_hear_of_issuer(accounts->leaving.item[i], issuer, news);
+}
+
 bool
 accounts_in_flight(const struct accounts *accounts)
 {

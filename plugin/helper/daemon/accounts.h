@@ -30,6 +30,10 @@ struct account *accounts_at(const struct accounts *accounts, size_t index);
 /* As account_network_changed, for all. */
 void accounts_network_changed(struct accounts *accounts);
 
+/* As account_hear_of_issuer, for all. */
+void accounts_hear_of_issuer(struct accounts *accounts,
+    const struct issuer *issuer, enum issuer_news news);
+
 /* True while a request is under way, also of an account that is gone. */
 bool accounts_in_flight(const struct accounts *accounts);
 

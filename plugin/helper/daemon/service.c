@@ -33,6 +33,7 @@ struct service {
 	struct network *network; /* NULL: it cannot be watched */
 	struct store *store;
 	struct oauth_http *http;
+	struct issuers *issuers;
 	struct account_env env;
 	struct accounts *accounts;
 	struct logins *logins;
@@ -197,11 +198,27 @@ on_changed(void *context, struct account *account)
 }
 
 static void
+on_issuer_changed(void *context, struct issuer *issuer, enum issuer_news news)
+{
+	const struct issuer_view view = issuer_view(issuer);
+	struct service *s = context;
+
+	if (news == ISSUER_BACK)
+		log_info("%s answers again", issuer_host(issuer));
+	else
+		log_warning("%s: %u failures in a row; one request at a time "
+			    "tries it, the next in %ld s",
+		    issuer_host(issuer), view.failures, view.next_trial_s);
+	accounts_hear_of_issuer(s->accounts, issuer, news);
+}
+
+static void
 on_network_changed(void *context)
 {
 	struct service *s = context;
 
 	log_debug("the network changed");
+	issuers_network_changed(s->issuers);
 	accounts_network_changed(s->accounts);
 }
 
@@ -222,6 +239,8 @@ open_accounts(struct service *s, struct mt_error *err)
 	enum mt_status status = schedule_new(&s->loop, &s->schedule, err);
 
 	if (status == MT_OK)
+		status = issuers_new(&s->issuers, err);
+	if (status == MT_OK)
 		status = oauth_http_new(&s->loop, s->arena, &s->http, err);
 	if (status != MT_OK)
 		return status;
@@ -231,8 +250,10 @@ open_accounts(struct service *s, struct mt_error *err)
 	    .arena = s->arena,
 	    .store = s->store,
 	    .http = s->http,
+	    .issuers = s->issuers,
 	    .account_count = s->config->account_count,
 	    .changed = on_changed,
+	    .issuer_changed = on_issuer_changed,
 	    .context = s,
 	};
 	status = accounts_new(&s->env, &s->accounts, err);
@@ -421,6 +442,7 @@ service_free(struct service **service)
 	logins_free(&s->logins);
 	oauth_http_free(&s->http);
 	accounts_free(&s->accounts);
+	issuers_free(&s->issuers);
 	network_free(&s->network);
 	schedule_free(&s->schedule);
 	/* what is left is part of the service itself */

@@ -14,7 +14,7 @@ struct item {
 	long number;
 };
 
-#define ITEMS 14
+#define ITEMS 16
 
 static void
 fill(const struct account *account, struct account_view *view,
@@ -40,6 +40,8 @@ fill(const struct account *account, struct account_view *view,
 	    {"in_use", NULL, view->in_use},
 	    {"next_refresh_s", NULL, view->next_refresh_s},
 	    {"skew_s", NULL, view->skew_s},
+	    {"server_failures", NULL, view->issuer.failures},
+	    {"server_trial_s", NULL, view->issuer.next_trial_s},
 	    {"text", view->text, 0},
 	    {"alarm", view->alarm, 0},
 	};

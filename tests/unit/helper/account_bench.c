@@ -50,6 +50,7 @@ begin(struct account_bench *bench)
 	    account_bench_settings(bench, "scope = mail\n");
 
 	OK(schedule_new(&bench->loop, &bench->env.schedule, &err));
+	OK(issuers_new(&bench->env.issuers, &err));
 	OK(store_open(
 	    scratch_path(bench->dir, "state"), &bench->env.store, &err));
 	OK(account_new(&bench->env, &settings, &bench->account, &err));
@@ -59,6 +60,7 @@ static void
 end(struct account_bench *bench)
 {
 	account_free(&bench->account);
+	issuers_free(&bench->env.issuers);
 	schedule_free(&bench->env.schedule);
 	uv_run(&bench->loop, UV_RUN_DEFAULT);
 	store_free(&bench->env.store);
