@@ -7,6 +7,7 @@ import os
 import threading
 
 from bed import wait_until
+from bed.process import alive
 from bed.tokensock import Mailtokend, account
 from integration.test_helper import HelperTestCase, passed
 
@@ -139,6 +140,192 @@ class BreakerTest(HelperTestCase):
         self.up.set()
         helper.call("refresh", account="a1").expect()
         self.assertEqual(helper.status("a0")["server_failures"], "0")
+
+
+class HookTest(HelperTestCase):
+    """Programs that are told what a person must mend."""
+
+    def program(self, script):
+        """A shell script that may be a hook."""
+        path = self.bed.subdir("hook") / "hook"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    def recorder(self, more=""):
+        """A hook that adds a JSON line of what it was given to self.seen."""
+        self.seen = self.bed.subdir("seen") / "seen"
+        self.seen.touch()
+        code = ("import json,os,sys;print(json.dumps({'argv':sys.argv[1:],"
+                "'env':dict(os.environ),'fds':os.listdir('/proc/self/fd'),"
+                "'input':dict(l.rstrip('\\n').split('=',1)"
+                " for l in sys.stdin)}))")
+        return self.program(
+            f'/usr/bin/python3 -c "{code}" "$@" >>{self.seen}\n{more}')
+
+    def news(self):
+        return [json.loads(line)
+                for line in self.seen.read_text().splitlines()]
+
+    def wait_news(self, count):
+        return wait_until(lambda: len(self.news()) >= count and self.news(),
+                          what=f"{count} runs of the hook")
+
+    def start(self, *hooks, repeat=None, more=()):
+        lines = [f"hook = {hook}\n" for hook in hooks]
+        if repeat:
+            lines.append(f"hook_repeat = {repeat}\n")
+        helper = Mailtokend(
+            self.bed, "".join(lines) + account(self.oidc), start=False)
+        helper.start(*more, env={"SECRET": "secret", "HOME": "/root"})
+        self.addCleanup(lambda: helper.process and helper.process.stop())
+        helper.login(self.oidc, "alice").expect()
+        return helper
+
+    def test_states_that_only_people_mend_are_told_and_their_end(self):
+        helper = self.start(self.recorder())
+        self.oidc.fault(status=401, body='{"error":"invalid_client"}')
+        self.refresh(helper).expect("config")
+        self.refresh(helper).expect()
+        self.oidc.fault(status=400, body='{"error":"access_denied"}')
+        self.refresh(helper).expect("admin")
+        self.oidc.revoke()
+        self.refresh(helper).expect("login")
+        helper.login(self.oidc, "alice").expect()
+        news = self.wait_news(5)
+        self.assertEqual(
+            [one["argv"] for one in news],
+            [[event, "alice"] for event in (
+                "broken-config", "recovered", "needs-admin", "needs-login",
+                "recovered")])
+        dead = news[3]["input"]
+        self.assertEqual(
+            {name: dead[name] for name in dead if name not in
+             ("time", "text")},
+            {"event": "needs-login", "account": "alice",
+             "user": "alice@example.test", "provider": "generic",
+             "state": "needs-login"})
+        self.assertRegex(dead["time"], r"\A20..-..-..T..:..:..Z\Z")
+        self.assertIn("mailtoken login alice", dead["text"])
+        self.assertEqual(news[4]["input"]["text"], "")
+
+    def test_hook_gets_nothing_of_the_helpers(self):
+        helper = self.start(self.recorder())
+        self.oidc.revoke()
+        self.refresh(helper).expect("login")
+        news = self.wait_news(1)[0]
+        self.assertLessEqual(set(news["env"]), {
+            "PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"})
+        self.assertEqual(len(news["fds"]), 4)   # and that of listdir()
+        token = json.loads((helper.state / "alice.token").read_text())
+        self.assertNotIn(token["refresh_token"], self.seen.read_text())
+
+    def test_what_is_no_news_is_not_told(self):
+        helper = self.start(self.recorder())
+        self.oidc.fault(times=2, status=503)
+        self.refresh(helper).expect("later")
+        self.refresh(helper).expect("later")
+        self.refresh(helper).expect()
+        helper.reload()
+        self.oidc.revoke()
+        self.refresh(helper).expect("login")
+        self.assertEqual(self.wait_news(1)[0]["argv"][0], "needs-login")
+        self.assertEqual(len(self.news()), 1)
+
+    def test_account_that_nobody_logged_in_to_is_no_news(self):
+        hook = self.recorder()
+        helper = Mailtokend(
+            self.bed, f"hook = {hook}\n" + account(self.oidc, "new")
+            + account(self.oidc))
+        self.addCleanup(lambda: helper.process and helper.process.stop())
+        helper.login(self.oidc, "alice").expect()
+        self.oidc.revoke()
+        helper.call("refresh", account="alice").expect("login")
+        self.assertEqual(self.wait_news(1)[0]["argv"][1], "alice")
+
+    def test_state_that_lasts_is_told_again(self):
+        helper = self.start(self.recorder(), repeat="1s")
+        self.oidc.revoke()
+        self.refresh(helper).expect("login")
+        self.wait_news(3)
+        self.assertEqual({one["argv"][0] for one in self.news()},
+                         {"needs-login"})
+        # and after a restart
+        helper.stop()
+        helper.write(helper.config_file.read_text().replace(
+            "hook_repeat = 1s", "hook_repeat = 0"))
+        told = len(self.news())
+        helper.start()
+        self.wait_news(told + 1)
+
+    def test_hook_that_hangs_is_killed_and_delays_nobody(self):
+        pid = self.bed.subdir("pid") / "pid"
+        hang = self.program(f"echo $$ >{pid}.new; mv {pid}.new {pid}\n"
+                            "sleep 1000")
+        helper = self.start(hang, self.recorder())
+        self.oidc.revoke()
+        self.refresh(helper).expect("login")
+        self.wait_news(1)
+        wait_until(pid.exists, what="the hook")
+        self.get(helper).expect()
+        number = int(pid.read_text())
+        wait_until(lambda: not alive(number), what="its end")
+        wait_until(lambda: "ended after 10 s" in helper.log(), what="a line")
+
+    def test_runs_one_at_a_time(self):
+        lock = self.bed.subdir("lock")
+        hook = self.recorder(f"mkdir {lock}/l || exit 1; sleep 0.2;"
+                             f" rmdir {lock}/l")
+        helper = self.start(hook)
+        for _ in range(3):
+            self.oidc.fault(status=401, body='{"error":"invalid_client"}')
+            self.refresh(helper).expect("config")
+            self.refresh(helper).expect()
+        self.wait_news(6)
+        self.assertNotIn("exit status", helper.log())
+
+    def test_failure_is_logged_once_and_output_at_debug(self):
+        hook = self.program("echo said; echo wrote >&2; exit 3")
+        helper = self.start(hook, repeat="1s", more=["--verbose"])
+        self.oidc.revoke()
+        self.refresh(helper).expect("login")
+        wait_until(lambda: helper.log().count(f"hook {hook}: said") == 2,
+                   what="two runs")
+        self.assertEqual(helper.log().count("exit status 3"), 1)
+        self.assertIn(f"hook {hook}: wrote", helper.log())
+
+    def test_program_that_others_could_change_is_refused(self):
+        program = self.bed.program("mailtokend")
+
+        def check(path):
+            file = self.bed.subdir("conf") / "conf"
+            file.write_text(f"hook = {path}\n")
+            file.chmod(0o644)
+            return self.bed.run([program, "--check", "--config", file])
+
+        good = self.program("exit 0")
+        check(good).check(0)
+        for mode in (0o775, 0o757, 0o644):
+            good.chmod(mode)
+            check(good).check(78)
+        good.chmod(0o755)
+        os.chown(good, 65534, 65534)
+        check(good).check(78)
+        os.chown(good, 0, 0)
+        good.parent.chmod(0o777)
+        self.assertIn(str(good.parent), check(good).check(78).err)
+        good.parent.chmod(0o755)
+        for path in ("hook", good.parent, "/nonexistent"):
+            check(path).check(78)
+
+    def test_program_is_looked_at_before_each_run(self):
+        hook = self.recorder()
+        helper = self.start(hook)
+        hook.chmod(0o777)
+        self.oidc.revoke()
+        self.refresh(helper).expect("login")
+        wait_until(lambda: "can be written" in helper.log(), what="a line")
+        self.assertEqual(self.news(), [])
 
 
 class ClockTest(HelperTestCase):

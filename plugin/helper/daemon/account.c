@@ -40,6 +40,7 @@ left_s(const struct account *a)
 void
 account_notify(struct account *a)
 {
+	account_announce(a);
 	if (a->env->changed)
 		a->env->changed(a->env->context, a);
 }
@@ -58,6 +59,8 @@ needs_login(struct account *a, const char *why)
 static void
 settle_login(struct account *a, const struct record *record)
 {
+	a->never_logged_in =
+	    !record->refresh_token.len && !record->refused.since_s;
 	if (!record->refresh_token.len && record->refused.since_s)
 		needs_login(a, record->refused.reason);
 	else if (!record->refresh_token.len)
@@ -424,6 +427,7 @@ account_new(const struct account_env *env, struct account_settings **settings,
 	a->issuer =
 	    issuers_get(env->issuers, a->settings->provider.token_endpoint);
 	load(a);
+	account_announce(a);
 	account_plan(a);
 	*ret_account = a;
 	return MT_OK;

@@ -53,6 +53,10 @@ struct account_env {
 	/* called when it is back, or has failed once more */
 	void (*issuer_changed)(
 	    void *context, struct issuer *issuer, enum issuer_news news);
+	/* called when a person has to know: `event` is a word for it */
+	void (*announce)(
+	    void *context, const struct account *account, const char *event);
+	long announce_again_s; /* while it lasts; 0: never */
 	void *context;
 };
 

@@ -36,9 +36,14 @@ struct account {
 	struct issuer *issuer; /* NULL: no memory; then nothing holds it up */
 
 	enum account_state state; /* but for a flight */
-	struct mt_error error;    /* why the state is not ACCOUNT_OK */
-	unsigned int failures;    /* in a row */
-	int64_t next_attempt_ms;  /* boot clock; not before, unless forced */
+	bool never_logged_in;
+	enum account_state announced; /* ACCOUNT_OK: nothing */
+	int64_t announced_serial;
+	int64_t announce_ms; /* boot clock: again, if it lasts */
+
+	struct mt_error error;   /* why the state is not ACCOUNT_OK */
+	unsigned int failures;   /* in a row */
+	int64_t next_attempt_ms; /* boot clock; not before, unless forced */
 
 	struct secret token;
 	int64_t expires_ms; /* boot clock */
@@ -97,6 +102,9 @@ bool account_candidate_is_due(const struct account *a);
 
 /* Answers everybody who waits by the state. */
 void account_answer_all(struct account *a);
+
+/* Tells a person what only a person can mend, or that it is mended. */
+void account_announce(struct account *a);
 
 /* Tells the world that state or serial may be others now. */
 void account_notify(struct account *a);

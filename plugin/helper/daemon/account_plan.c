@@ -115,6 +115,41 @@ account_next_refresh_ms(const struct account *a)
 	return due > now ? due - now : 0;
 }
 
+static void
+announce(struct account *a, const char *event)
+{
+	if (a->env->announce)
+		a->env->announce(a->env->context, a, event);
+}
+
+/* Of an account that nobody has logged in to yet, nothing was lost.  Settings
+ * that were read again are not mended yet: a new token shows that. */
+void
+account_announce(struct account *a)
+{
+	int64_t again_ms = (int64_t)a->env->announce_again_s * 1000;
+	int64_t now = clock_boot_ms();
+	bool lasts = a->state == ACCOUNT_NEEDS_LOGIN ||
+		     a->state == ACCOUNT_NEEDS_ADMIN ||
+		     a->state == ACCOUNT_BROKEN_CONFIG;
+
+	if (a->retired ||
+	    (lasts && a->never_logged_in && a->state == ACCOUNT_NEEDS_LOGIN))
+		return;
+	if (lasts && (a->announced != a->state || a->announce_ms <= now)) {
+		announce(a, account_state_word(a->state));
+		a->announced = a->state;
+		a->announced_serial = a->serial;
+		a->announce_ms = again_ms ? now + again_ms : ACCOUNT_NEVER_MS;
+		if (again_ms > GRID_MS)
+			a->announce_ms -= a->announce_ms % GRID_MS;
+	} else if (a->state == ACCOUNT_OK && a->announced != ACCOUNT_OK &&
+		   a->serial != a->announced_serial) {
+		announce(a, "recovered");
+		a->announced = ACCOUNT_OK;
+	}
+}
+
 void
 account_try_soon(struct account *a)
 {
@@ -166,6 +201,8 @@ on_timer(void *context)
 	account_answer_late(a);
 	if (a->unsaved && now >= a->save_again_ms)
 		account_save_again(a);
+	if (a->announced != ACCOUNT_OK && now >= a->announce_ms)
+		account_announce(a);
 	refresh_unasked(a);
 	account_plan(a);
 }
@@ -183,6 +220,9 @@ account_plan(struct account *a)
 		next = w->deadline_ms;
 	if (a->unsaved && a->save_again_ms < next)
 		next = a->save_again_ms;
+	if (a->announced == a->state && a->announced != ACCOUNT_OK &&
+	    !a->retired && a->announce_ms < next)
+		next = a->announce_ms;
 	a->timer.run = on_timer;
 	schedule_set(a->env->schedule, &a->timer, next);
 }

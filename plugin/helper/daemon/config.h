@@ -6,6 +6,7 @@
 #ifndef MT_DAEMON_CONFIG_H
 #define MT_DAEMON_CONFIG_H
 
+#include "hook.h"
 #include "provider.h"
 
 #include "base/secret.h"
@@ -60,6 +61,9 @@ struct config {
 	size_t socket_count;
 	char *socketmaps[CONFIG_SOCKETS_MAX];
 	size_t socketmap_count;
+	char *hooks[HOOKS_MAX]; /* programs */
+	size_t hook_count;
+	char *hook_repeat;                  /* a length of time */
 	char *state_dir;                    /* NULL: not set */
 	struct account_settings **accounts; /* sorted by name */
 	size_t account_count;

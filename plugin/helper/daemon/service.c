@@ -2,6 +2,7 @@
 #include "service.h"
 
 #include "accounts.h"
+#include "hook.h"
 #include "login.h"
 #include "network.h"
 #include "notify.h"
@@ -9,6 +10,7 @@
 #include "socketmap.h"
 
 #include "base/log.h"
+#include "base/settings.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -18,6 +20,7 @@
 
 #define ONCE_FD 3
 #define ONCE_LOCK_WAIT_S 20
+#define HOOK_REPEAT_S 86400L
 #define SOCKET_GROUP "mailtoken"
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -34,6 +37,7 @@ struct service {
 	struct store *store;
 	struct oauth_http *http;
 	struct issuers *issuers;
+	struct hooks *hooks; /* NULL: whoever asks is told, no one else */
 	struct account_env env;
 	struct accounts *accounts;
 	struct logins *logins;
@@ -213,6 +217,49 @@ on_issuer_changed(void *context, struct issuer *issuer, enum issuer_news news)
 }
 
 static void
+on_announce(void *context, const struct account *account, const char *event)
+{
+	const struct account_settings *settings = account_settings_of(account);
+	struct service *s = context;
+	struct account_view view;
+
+	account_view(account, &view);
+	hooks_tell(s->hooks,
+	    &(const struct hook_news){
+		.event = event,
+		.account = settings->name,
+		.user = settings->user,
+		.provider = settings->provider_name ? settings->provider_name
+						    : "generic",
+		.state = account_state_word(view.state),
+		.text = view.text,
+	    });
+}
+
+static void
+configure_hooks(struct service *s)
+{
+	long again_s = HOOK_REPEAT_S;
+
+	if (!s->hooks)
+		return;
+	if (s->config->hook_repeat)
+		settings_duration(s->config->hook_repeat, &again_s);
+	s->env.announce_again_s = again_s;
+	hooks_configure(s->hooks, s->config->hooks, s->config->hook_count);
+}
+
+static enum mt_status
+open_hooks(struct service *s, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	if (!s->options->once)
+		status = hooks_new(&s->loop, s->schedule, &s->hooks, err);
+	return status;
+}
+
+static void
 on_network_changed(void *context)
 {
 	struct service *s = context;
@@ -241,6 +288,8 @@ open_accounts(struct service *s, struct mt_error *err)
 	if (status == MT_OK)
 		status = issuers_new(&s->issuers, err);
 	if (status == MT_OK)
+		status = open_hooks(s, err);
+	if (status == MT_OK)
 		status = oauth_http_new(&s->loop, s->arena, &s->http, err);
 	if (status != MT_OK)
 		return status;
@@ -254,8 +303,10 @@ open_accounts(struct service *s, struct mt_error *err)
 	    .account_count = s->config->account_count,
 	    .changed = on_changed,
 	    .issuer_changed = on_issuer_changed,
+	    .announce = s->hooks ? on_announce : NULL,
 	    .context = s,
 	};
+	configure_hooks(s);
 	status = accounts_new(&s->env, &s->accounts, err);
 	if (status == MT_OK)
 		status = accounts_configure(s->accounts, s->config, err);
@@ -285,6 +336,7 @@ reload(struct service *s, struct mt_error *err)
 	s->config = config;
 	logins_forget_all(s->logins);
 	s->env.account_count = config->account_count;
+	configure_hooks(s);
 	status = accounts_configure(s->accounts, config, err);
 	if (status == MT_OK)
 		status = update_listeners(s, err);
@@ -443,6 +495,7 @@ service_free(struct service **service)
 	oauth_http_free(&s->http);
 	accounts_free(&s->accounts);
 	issuers_free(&s->issuers);
+	hooks_free(&s->hooks);
 	network_free(&s->network);
 	schedule_free(&s->schedule);
 	/* what is left is part of the service itself */
