@@ -491,6 +491,30 @@ class RefreshTest(HelperTestCase):
         helper.reload()
         self.get(helper).expect()
 
+    def test_restart_tries_once_what_an_administrator_must_mend(self):
+        for status, error, word in ((400, "access_denied", "admin"),
+                                    (401, "invalid_client", "config")):
+            helper = self.logged_in()
+            self.oidc.fault(times=99, status=status,
+                            body=json.dumps({"error": error}))
+            self.refresh(helper).expect(word)
+            helper.stop()
+            self.oidc.clear_log()
+            helper.start()
+            for _ in range(3):
+                self.get(helper).expect(word)
+            self.assertEqual(len(self.posts()), 1)
+            self.oidc.release()
+
+    def test_status_tells_the_age_of_the_login(self):
+        helper = self.logged_in()
+        login_at = helper.status("alice")["login_at"]
+        self.assertRegex(login_at, r"\A20..-..-..T..:..:..Z\Z")
+        helper.stop()
+        helper.start()
+        self.refresh(helper).expect()
+        self.assertEqual(helper.status("alice")["login_at"], login_at)
+
     def test_empty_400_ends_the_login(self):
         helper = self.logged_in()
         self.oidc.fault(status=400, body="")

@@ -79,6 +79,7 @@ account_settle(struct account *a, const struct record *record)
 {
 	a->serial = record->serial;
 	a->refreshed_at = record->refreshed_at;
+	a->login_at = record->login_at;
 	a->candidate_refused = record->candidate.len && record->refused.since_s;
 	a->has_candidate =
 	    record->candidate.len && !record->refused.since_s &&
@@ -159,6 +160,7 @@ account_view(const struct account *a, struct account_view *ret_view)
 	    .serial = a->serial,
 	    .expires_in_s = left_s(a),
 	    .refreshed_at = a->refreshed_at,
+	    .login_at = a->login_at,
 	    .skew_s = (long)a->skew_s,
 	};
 	memcpy(ret_view->alarm, alarm.text, sizeof(ret_view->alarm));

@@ -96,9 +96,10 @@ struct account_view {
 	const char *text;              /* the last error, or "" */
 	char alarm[MT_ERROR_TEXT_MAX]; /* what needs a person's eye, or "" */
 	int64_t serial;
-	long expires_in_s; /* 0: no token */
-	int64_t refreshed_at;
-	long next_attempt_s; /* pause that is left, 0: none */
+	long expires_in_s;    /* 0: no token */
+	int64_t refreshed_at; /* wall clock; 0: never */
+	int64_t login_at;     /* wall clock; 0: not known */
+	long next_attempt_s;  /* pause that is left, 0: none */
 	struct issuer_view issuer;
 	long skew_s; /* how far the server's clock is ahead of ours, if much */
 	bool in_use; /* somebody asked since the last refresh */

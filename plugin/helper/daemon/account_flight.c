@@ -325,8 +325,10 @@ take_answer(struct account *a, struct oauth_tokens *tokens)
 		secret_move(&record->refresh_token, &tokens->refresh_token);
 	else if (a->flight.with_candidate)
 		secret_move(&record->refresh_token, &record->candidate);
-	if (a->flight.with_candidate)
+	if (a->flight.with_candidate) {
 		clear_candidate(record);
+		record->login_at = clock_wall_s();
+	}
 	memcpy(record->fingerprint, a->flight.fingerprint,
 	    sizeof(record->fingerprint));
 	record->dead = (struct record_mark){0};
@@ -590,6 +592,7 @@ account_take_login(
 	memcpy(a->flight.fingerprint, a->fingerprint,
 	    sizeof(a->flight.fingerprint));
 	clear_candidate(a->record);
+	a->record->login_at = clock_wall_s();
 	take_answer(a, tokens);
 	account_commit(a);
 	account_take_token(a, tokens);

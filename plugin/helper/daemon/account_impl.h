@@ -50,6 +50,7 @@ struct account {
 	long lifetime_s;
 	int64_t serial;
 	int64_t refreshed_at; /* wall clock */
+	int64_t login_at;     /* wall clock */
 	int64_t rejected_ms;  /* boot clock, of the last token given up */
 
 	bool has_candidate;              /* a seed waits to be tried ... */

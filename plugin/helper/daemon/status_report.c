@@ -14,11 +14,16 @@ struct item {
 	long number;
 };
 
-#define ITEMS 16
+#define ITEMS 17
+
+struct times {
+	char refreshed_at[CLOCK_TEXT_SIZE];
+	char login_at[CLOCK_TEXT_SIZE];
+};
 
 static void
 fill(const struct account *account, struct account_view *view,
-    char refreshed_at[CLOCK_TEXT_SIZE], struct item items[ITEMS])
+    struct times *times, struct item items[ITEMS])
 {
 	const struct account_settings *settings = account_settings_of(account);
 	const char *provider =
@@ -26,7 +31,8 @@ fill(const struct account *account, struct account_view *view,
 	const char *host = settings->provider.redirect_host;
 
 	account_view(account, view);
-	clock_format(view->refreshed_at, refreshed_at);
+	clock_format(view->refreshed_at, times->refreshed_at);
+	clock_format(view->login_at, times->login_at);
 	const struct item filled[ITEMS] = {
 	    {"account", settings->name, 0},
 	    {"state", account_state_word(view->state), 0},
@@ -35,7 +41,8 @@ fill(const struct account *account, struct account_view *view,
 	    {"redirect_host", host ? host : "", 0},
 	    {"serial", NULL, (long)view->serial},
 	    {"expires_in", NULL, view->expires_in_s},
-	    {"refreshed_at", refreshed_at, 0},
+	    {"login_at", times->login_at, 0},
+	    {"refreshed_at", times->refreshed_at, 0},
 	    {"next_attempt_s", NULL, view->next_attempt_s},
 	    {"in_use", NULL, view->in_use},
 	    {"next_refresh_s", NULL, view->next_refresh_s},
@@ -52,11 +59,11 @@ fill(const struct account *account, struct account_view *view,
 void
 status_report_add(struct secret *frame, const struct account *account)
 {
-	char refreshed_at[CLOCK_TEXT_SIZE];
+	struct times times;
 	struct account_view view;
 	struct item items[ITEMS];
 
-	fill(account, &view, refreshed_at, items);
+	fill(account, &view, &times, items);
 	for (size_t i = 0; i < ITEMS; i++) {
 		if (items[i].text)
 			token_wire_add(frame, items[i].name, items[i].text);
@@ -70,11 +77,11 @@ void
 status_report_add_json(struct secret *frame, const struct account *account)
 {
 	struct json_object *object = json_object_new_object();
-	char refreshed_at[CLOCK_TEXT_SIZE];
+	struct times times;
 	struct account_view view;
 	struct item items[ITEMS];
 
-	fill(account, &view, refreshed_at, items);
+	fill(account, &view, &times, items);
 	for (size_t i = 0; i < ITEMS; i++)
 		json_object_object_add(object, items[i].name,
 		    items[i].text ? json_object_new_string(items[i].text)
