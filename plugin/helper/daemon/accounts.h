@@ -27,6 +27,11 @@ struct account *accounts_find(
 /* In the order of their names; NULL behind the last. */
 struct account *accounts_at(const struct accounts *accounts, size_t index);
 
+/* The accounts that go by this login name in any case of letters: by their
+ * `user`, that of a service, or their own name; NULL behind the last. */
+struct account *accounts_known_as(
+    const struct accounts *accounts, const char *login_name, size_t index);
+
 /* As account_network_changed, for all. */
 void accounts_network_changed(struct accounts *accounts);
 
