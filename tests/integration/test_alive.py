@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import threading
+import time
 
 from bed import wait_until
 from bed.process import alive
@@ -32,6 +33,88 @@ def reply(conn, body, status="200 OK", more=""):
 def tokens(**more):
     return json.dumps({"access_token": "a", "token_type": "Bearer",
                        "expires_in": 3600} | more)
+
+
+class AnswerTest(HelperTestCase):
+    """Answers that no real server gives."""
+
+    def start(self, script):
+        """A helper with the accounts "odd", at such a server, and "alice"."""
+        server = self.bed.scripted_server(script)
+        helper = Mailtokend(self.bed, account(self.oidc) + account(
+            self.oidc, "odd",
+            token_endpoint=f"http://127.0.0.1:{server.port}/token"))
+        self.addCleanup(lambda: helper.process and helper.process.stop())
+        helper.login(self.oidc, "alice").expect()
+        with passed("seed") as file:
+            helper.call("seed", fd=file.fileno(), account="odd").expect()
+        return helper
+
+    def test_unknown_errors_are_temporary(self):
+        for error in ('{"error":"strange_new_error"}', '{"error":""}',
+                      '{"error":42}', '{"error":{"code":"invalid_grant"}}',
+                      '["error"]', '{"error":"invalid_grant"',
+                      '{"message":"invalid_grant"}', "\0", "{}"):
+            with self.subTest(error):
+                helper = self.start(
+                    lambda conn: reply(conn, error, "400 Bad Request"))
+                helper.call("get", account="odd").expect("later")
+                self.assertEqual(helper.status("odd")["state"], "degraded")
+
+    def test_endless_answer_is_cut_off(self):
+        sent = []
+
+        def script(conn):
+            while conn.readline():
+                pass
+            conn.send("HTTP/1.1 200 OK\r\nContent-Type: application/json"
+                      "\r\n\r\n{\"access_token\":\"")
+            try:
+                while True:
+                    conn.send("x" * 4096)
+                    sent.append(4096)
+            finally:
+                sent.append(0)
+
+        helper = self.start(script)
+        reply = helper.call("get", account="odd").expect("later")
+        self.assertIn("too long", reply["text"])
+        wait_until(lambda: sent[-1] == 0, what="the end of the connection")
+
+    def test_endless_head_is_cut_off(self):
+        def script(conn):
+            while conn.readline():
+                pass
+            conn.send("HTTP/1.1 200 OK\r\n")
+            while True:
+                conn.send(f"X-More: {'x' * 4000}\r\n")
+
+        helper = self.start(script)
+        helper.call("get", account="odd").expect("later")
+
+    def test_slow_answer_is_waited_for_within_limits_and_delays_nobody(self):
+        ended = threading.Event()
+
+        def script(conn):
+            while conn.readline():
+                pass
+            conn.send("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n{")
+            try:
+                while not ended.wait(0.2):
+                    conn.send(" ")
+            finally:
+                ended.set()
+
+        helper = self.start(script)
+        with helper.connect(timeout=60) as asker:
+            asker.send("get", account="odd", wait_ms=60000)
+            while not ended.is_set():
+                begin = time.monotonic()
+                helper.call("refresh", account="alice").expect()
+                self.assertLess(time.monotonic() - begin, 5)
+                ended.wait(1)
+            # it was the helper that ended it, after 30 s
+            asker.receive().expect("later")
 
 
 class BreakerTest(HelperTestCase):
