@@ -645,8 +645,11 @@ class ApplicationTest(LoginsTestCase):
 
     def test_token_comes_without_a_login_and_nothing_is_stored(self):
         helper = self.helper()
-        self.assertEqual(helper.status("alice")["state"], "ok")
+        status = helper.status("alice")
+        self.assertEqual(status["state"], "ok")
+        self.assertEqual(status["next_refresh_s"], "0")     # nothing to keep
         first = self.get(helper).expect()
+        self.assertNotEqual(helper.status("alice")["next_refresh_s"], "0")
         self.assertEqual(first["user"], USER)
         self.assertEqual(self.get(helper).expect()["token"], first["token"])
         self.assertEqual([entry["form"] for entry in self.oidc.log()], [
@@ -667,6 +670,8 @@ class ApplicationTest(LoginsTestCase):
             serials.append(int(self.get(helper).expect()["serial"]))
         helper.stop()
         helper.start()
+        helper.reload()
+        self.assertEqual(helper.status("alice")["next_refresh_s"], "0")
         serials.append(int(self.get(helper).expect()["serial"]))
         self.assertEqual(serials[:3], sorted(set(serials[:3])))
         self.assertGreaterEqual(serials[3], serials[0])
