@@ -443,7 +443,8 @@ class IdentityTest(LoginsTestCase):
                 self.assertIn("login_user", reply["text"])
                 helper.call("get", account="alice").expect("login")
                 self.assertEqual(
-                    [path.name for path in helper.state.iterdir()], ["lock"])
+                    {path.name for path in helper.state.iterdir()},
+                    {"lock", "key", "store.key"})
 
     def test_wrong_person_does_not_end_the_login_before(self):
         helper = self.helper()
@@ -659,8 +660,8 @@ class ApplicationTest(LoginsTestCase):
             "introspection", {"token": first["token"]},
             ("mailserver", "introspect-secret"))
         self.assertTrue(reply["active"])
-        self.assertEqual([path.name for path in helper.state.iterdir()],
-                         ["lock"])
+        self.assertEqual({path.name for path in helper.state.iterdir()},
+                         {"lock", "key", "store.key"})
 
     def test_serials_rise_also_over_a_restart(self):
         helper = self.helper()
