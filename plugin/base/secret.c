@@ -12,119 +12,129 @@
 #include <unistd.h>
 
 /*
- * The arena is a row of blocks, each behind a header; a free block is found by
- * first fit and joined with free blocks that follow.  Few secrets live at a
- * time, so the walk is short.
+ * The arena is a list of chunks that blocks are cut from.  Secrets have sizes of
+ * a few classes only, so a block that comes back serves the next secret of its
+ * class, and neither takes a search, however many there are.
  */
+#define CLASS_MIN                                                              \
+	256 /* bytes in a block of class 0; each next has twice that */
+#define CLASSES 10
+
+_Static_assert(CLASS_MIN << (CLASSES - 1) > SECRET_MAX, "the largest fits");
+
 struct block {
-	size_t size; /* bytes behind the header */
-	bool used;
+	struct block *next; /* while it is free */
+	size_t class;
+	max_align_t data[];
+};
+
+struct chunk {
+	struct chunk *next;
 	max_align_t data[];
 };
 
 struct secret_arena {
-	char *memory;
-	size_t size;
+	struct chunk *chunks; /* the newest first */
+	size_t size;          /* of each */
+	size_t left;          /* in the newest */
+	struct block *free[CLASSES];
 };
 
-static struct block *
-first_block(const struct secret_arena *arena)
+/* False also in *ret_locked if it could not be locked. */
+static bool
+add_chunk(struct secret_arena *arena, bool *ret_locked)
 {
-	return (struct block *)(void *)arena->memory;
-}
+	struct chunk *chunk = mmap(NULL, arena->size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-static struct block *
-next_block(const struct secret_arena *arena, struct block *b)
-{
-	char *next = (char *)b->data + b->size;
-
-	return next < arena->memory + arena->size ? (struct block *)(void *)next
-						  : NULL;
+	if (chunk == MAP_FAILED)
+		return false;
+	madvise(chunk, arena->size, MADV_DONTDUMP);
+	*ret_locked = mlock(chunk, arena->size) == 0;
+	chunk->next = arena->chunks;
+	arena->chunks = chunk;
+	arena->left = arena->size - sizeof(*chunk);
+	return true;
 }
 
 struct secret_arena *
 secret_arena_new(size_t size, bool *ret_locked)
 {
-	struct secret_arena *arena = malloc(sizeof(*arena));
+	struct secret_arena *arena = calloc(1, sizeof(*arena));
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *memory;
+	size_t least = sizeof(struct chunk) + sizeof(struct block) +
+		       (CLASS_MIN << (CLASSES - 1));
 
 	if (!arena)
 		return NULL;
+	if (size < least)
+		size = least;
 	arena->size = (size + page - 1) / page * page;
-	memory = mmap(NULL, arena->size, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED) {
-		free(arena);
-		return NULL;
-	}
-	madvise(memory, arena->size, MADV_DONTDUMP);
-	*ret_locked = mlock(memory, arena->size) == 0;
-	arena->memory = memory;
-	first_block(arena)->size = arena->size - sizeof(struct block);
-	first_block(arena)->used = false;
-	return arena;
+	if (add_chunk(arena, ret_locked))
+		return arena;
+	free(arena);
+	return NULL;
 }
 
 void
 secret_arena_free(struct secret_arena **arena)
 {
+	struct chunk *chunk;
+
 	if (!*arena)
 		return;
-	explicit_bzero((*arena)->memory, (*arena)->size);
-	munmap((*arena)->memory, (*arena)->size);
+	while ((chunk = (*arena)->chunks)) {
+		(*arena)->chunks = chunk->next;
+		explicit_bzero(chunk, (*arena)->size);
+		munmap(chunk, (*arena)->size);
+	}
 	free(*arena);
 	*arena = NULL;
 }
 
-static void
-join_following(const struct secret_arena *arena, struct block *b)
+/* A block that was never used. */
+static struct block *
+cut_block(struct secret_arena *arena, size_t class)
 {
-	struct block *next;
+	size_t size = sizeof(struct block) + ((size_t)CLASS_MIN << class);
+	struct block *block;
+	bool ignored;
 
-	while ((next = next_block(arena, b)) && !next->used)
-		b->size += sizeof(*next) + next->size;
-}
-
-/* Cuts what `b` has beyond `size` off as a free block, if it is worth it. */
-static void
-split(struct block *b, size_t size)
-{
-	struct block *rest = (struct block *)(void *)((char *)b->data + size);
-
-	if (b->size < size + sizeof(*rest) + sizeof(max_align_t))
-		return;
-	rest->size = b->size - size - sizeof(*rest);
-	rest->used = false;
-	b->size = size;
+	if (arena->left < size && !add_chunk(arena, &ignored))
+		return NULL;
+	block = (struct block *)(void *)((char *)arena->chunks + arena->size -
+					 arena->left);
+	arena->left -= size;
+	block->class = class;
+	return block;
 }
 
 static void *
-arena_alloc(const struct secret_arena *arena, size_t size)
+arena_alloc(struct secret_arena *arena, size_t size)
 {
-	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) *
-	       sizeof(max_align_t);
-	for (struct block *b = first_block(arena); b;
-	     b = next_block(arena, b)) {
-		if (b->used)
-			continue;
-		join_following(arena, b);
-		if (b->size < size)
-			continue;
-		split(b, size);
-		b->used = true;
-		return b->data;
-	}
-	return NULL;
+	struct block *block;
+	size_t class = 0;
+
+	while (class < CLASSES && ((size_t)CLASS_MIN << class) < size)
+		class ++;
+	if (class == CLASSES)
+		return NULL;
+	block = arena->free[class];
+	if (block)
+		arena->free[class] = block->next;
+	else
+		block = cut_block(arena, class);
+	return block ? block->data : NULL;
 }
 
 static void
-arena_release(char *data)
+arena_release(struct secret_arena *arena, char *data)
 {
-	struct block *b =
+	struct block *block =
 	    (struct block *)(void *)(data - offsetof(struct block, data));
 
-	b->used = false;
+	block->next = arena->free[block->class];
+	arena->free[block->class] = block;
 }
 
 void
@@ -149,7 +159,7 @@ release(const struct secret *s, char *data, size_t cap)
 		return;
 	explicit_bzero(data, cap);
 	if (s->arena)
-		arena_release(data);
+		arena_release(s->arena, data);
 	else
 		free(data);
 }

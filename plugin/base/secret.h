@@ -35,9 +35,11 @@ struct secret {
 	}
 
 /*
- * Makes an arena of `size` bytes.  One thread at a time may use it and the
+ * Makes an arena of `size` bytes, or what the largest secret takes.  When it is
+ * full it grows by as much again.  One thread at a time may use it and the
  * secrets in it.  *ret_locked tells whether all of it could be locked in
- * memory.  NULL when there is no memory.
+ * memory; what it grows by is, as far as the limit allows.  NULL when there is
+ * no memory.
  */
 struct secret_arena *secret_arena_new(size_t size, bool *ret_locked);
 

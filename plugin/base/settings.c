@@ -5,6 +5,8 @@
 #include "fs.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -122,6 +124,35 @@ settings_number(const char *text, long min, long max, long *ret_number)
 		return false;
 	*ret_number = number;
 	return true;
+}
+
+bool
+settings_duration(const char *text, long *ret_seconds)
+{
+	static const struct {
+		const char *word;
+		long seconds;
+	} units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text + digits + strspn(text + digits, " ");
+	char number[12];
+	long count;
+
+	if (strcmp(text, "0") == 0) {
+		*ret_seconds = 0;
+		return true;
+	}
+	snprintf(number, sizeof(number), "%.*s", (int)(digits % 12), text);
+	if (digits >= sizeof(number) ||
+	    !settings_number(number, 0, LONG_MAX / 86400, &count))
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strcmp(unit, units[i].word) == 0) {
+			*ret_seconds = count * units[i].seconds;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool

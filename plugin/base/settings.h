@@ -47,6 +47,10 @@ enum mt_status settings_parse(const char *name, const char *text,
 /* Reads a whole decimal number within [min, max]; the whole text must be it. */
 bool settings_number(const char *text, long min, long max, long *ret_number);
 
+/* Reads a length of time: a whole number with its unit, s, min, h or d, such as
+ * 90min; 0 needs none. */
+bool settings_duration(const char *text, long *ret_seconds);
+
 /* true/yes/on/1 and false/no/off/0, in any case. */
 bool settings_bool(const char *text, bool *ret_value);
 

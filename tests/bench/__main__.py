@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("sasl",)
+NAMES = ("accounts", "sasl")
 
 if __name__ == "__main__":
     names = [name for name in sys.argv[1:] if name != "--quick"]

@@ -39,6 +39,7 @@ check_same(const struct record *a, const struct record *b)
 {
 	FUZZ_CHECK(a->serial == b->serial);
 	FUZZ_CHECK(a->refreshed_at == b->refreshed_at);
+	FUZZ_CHECK(a->login_at == b->login_at);
 	FUZZ_CHECK(secret_equal(&a->refresh_token, &b->refresh_token));
 	FUZZ_CHECK(secret_equal(&a->candidate, &b->candidate));
 	FUZZ_CHECK(strcmp(a->fingerprint, b->fingerprint) == 0);

@@ -356,6 +356,22 @@ class PassphraseTest(StoreTestCase):
         self.assertEqual(self.slots(helper), ["passphrase"])
         self.assertFalse((helper.state / "key").exists())
 
+    def test_locked_login_is_kept_alive_as_soon_as_it_is_unlocked(self):
+        helper = self.locked()
+        before = len(self.posts())
+        helper.write(helper.config_file.read_text() + "keep_alive = 1s\n")
+        for restart in (True, False):
+            if restart:
+                helper.stop()
+                helper.start()
+            else:
+                helper.reload()
+            self.get(helper).expect("admin")
+            self.assertEqual(helper.status("alice")["next_refresh_s"], "0")
+        self.assertEqual(len(self.posts()), before)
+        self.assertEqual(self.unlock(helper).returncode, 0)
+        wait_until(lambda: len(self.posts()) > before, what="a refresh")
+
     def test_wrong_passphrase_is_refused_and_the_next_one_waits(self):
         helper = self.locked()
         done = self.unlock(helper, "wrong")

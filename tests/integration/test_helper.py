@@ -340,6 +340,41 @@ class RefreshTest(HelperTestCase):
                    what="the end of the token")
         self.assertEqual(self.get(helper).expect()["serial"], "2")
 
+    def test_token_in_use_is_replaced_ahead_of_need(self):
+        self.oidc.config(at_ttl=4)
+        helper = self.logged_in()
+        self.assertEqual(self.get(helper).expect()["serial"], "1")
+        self.oidc.config(at_ttl=3600)
+        wait_until(lambda: helper.status("alice")["serial"] == "2",
+                   what="the refresh")
+        self.assertLess(self.posts()[0]["time"], self.granted() + 4)
+        self.assertEqual(self.get(helper).expect()["serial"], "2")
+        self.assertEqual(len(self.posts()), 1)
+
+    def granted(self):
+        """When the login was made, as the log has times."""
+        return self.posts("authorization_code")[0]["time"]
+
+    def test_valid_token_is_served_while_the_next_is_fetched(self):
+        self.oidc.config(at_ttl=26)
+        helper = self.logged_in()
+        self.oidc.fault(hang=True)
+        # a wish that is met in the first fifth of the token's life only
+        self.get(helper, min_ttl=86400).expect()
+        wait_until(self.posts, what="the request")
+        reply = self.get(helper, wait_ms=0).expect()
+        self.assertEqual(reply["serial"], "1")
+        self.assertEqual(helper.status("alice")["state"], "refreshing")
+        self.oidc.release()
+
+    def test_login_that_nobody_uses_is_kept_alive(self):
+        helper = self.logged_in(keep_alive="2s")
+        wait_until(lambda: len(self.posts()) == 2, what="two refreshes")
+        helper.stop()
+        helper.start()
+        wait_until(lambda: len(self.posts()) == 3, what="another one")
+        self.assertEqual({e["status"] for e in self.posts()}, {200})
+
     def test_lifetime_may_be_text_or_missing_or_absurd(self):
         helper = self.logged_in()
         for how in ("string", "omit", "negative"):
@@ -457,6 +492,30 @@ class RefreshTest(HelperTestCase):
         self.assertEqual(len(self.posts()), 1)
         helper.reload()
         self.get(helper).expect()
+
+    def test_restart_tries_once_what_an_administrator_must_mend(self):
+        for status, error, word in ((400, "access_denied", "admin"),
+                                    (401, "invalid_client", "config")):
+            helper = self.logged_in()
+            self.oidc.fault(times=99, status=status,
+                            body=json.dumps({"error": error}))
+            self.refresh(helper).expect(word)
+            helper.stop()
+            self.oidc.clear_log()
+            helper.start()
+            for _ in range(3):
+                self.get(helper).expect(word)
+            self.assertEqual(len(self.posts()), 1)
+            self.oidc.release()
+
+    def test_status_tells_the_age_of_the_login(self):
+        helper = self.logged_in()
+        login_at = helper.status("alice")["login_at"]
+        self.assertRegex(login_at, r"\A20..-..-..T..:..:..Z\Z")
+        helper.stop()
+        helper.start()
+        self.refresh(helper).expect()
+        self.assertEqual(helper.status("alice")["login_at"], login_at)
 
     def test_empty_400_ends_the_login(self):
         helper = self.logged_in()

@@ -29,6 +29,7 @@ status_row_read(struct status_row *ret_row, const char *account,
 	    .state = copy_field(reply, "state"),
 	    .user = copy_field(reply, "user"),
 	    .provider = copy_field(reply, "provider"),
+	    .login_at = copy_field(reply, "login_at"),
 	    .refreshed_at = copy_field(reply, "refreshed_at"),
 	    .text = copy_field(reply, "text"),
 	    .alarm = copy_field(reply, "alarm"),
@@ -37,10 +38,17 @@ status_row_read(struct status_row *ret_row, const char *account,
 		token_wire_number(reply, "expires_in", LONG_MAX, -1),
 	    .next_attempt_s =
 		token_wire_number(reply, "next_attempt_s", LONG_MAX, -1),
+	    .in_use = token_wire_number(reply, "in_use", 1, 0),
+	    .next_refresh_s =
+		token_wire_number(reply, "next_refresh_s", LONG_MAX, -1),
+	    .server_failures =
+		token_wire_number(reply, "server_failures", LONG_MAX, -1),
+	    .server_trial_s =
+		token_wire_number(reply, "server_trial_s", LONG_MAX, -1),
 	};
 
 	if (!row.account || !row.state || !row.user || !row.provider ||
-	    !row.refreshed_at || !row.text || !row.alarm) {
+	    !row.login_at || !row.refreshed_at || !row.text || !row.alarm) {
 		status_row_done(&row);
 		return mt_fail(err, MT_NO_MEMORY, "no memory for a status");
 	}
@@ -55,6 +63,7 @@ status_row_done(struct status_row *row)
 	free(row->state);
 	free(row->user);
 	free(row->provider);
+	free(row->login_at);
 	free(row->refreshed_at);
 	free(row->text);
 	free(row->alarm);
@@ -263,6 +272,38 @@ add_detail(struct buf *out, const char *label, const char *text)
 	add_wrapped(out, text, indent);
 }
 
+static void
+add_next_refresh(struct buf *out, const struct status_row *row)
+{
+	char in[STATUS_VIEW_DURATION_MAX], text[96];
+
+	if (row->next_refresh_s <= 0)
+		return;
+	status_view_duration(in, row->next_refresh_s);
+	snprintf(text, sizeof(text), "in %s, %s", in,
+	    row->in_use ? "for it is in use"
+			: "to keep the login alive (not in use)");
+	add_detail(out, "next refresh", text);
+}
+
+static void
+add_server(struct buf *out, const struct status_row *row)
+{
+	char in[STATUS_VIEW_DURATION_MAX], text[96];
+
+	if (row->server_failures <= 0)
+		return;
+	snprintf(text, sizeof(text), "%ld %s in a row", row->server_failures,
+	    row->server_failures == 1 ? "failure" : "failures");
+	if (row->server_trial_s > 0) {
+		size_t len = strlen(text);
+		status_view_duration(in, row->server_trial_s);
+		snprintf(
+		    text + len, sizeof(text) - len, ", tried again in %s", in);
+	}
+	add_detail(out, "server", text);
+}
+
 void
 status_view_detail(struct buf *out, const struct status_row *row)
 {
@@ -279,10 +320,13 @@ status_view_detail(struct buf *out, const struct status_row *row)
 	if (row->serial > 0)
 		snprintf(serial, sizeof(serial), "%ld", row->serial);
 	add_detail(out, "token number", serial);
+	add_detail(out, "logged in at", row->login_at);
 	add_detail(out, "refreshed at", row->refreshed_at);
+	add_next_refresh(out, row);
 	status_view_duration(left, row->next_attempt_s);
 	if (row->next_attempt_s > 0)
 		add_detail(out, "next attempt", left);
+	add_server(out, row);
 	add_detail(out, "error", row->text);
 	add_detail(out, "alarm", row->alarm);
 }

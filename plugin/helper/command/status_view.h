@@ -20,12 +20,17 @@ struct status_row {
 	char *state;
 	char *user;
 	char *provider;
+	char *login_at;
 	char *refreshed_at;
 	char *text;  /* the last error, or empty */
 	char *alarm; /* what needs a person's eye, or empty */
 	long serial; /* -1 in this and what follows: not known */
 	long expires_in_s;
 	long next_attempt_s;
+	long in_use; /* 0 or 1 */
+	long next_refresh_s;
+	long server_failures; /* in a row */
+	long server_trial_s;
 };
 
 /* Copies a reply to `status` with an account.  MT_NO_MEMORY, and then nothing

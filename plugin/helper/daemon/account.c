@@ -40,6 +40,7 @@ left_s(const struct account *a)
 void
 account_notify(struct account *a)
 {
+	account_announce(a);
 	if (a->env->changed)
 		a->env->changed(a->env->context, a);
 }
@@ -58,6 +59,9 @@ needs_login(struct account *a, const char *why)
 static void
 settle_login(struct account *a, const struct record *record)
 {
+	a->never_logged_in = !account_settings_app_only(a->settings) &&
+			     !record->refresh_token.len &&
+			     !record->refused.since_s;
 	if (account_settings_app_only(a->settings))
 		a->state = ACCOUNT_OK;
 	else if (!record->refresh_token.len && record->refused.since_s)
@@ -80,6 +84,7 @@ account_settle(struct account *a, const struct record *record)
 	if (!account_settings_app_only(a->settings)) {
 		a->serial = record->serial;
 		a->refreshed_at = record->refreshed_at;
+		a->login_at = record->login_at;
 	}
 	a->candidate_refused = record->candidate.len && record->refused.since_s;
 	a->has_candidate =
@@ -107,6 +112,7 @@ account_settle_failure(struct account *a, enum failure_class class,
 	long pause = class == FAILURE_ADMIN ? REFRESH_ADMIN_PAUSE_S
 					    : refresh_pause_s(++a->failures);
 
+	a->pause_is_servers = retry_after_s > 0;
 	if (pause < retry_after_s)
 		pause = retry_after_s < REFRESH_RETRY_AFTER_MAX_S
 			    ? retry_after_s
@@ -140,12 +146,17 @@ describe_alarm(const struct account *a, struct mt_error *alarm)
 		    "was stored; if the server refuses the old refresh token "
 		    "now, somebody must log in again",
 		    clock_format(a->interrupted_s, when));
+	else if (a->skew_s)
+		mt_fail(alarm, MT_NEEDS_ADMIN,
+		    "the clock of this machine is wrong: the server's is %s "
+		    "by %lld min",
+		    a->skew_s > 0 ? "ahead" : "behind", llabs(a->skew_s) / 60);
 }
 
 void
 account_view(const struct account *a, struct account_view *ret_view)
 {
-	int64_t pause = a->next_attempt_ms - clock_boot_ms();
+	int64_t pause = a->next_attempt_ms - clock_boot_ms(), next;
 	struct mt_error alarm;
 
 	describe_alarm(a, &alarm);
@@ -155,10 +166,18 @@ account_view(const struct account *a, struct account_view *ret_view)
 	    .serial = a->serial,
 	    .expires_in_s = left_s(a),
 	    .refreshed_at = a->refreshed_at,
+	    .login_at = a->login_at,
+	    .skew_s = (long)a->skew_s,
 	};
 	memcpy(ret_view->alarm, alarm.text, sizeof(ret_view->alarm));
 	if (pause > 0 && a->next_attempt_ms != ACCOUNT_NEVER_MS)
 		ret_view->next_attempt_s = (long)((pause + 999) / 1000);
+	if (a->issuer)
+		ret_view->issuer = issuer_view(a->issuer);
+	ret_view->in_use = a->asked;
+	next = account_next_refresh_ms(a);
+	if (next >= 0)
+		ret_view->next_refresh_s = (long)(next / 1000) + 1;
 }
 
 const struct secret *
@@ -171,6 +190,15 @@ const struct account_settings *
 account_settings_of(const struct account *a)
 {
 	return a->settings;
+}
+
+/* Discovery has to find the endpoint first. */
+static void
+find_issuer(struct account *a)
+{
+	const char *endpoint = a->settings->provider.token_endpoint;
+
+	a->issuer = endpoint ? issuers_get(a->env->issuers, endpoint) : NULL;
 }
 
 bool
@@ -194,6 +222,7 @@ account_take_endpoints(
 	status = provider_complete(provider, found, err);
 	a->settings->discovered = status == MT_OK;
 	a->settings->iss_unannounced = !found->issuer;
+	find_issuer(a);
 	return status;
 }
 
@@ -279,10 +308,10 @@ account_leave(struct account_waiter *waiter)
 	waiter->account = NULL;
 }
 
-static void
-answer_late(struct account *a)
+void
+account_answer_late(struct account *a)
 {
-	uint64_t now = uv_now(a->env->loop);
+	int64_t now = clock_boot_ms();
 	struct account_waiter *w, *next;
 	struct mt_error error;
 
@@ -298,35 +327,6 @@ answer_late(struct account *a)
 	}
 }
 
-static void
-on_timer(uv_timer_t *timer)
-{
-	struct account *a = timer->data;
-
-	answer_late(a);
-	if (a->unsaved && uv_now(a->env->loop) >= a->save_again_ms)
-		account_save_again(a);
-	account_plan(a);
-}
-
-void
-account_plan(struct account *a)
-{
-	uint64_t now = uv_now(a->env->loop), next = UINT64_MAX;
-	struct account_waiter *w;
-
-	LIST_FOREACH(w, &a->waiters, link)
-	if (w->deadline_ms < next)
-		next = w->deadline_ms;
-	if (a->unsaved && a->save_again_ms < next)
-		next = a->save_again_ms;
-	if (next == UINT64_MAX)
-		uv_timer_stop(&a->timer);
-	else
-		uv_timer_start(
-		    &a->timer, on_timer, next > now ? next - now : 0, 0);
-}
-
 /* Joins the refresh under way, or begins one. */
 static void
 wait_for_refresh(struct account *a, struct account_waiter *waiter, long wait_ms)
@@ -334,15 +334,16 @@ wait_for_refresh(struct account *a, struct account_waiter *waiter, long wait_ms)
 	struct mt_error error = {0};
 	enum mt_status status = MT_OK;
 
-	if (!a->flight.active)
-		status = account_start(a, waiter->forced, &error);
+	if (!a->flight.active && (!a->queue || waiter->forced))
+		status = account_start(
+		    a, waiter->forced ? CAUSE_PERSON : CAUSE_ASKER, &error);
 	if (status != MT_OK) {
 		answer(a, waiter, &error);
+		account_plan(a);
 		return;
 	}
-	uv_update_time(a->env->loop);
 	waiter->account = a;
-	waiter->deadline_ms = uv_now(a->env->loop) + (uint64_t)wait_ms;
+	waiter->deadline_ms = clock_boot_ms() + wait_ms;
 	LIST_INSERT_HEAD(&a->waiters, waiter, link);
 	account_plan(a);
 }
@@ -352,6 +353,7 @@ account_get(struct account *a, struct account_waiter *waiter, long min_ttl_s,
     long wait_ms)
 {
 	waiter->forced = false;
+	account_note_use(a, min_ttl_s);
 	if (!account_candidate_is_due(a) && a->token.len &&
 	    !refresh_is_due(a->lifetime_s, left_s(a), min_ttl_s))
 		answer(a, waiter, NULL);
@@ -383,6 +385,36 @@ account_reject(struct account *a, int64_t serial)
 	    a->settings->name, (long long)serial);
 	a->rejected_ms = now;
 	secret_done(&a->token);
+	a->asked = false; /* whoever still wants one comes again */
+	account_plan(a);
+}
+
+/* Those who waited for the issuer's trial go on, or learn that it failed. */
+static void
+serve_queue(struct account *a, enum issuer_news news)
+{
+	struct mt_error error = {0};
+
+	a->queue = NULL;
+	if (LIST_EMPTY(&a->waiters))
+		return;
+	if (news == ISSUER_BACK)
+		a->next_attempt_ms = 0;
+	if (account_start(a, CAUSE_ASKER, &error) != MT_OK)
+		account_answer_all(a);
+}
+
+void
+account_hear_of_issuer(
+    struct account *a, const struct issuer *issuer, enum issuer_news news)
+{
+	if ((a->issuer != issuer && a->queue != issuer) || a->flight.active)
+		return;
+	if (news == ISSUER_BACK)
+		account_try_soon(a);
+	if (a->queue == issuer)
+		serve_queue(a, news);
+	account_plan(a);
 }
 
 /* ---- life ---- */
@@ -415,6 +447,7 @@ load(struct account *a)
 	else
 		store_abandon(a->env->store, name, false);
 	account_settle(a, a->record);
+	account_plan_keep_alive(a);
 	account_close_record(a);
 }
 
@@ -424,6 +457,7 @@ account_load_again(struct account *a)
 	if (account_is_busy(a))
 		return;
 	load(a);
+	account_plan(a);
 	account_notify(a);
 }
 
@@ -442,17 +476,14 @@ account_new(const struct account_env *env, struct account_settings **settings,
 	*settings = NULL;
 	secret_init(&a->token, env->arena);
 	LIST_INIT(&a->waiters);
-	uv_timer_init(env->loop, &a->timer);
-	a->timer.data = a;
+	a->ahead_ms = a->keep_alive_ms = ACCOUNT_NEVER_MS;
+	a->timer.context = a;
+	find_issuer(a);
 	load(a);
+	account_announce(a);
+	account_plan(a);
 	*ret_account = a;
 	return MT_OK;
-}
-
-static void
-free_account(uv_handle_t *timer)
-{
-	free(timer->data);
 }
 
 void
@@ -465,8 +496,16 @@ account_free(struct account **account)
 	secret_done(&a->token);
 	record_free(&a->record);
 	account_settings_free(&a->settings);
-	uv_close((uv_handle_t *)&a->timer, free_account);
+	schedule_set(a->env->schedule, &a->timer, SCHEDULE_NEVER);
+	free(a);
 	*account = NULL;
+}
+
+void
+account_retire(struct account *a)
+{
+	a->retired = true;
+	account_plan(a);
 }
 
 static void
@@ -498,14 +537,18 @@ account_use_settings(struct account *a, struct account_settings **settings)
 	a->settings = *settings;
 	*settings = NULL;
 	memcpy(a->fingerprint, fingerprint, sizeof(a->fingerprint));
+	find_issuer(a);
 	a->candidate_after_ms = 0;
 	a->candidate_failures = 0;
+	a->retired = false;
+	account_plan_keep_alive(a);
 	if (a->flight.active)
 		return;
 	if (account_open_record(a, &err) == MT_OK) {
 		account_settle(a, a->record);
 		account_close_record(a);
 	}
+	account_plan(a);
 	account_notify(a);
 }
 

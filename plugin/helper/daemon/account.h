@@ -12,8 +12,10 @@
 
 #include "config.h"
 #include "discovery.h"
+#include "issuer.h"
 #include "oauth_http.h"
 #include "oauth_reply.h"
+#include "schedule.h"
 #include "store.h"
 
 #include "base/secret.h"
@@ -40,13 +42,23 @@ struct account;
 /* What all accounts share; outlives them. */
 struct account_env {
 	uv_loop_t *loop;
+	struct schedule *schedule;
 	struct secret_arena *arena;
 	struct store *store;
 	struct oauth_http *http;
 	struct discovery *discovery;
-	bool stopping; /* no new requests to any server */
+	struct issuers *issuers;
+	bool stopping;        /* no new requests to any server */
+	size_t account_count; /* about so many share a server */
 	/* called after each change of state or serial */
 	void (*changed)(void *context, struct account *account);
+	/* called when it is back, or has failed once more */
+	void (*issuer_changed)(
+	    void *context, struct issuer *issuer, enum issuer_news news);
+	/* called when a person has to know: `event` is a word for it */
+	void (*announce)(
+	    void *context, const struct account *account, const char *event);
+	long announce_again_s; /* while it lasts; 0: never */
 	void *context;
 };
 
@@ -56,7 +68,7 @@ enum mt_status account_new(const struct account_env *env,
     struct account_settings **settings, struct account **ret_account,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Not while it is busy, unless the loop and the HTTP side have ended. */
+/* Not while it is busy, unless the HTTP side has ended. */
 void account_free(struct account **account);
 
 /* Reads the record anew: the store was locked before. */
@@ -66,6 +78,10 @@ void account_load_again(struct account *account);
  * the same endpoint, client, user and scope. */
 void account_use_settings(
     struct account *account, struct account_settings **settings);
+
+/* It is gone from the settings: nothing is begun any more, until
+ * account_use_settings. */
+void account_retire(struct account *account);
 
 const struct account_settings *account_settings_of(
     const struct account *account);
@@ -92,9 +108,14 @@ struct account_view {
 	const char *text;              /* the last error, or "" */
 	char alarm[MT_ERROR_TEXT_MAX]; /* what needs a person's eye, or "" */
 	int64_t serial;
-	long expires_in_s; /* 0: no token */
-	int64_t refreshed_at;
-	long next_attempt_s; /* pause that is left, 0: none */
+	long expires_in_s;    /* 0: no token */
+	int64_t refreshed_at; /* wall clock; 0: never */
+	int64_t login_at;     /* wall clock; 0: not known */
+	long next_attempt_s;  /* pause that is left, 0: none */
+	struct issuer_view issuer;
+	long skew_s; /* how far the server's clock is ahead of ours, if much */
+	bool in_use; /* somebody asked since the last refresh */
+	long next_refresh_s; /* until that without an asker, 0: none planned */
 };
 
 void account_view(const struct account *account, struct account_view *ret_view);
@@ -102,11 +123,19 @@ void account_view(const struct account *account, struct account_view *ret_view);
 /* The current access token; empty if there is none. */
 const struct secret *account_token(const struct account *account);
 
+/* The network may be back: what failed for want of it is tried again soon,
+ * unless the server itself asked for the pause. */
+void account_network_changed(struct account *account);
+
+/* For those who wait for this issuer, if it is the account's. */
+void account_hear_of_issuer(struct account *account,
+    const struct issuer *issuer, enum issuer_news news);
+
 /* Somebody waiting for a token; part of the asker's own memory. */
 struct account_waiter {
 	LIST_ENTRY(account_waiter) link;
 	struct account *account; /* NULL: waits for nothing */
-	uint64_t deadline_ms;    /* of the loop's clock */
+	int64_t deadline_ms;     /* boot clock */
 	bool forced;             /* wants a new token, not any good one */
 	/* Called exactly once, perhaps before account_get returns: with MT_OK,
 	 * when account_token() is good, or with the failure. */

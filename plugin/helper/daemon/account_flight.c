@@ -11,7 +11,11 @@
 #include "base/log.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define SKEW_MAX_S 300
+#define TURN_WAIT_MS 60000 /* at most; mostly the issuer is heard of earlier */
 
 /* ---- the record ---- */
 
@@ -42,8 +46,8 @@ save_later(struct account *a, const struct mt_error *why)
 			  "only: %s",
 		    a->settings->name, why->text);
 	a->unsaved = true;
-	a->save_again_ms = uv_now(a->env->loop) +
-			   (uint64_t)(pause_s < 60 ? pause_s : 60) * 1000;
+	a->save_again_ms =
+	    clock_boot_ms() + (int64_t)(pause_s < 60 ? pause_s : 60) * 1000;
 }
 
 void
@@ -195,68 +199,6 @@ post(struct account *a, struct mt_error *err)
 	return status;
 }
 
-/* Between asking and answer the settings may have become others. */
-static enum mt_status
-post_to_found(
-    struct account *a, const struct provider *found, struct mt_error *err)
-{
-	enum mt_status status = MT_OK;
-
-	if (strcmp(a->flight.fingerprint, a->fingerprint) != 0)
-		return mt_fail(
-		    err, MT_RETRY_LATER, "its settings changed meanwhile");
-	if (!account_has_endpoints(a))
-		status = account_take_endpoints(a, found, err);
-	return status == MT_OK ? post(a, err) : status;
-}
-
-static enum mt_status fail_to_begin(struct account *a, enum mt_status status,
-    const struct mt_error *why, struct mt_error *err);
-
-static void
-on_discovered(struct discovery_waiter *waiter, const struct provider *found,
-    const struct mt_error *result)
-{
-	struct account *a =
-	    (struct account *)(void *)((char *)waiter -
-				       offsetof(struct account, discovery));
-	struct mt_error error = *result;
-
-	if (a->flight.generation == a->generation && error.status == MT_OK &&
-	    post_to_found(a, found, &error) == MT_OK)
-		return;
-	a->flight.active = false;
-	if (a->flight.generation == a->generation) {
-		abandon_journal(a);
-		fail_to_begin(a, error.status, &error, &error);
-	}
-	account_close_record(a);
-	account_notify(a);
-	account_answer_all(a);
-}
-
-static enum mt_status
-discover(struct account *a, struct mt_error *err)
-{
-	const struct provider *found;
-
-	a->discovery.answer = on_discovered;
-	found =
-	    discovery_ask(a->env->discovery, a->settings, &a->discovery, err);
-	return found ? post_to_found(a, found, err) : err->status;
-}
-
-static enum mt_status
-send_request(struct account *a, struct mt_error *err)
-{
-	enum mt_status status =
-	    account_has_endpoints(a) ? post(a, err) : discover(a, err);
-
-	if (status != MT_OK)
-		abandon_journal(a);
-	return status;
-}
-
 static void
 prepare_flight(struct account *a, bool with_candidate)
 {
@@ -327,35 +269,198 @@ prepare_token(struct account *a, bool login_first, struct mt_error *err)
 		return MT_OK;
 	}
 	status = account_open_record(a, err);
-	if (status == MT_OK)
-		status = choose_token(a, login_first, err);
-	return status == MT_OK ? begin_journal(a, err) : status;
+	return status == MT_OK ? choose_token(a, login_first, err) : status;
 }
 
 static enum mt_status
-take_off(struct account *a, bool login_first, struct mt_error *err)
+send_request(struct account *a, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	if (!account_settings_app_only(a->settings))
+		status = begin_journal(a, err);
+	if (status != MT_OK)
+		return status;
+	status = post(a, err);
+	if (status != MT_OK)
+		abandon_journal(a);
+	return status;
+}
+
+static enum mt_status
+take_off(struct account *a, enum account_cause cause, struct mt_error *err)
 {
 	struct mt_error why = {0};
-	enum mt_status status = prepare_token(a, login_first, &why);
+	enum mt_status status =
+	    prepare_token(a, !account_candidate_is_due(a), &why);
 
 	if (status == MT_OK)
 		status = send_request(a, &why);
-	if (status == MT_OK) {
-		a->flight.active = true;
-		log_debug("account=%s: refresh begins", a->settings->name);
+	if (status != MT_OK)
+		return fail_to_begin(a, status, &why, err);
+	a->flight.active = true;
+	a->flight.cause = cause;
+	a->flight.issuer = a->issuer;
+	if (a->issuer)
+		a->flight.is_trial = issuer_begin(a->issuer);
+	/* whoever asks from now on wants the token behind the next, too */
+	if (cause == CAUSE_AHEAD)
+		a->asked = false;
+	log_debug("account=%s: refresh begins", a->settings->name);
+	return MT_OK;
+}
+
+/* The issuer is down, and not to be tried before then. */
+static enum mt_status
+leave_issuer_alone(struct account *a, int64_t until_ms, struct mt_error *err)
+{
+	const struct issuer_view issuer = issuer_view(a->issuer);
+
+	a->state = ACCOUNT_DEGRADED;
+	a->next_attempt_ms = until_ms;
+	a->pause_is_servers = false;
+	mt_fail(&a->error, MT_RETRY_LATER,
+	    "account %s: %u requests to %s in a row failed, so it is left "
+	    "alone for a while: %s",
+	    a->settings->name, issuer.failures, issuer_host(a->issuer),
+	    issuer.why);
+	*err = a->error;
+	return err->status;
+}
+
+/* Whether the issuer takes a request now; if a->queue is set, later. */
+static enum mt_status
+await_turn(struct account *a, enum account_cause cause, struct mt_error *err)
+{
+	bool unasked = cause == CAUSE_AHEAD || cause == CAUSE_IDLENESS;
+	int64_t until_ms = clock_boot_ms() + TURN_WAIT_MS;
+	enum issuer_turn turn = ISSUER_GO;
+
+	if (a->issuer && cause != CAUSE_PERSON)
+		turn = issuer_turn(a->issuer, unasked, &until_ms);
+	if (turn == ISSUER_GO)
 		return MT_OK;
+	if (unasked) {
+		account_postpone(a, until_ms);
+		return mt_fail(err, MT_RETRY_LATER, "it is not its turn");
 	}
-	return fail_to_begin(a, status, &why, err);
+	if (turn == ISSUER_WAIT)
+		return leave_issuer_alone(a, until_ms, err);
+	a->queue = a->issuer;
+	return MT_OK;
+}
+
+/* ---- discovery ---- */
+
+static enum mt_status begin(
+    struct account *a, enum account_cause cause, struct mt_error *err);
+
+/* Between asking and answer the settings may have become others. */
+static enum mt_status
+take_endpoints(
+    struct account *a, const struct provider *found, struct mt_error *err)
+{
+	if (strcmp(a->flight.fingerprint, a->fingerprint) != 0)
+		return mt_fail(
+		    err, MT_RETRY_LATER, "its settings changed meanwhile");
+	return account_has_endpoints(a) ? MT_OK
+					: account_take_endpoints(a, found, err);
+}
+
+/* Whoever came meanwhile counts as well. */
+static enum account_cause
+cause_by_now(const struct account *a)
+{
+	const struct account_waiter *w;
+
+	LIST_FOREACH(w, &a->waiters, link)
+	if (w->forced)
+		return CAUSE_PERSON;
+	return LIST_EMPTY(&a->waiters) || a->flight.cause == CAUSE_PERSON
+		   ? a->flight.cause
+		   : CAUSE_ASKER;
+}
+
+static void
+on_discovered(struct discovery_waiter *waiter, const struct provider *found,
+    const struct mt_error *result)
+{
+	struct account *a =
+	    (struct account *)(void *)((char *)waiter -
+				       offsetof(struct account, discovery));
+	struct mt_error error = *result;
+
+	a->flight.active = false;
+	if (a->flight.generation == a->generation) {
+		if (error.status == MT_OK)
+			error.status = take_endpoints(a, found, &error);
+		if (error.status != MT_OK) {
+			abandon_journal(a);
+			fail_to_begin(a, error.status, &error, &error);
+		} else if (begin(a, cause_by_now(a), &error) == MT_OK) {
+			if (a->queue)
+				account_notify(a);
+			return;
+		}
+	}
+	account_close_record(a);
+	account_notify(a);
+	account_answer_all(a);
+}
+
+/* The server that a request goes to must be known before it can be asked
+ * whether it takes one.  *ret_waits: on_discovered goes on. */
+static enum mt_status
+find_endpoints(struct account *a, enum account_cause cause, bool *ret_waits,
+    struct mt_error *err)
+{
+	const struct provider *found = NULL;
+	struct mt_error why = {0};
+	enum mt_status status =
+	    prepare_token(a, !account_candidate_is_due(a), &why);
+
+	a->discovery.answer = on_discovered;
+	if (status == MT_OK) {
+		found = discovery_ask(
+		    a->env->discovery, a->settings, &a->discovery, &why);
+		status = why.status;
+	}
+	if (status == MT_OK && found)
+		status = take_endpoints(a, found, &why);
+	if (status != MT_OK)
+		return fail_to_begin(a, status, &why, err);
+	*ret_waits = a->flight.active = !found;
+	a->flight.cause = cause;
+	account_close_record(a);
+	return MT_OK;
+}
+
+/* ---- taking off ---- */
+
+static enum mt_status
+begin(struct account *a, enum account_cause cause, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+	bool waits = false;
+
+	if (!account_has_endpoints(a))
+		status = find_endpoints(a, cause, &waits, err);
+	if (status == MT_OK && !waits)
+		status = await_turn(a, cause, err);
+	if (status == MT_OK && !waits && !a->queue)
+		status = take_off(a, cause, err);
+	return status;
 }
 
 enum mt_status
-account_start(struct account *a, bool forced, struct mt_error *err)
+account_start(struct account *a, enum account_cause cause, struct mt_error *err)
 {
-	enum mt_status status = check_may_try(a, forced, err);
+	enum mt_status status = check_may_try(a, cause == CAUSE_PERSON, err);
 
+	a->queue = NULL;
 	if (status == MT_OK)
-		status = take_off(a, !account_candidate_is_due(a), err);
-	if (status == MT_OK)
+		status = begin(a, cause, err);
+	if (a->flight.active)
 		account_notify(a);
 	return status;
 }
@@ -368,6 +473,9 @@ account_take_token(struct account *a, struct oauth_tokens *tokens)
 	secret_move(&a->token, &tokens->access_token);
 	a->lifetime_s = tokens->expires_in_s;
 	a->expires_ms = clock_boot_ms() + (int64_t)tokens->expires_in_s * 1000;
+	a->wanted_s = a->wish_s;
+	a->wish_s = 0;
+	account_plan_ahead(a);
 }
 
 static void
@@ -388,8 +496,10 @@ take_answer(struct account *a, struct oauth_tokens *tokens)
 		secret_move(&record->refresh_token, &tokens->refresh_token);
 	else if (a->flight.with_candidate)
 		secret_move(&record->refresh_token, &record->candidate);
-	if (a->flight.with_candidate)
+	if (a->flight.with_candidate) {
 		clear_candidate(record);
+		record->login_at = clock_wall_s();
+	}
 	memcpy(record->fingerprint, a->flight.fingerprint,
 	    sizeof(record->fingerprint));
 	memcpy(record->token_endpoint, a->flight.token_endpoint,
@@ -429,6 +539,8 @@ fail_app_only(struct account *a, const struct failure *failure,
 	account_settle_failure(a,
 	    failure->class == FAILURE_LOGIN ? FAILURE_CONFIG : failure->class,
 	    failure->retry_after_s, why);
+	if (a->flight.cause == CAUSE_AHEAD)
+		a->asked = true; /* the need is still there */
 }
 
 static void
@@ -439,6 +551,7 @@ succeed(struct account *a, struct oauth_tokens *tokens)
 	if (strcmp(a->flight.fingerprint, a->fingerprint) == 0)
 		account_take_token(a, tokens);
 	account_settle(a, a->record);
+	account_plan_keep_alive(a);
 	log_info("account=%s serial=%lld refreshed, good for %ld s",
 	    a->settings->name, (long long)a->serial, tokens->expires_in_s);
 }
@@ -508,6 +621,8 @@ fail(struct account *a, const struct failure *failure,
 		    a, failure->class, failure->retry_after_s, why);
 	if (a->flight.with_candidate)
 		postpone_candidate(a, failure->class);
+	if (a->flight.cause == CAUSE_AHEAD)
+		a->asked = true; /* the need is still there */
 	end_journal(a, failure);
 }
 
@@ -522,12 +637,22 @@ fall_back(struct account *a)
 	struct mt_error err = {0};
 
 	return login_is_alive(a) && !a->env->stopping &&
-	       account_wants_token(a) && take_off(a, true, &err) == MT_OK;
+	       account_wants_token(a) && begin(a, CAUSE_PERSON, &err) == MT_OK;
+}
+
+static enum issuer_news
+tell_issuer(const struct flight *flight, enum issuer_outcome outcome,
+    long retry_after_s, const struct mt_error *why)
+{
+	if (!flight->issuer)
+		return ISSUER_AS_BEFORE;
+	return issuer_end(
+	    flight->issuer, flight->is_trial, outcome, retry_after_s, why);
 }
 
 /* True if it brought tokens. */
 static bool
-land(struct account *a, struct http_reply *reply)
+land(struct account *a, struct http_reply *reply, enum issuer_news *ret_news)
 {
 	struct oauth_tokens tokens;
 	struct failure failure = {0};
@@ -537,6 +662,10 @@ land(struct account *a, struct http_reply *reply)
 
 	oauth_tokens_init(&tokens, a->env->arena);
 	good = oauth_reply_read(reply, &tokens, &failure, &why) == MT_OK;
+	*ret_news = tell_issuer(&a->flight,
+	    good || failure.class != FAILURE_TRANSIENT ? ISSUER_ANSWERED
+						       : ISSUER_FAILED,
+	    failure.retry_after_s, &why);
 	if (app_only && good)
 		succeed_app_only(a, &tokens);
 	else if (app_only)
@@ -549,20 +678,46 @@ land(struct account *a, struct http_reply *reply)
 	return good;
 }
 
+/* A wrong clock breaks what servers sign with theirs, and what people read. */
+static void
+compare_clocks(struct account *a, const struct http_reply *reply)
+{
+	int64_t skew = reply->server_time_s - clock_wall_s();
+
+	if (!reply->server_time_s)
+		return;
+	if (llabs(skew) <= SKEW_MAX_S)
+		skew = 0;
+	else if (!a->skew_s)
+		log_warning("account=%s: the clock of this machine and that of "
+			    "the server differ by %lld s",
+		    a->settings->name, (long long)skew);
+	a->skew_s = skew;
+}
+
 static void
 on_reply(void *context, struct http_reply *reply)
 {
 	struct account *a = context;
 	bool seed_was_answered =
 	    a->flight.with_candidate && reply->http_status != 0;
+	struct issuer *issuer = a->flight.issuer;
+	enum issuer_news news = ISSUER_AS_BEFORE;
+	bool flies_on = false;
 
 	a->flight.active = false;
-	if (a->flight.generation == a->generation && !land(a, reply) &&
-	    seed_was_answered && fall_back(a))
-		return;
-	account_close_record(a);
-	account_notify(a);
-	account_answer_all(a);
+	compare_clocks(a, reply);
+	if (a->flight.generation != a->generation)
+		news = tell_issuer(&a->flight, ISSUER_UNKNOWN, 0, NULL);
+	else if (!land(a, reply, &news) && seed_was_answered)
+		flies_on = fall_back(a);
+	if (!flies_on) {
+		account_close_record(a);
+		account_notify(a);
+		account_answer_all(a);
+	}
+	if (news != ISSUER_AS_BEFORE && a->env->issuer_changed)
+		a->env->issuer_changed(a->env->context, issuer, news);
 }
 
 /* ---- seeds and logins ---- */
@@ -687,10 +842,12 @@ account_take_login(
 	memcpy(a->flight.fingerprint, a->fingerprint,
 	    sizeof(a->flight.fingerprint));
 	clear_candidate(a->record);
+	a->record->login_at = clock_wall_s();
 	take_answer(a, tokens);
 	account_commit(a);
 	account_take_token(a, tokens);
 	account_settle(a, a->record);
+	account_plan_keep_alive(a);
 	log_info("account=%s serial=%lld logged in", a->settings->name,
 	    (long long)a->serial);
 	account_close_record(a);

@@ -3,16 +3,26 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct list {
 	struct account **item;
 	size_t count;
 };
 
+/* A name that an account goes by; it belongs to the account's settings. */
+struct alias {
+	const char *name;
+	struct account *account;
+};
+
 struct accounts {
 	const struct account_env *env;
 	struct list known;   /* sorted by name */
 	struct list leaving; /* gone from the settings, but busy */
+	struct alias
+	    *aliases; /* of those that are known, sorted, no two alike */
+	size_t alias_count;
 };
 
 enum mt_status
@@ -44,6 +54,7 @@ accounts_free(struct accounts **accounts)
 		return;
 	list_done(&(*accounts)->known);
 	list_done(&(*accounts)->leaving);
+	free((*accounts)->aliases);
 	free(*accounts);
 	*accounts = NULL;
 }
@@ -152,10 +163,82 @@ dismiss_others(struct accounts *accounts, const struct list *fresh)
 		struct account *account = accounts->known.item[i];
 		if (find(fresh, name_of(account)))
 			continue;
+		account_retire(account);
 		accounts->leaving.item[accounts->leaving.count++] = account;
 	}
 	free(accounts->known.item);
 	accounts->known = *fresh;
+}
+
+/* ---- names to log in with ---- */
+
+static int
+compare_alias(const void *a, const void *b)
+{
+	const struct alias *left = a, *right = b;
+	int order = strcasecmp(left->name, right->name);
+
+	return order ? order
+		     : strcmp(name_of(left->account), name_of(right->account));
+}
+
+static void
+add_alias(struct accounts *accounts, const char *name, struct account *account)
+{
+	if (name)
+		accounts->aliases[accounts->alias_count++] =
+		    (struct alias){name, account};
+}
+
+static void
+drop_doubles(struct accounts *accounts)
+{
+	struct alias *aliases = accounts->aliases;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < accounts->alias_count; i++)
+		if (!kept || compare_alias(&aliases[kept - 1], &aliases[i]))
+			aliases[kept++] = aliases[i];
+	accounts->alias_count = kept;
+}
+
+static void
+collect_aliases(struct accounts *accounts)
+{
+	accounts->alias_count = 0;
+	for (size_t i = 0; i < accounts->known.count; i++) {
+		struct account *account = accounts->known.item[i];
+		const struct account_settings *s = account_settings_of(account);
+
+		add_alias(accounts, s->name, account);
+		add_alias(accounts, s->user, account);
+		for (int service = 0; service < SERVICE_COUNT; service++)
+			add_alias(accounts, s->service_user[service], account);
+	}
+	if (accounts->alias_count)
+		qsort(accounts->aliases, accounts->alias_count,
+		    sizeof(*accounts->aliases), compare_alias);
+	drop_doubles(accounts);
+}
+
+struct account *
+accounts_known_as(
+    const struct accounts *accounts, const char *login_name, size_t index)
+{
+	size_t low = 0, high = accounts->alias_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcasecmp(accounts->aliases[middle].name, login_name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	low += index;
+	if (low >= accounts->alias_count ||
+	    strcasecmp(accounts->aliases[low].name, login_name) != 0)
+		return NULL;
+	return accounts->aliases[low].account;
 }
 
 enum mt_status
@@ -163,12 +246,16 @@ accounts_configure(
     struct accounts *accounts, struct config *config, struct mt_error *err)
 {
 	struct list fresh = {0};
+	struct alias *aliases;
 	enum mt_status status = MT_OK;
 
 	sweep(&accounts->leaving);
 	fresh.item = calloc(config->account_count + 1, sizeof(*fresh.item));
-	if (!fresh.item || !make_room(accounts)) {
+	aliases = calloc(
+	    config->account_count + 1, (2 + SERVICE_COUNT) * sizeof(*aliases));
+	if (!fresh.item || !aliases || !make_room(accounts)) {
 		free(fresh.item);
+		free(aliases);
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	}
 	while (status == MT_OK && fresh.count < config->account_count) {
@@ -178,6 +265,9 @@ accounts_configure(
 			fresh.count++;
 	}
 	dismiss_others(accounts, &fresh);
+	free(accounts->aliases);
+	accounts->aliases = aliases;
+	collect_aliases(accounts);
 	sweep(&accounts->leaving);
 	return status;
 }
@@ -187,6 +277,23 @@ accounts_load_again(struct accounts *accounts)
 {
 	for (size_t i = 0; i < accounts->known.count; i++)
 		account_load_again(accounts->known.item[i]);
+}
+
+void
+accounts_network_changed(struct accounts *accounts)
+{
+	for (size_t i = 0; i < accounts->known.count; i++)
+		account_network_changed(accounts->known.item[i]);
+}
+
+void
+accounts_hear_of_issuer(struct accounts *accounts, const struct issuer *issuer,
+    enum issuer_news news)
+{
+	for (size_t i = 0; i < accounts->known.count; i++)
+		account_hear_of_issuer(accounts->known.item[i], issuer, news);
+	for (size_t i = 0; i < accounts->leaving.count; i++)
+		account_hear_of_issuer(accounts->leaving.item[i], issuer, news);
 }
 
 bool

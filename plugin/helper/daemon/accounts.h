@@ -27,8 +27,20 @@ struct account *accounts_find(
 /* In the order of their names; NULL behind the last. */
 struct account *accounts_at(const struct accounts *accounts, size_t index);
 
+/* The accounts that go by this login name in any case of letters: by their
+ * `user`, that of a service, or their own name; NULL behind the last. */
+struct account *accounts_known_as(
+    const struct accounts *accounts, const char *login_name, size_t index);
+
 /* Has each read its record anew, see account_load_again(). */
 void accounts_load_again(struct accounts *accounts);
+
+/* As account_network_changed, for all. */
+void accounts_network_changed(struct accounts *accounts);
+
+/* As account_hear_of_issuer, for all. */
+void accounts_hear_of_issuer(struct accounts *accounts,
+    const struct issuer *issuer, enum issuer_news news);
 
 /* True while a request is under way, also of an account that is gone. */
 bool accounts_in_flight(const struct accounts *accounts);

@@ -111,7 +111,19 @@ check_bool(const char *value, struct mt_error *err)
 	return MT_OK;
 }
 
+static enum mt_status
+check_duration(const char *value, struct mt_error *err)
+{
+	long ignored;
+
+	if (settings_duration(value, &ignored))
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "'%s' is not a length of time like 90min, 12h or 7d", value);
+}
+
 static const struct setting top_settings[] = {
+    {"hook_repeat", offsetof(struct config, hook_repeat), check_duration},
     {"state_dir", offsetof(struct config, state_dir), NULL},
     {"key_file", offsetof(struct config, key_file), check_absolute},
     {"key_credential", offsetof(struct config, key_credential),
@@ -319,6 +331,26 @@ take_socket(const struct settings_line *line, char *paths[CONFIG_SOCKETS_MAX],
 }
 
 static enum mt_status
+take_hook(struct config *config, const char *path, struct mt_error *err)
+{
+	char **slot = &config->hooks[config->hook_count];
+
+	if (*path != '/')
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "hook: '%s' is not an absolute path", path);
+	if (config->hook_count == HOOKS_MAX)
+		return mt_fail(
+		    err, MT_BAD_CONFIG, "more than %d hooks", HOOKS_MAX);
+	if (hook_check_program(path, err) != MT_OK)
+		return err->status;
+	*slot = strdup(path);
+	if (!*slot)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	config->hook_count++;
+	return MT_OK;
+}
+
+static enum mt_status
 take_line(void *context, const struct settings_line *line, struct mt_error *err)
 {
 	struct reader *reader = context;
@@ -334,6 +366,8 @@ take_line(void *context, const struct settings_line *line, struct mt_error *err)
 	if (strcmp(line->name, "socketmap") == 0)
 		return take_socket(line, reader->config->socketmaps,
 		    &reader->config->socketmap_count, err);
+	if (strcmp(line->name, "hook") == 0)
+		return take_hook(reader->config, line->value, err);
 	status = setting_apply(
 	    top_settings, reader->config, line->name, line->value, err);
 	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
@@ -647,6 +681,8 @@ config_free(struct config **config)
 	free(c->accounts);
 	for (const struct setting *s = top_settings; s->name; s++)
 		free(*(char **)(void *)((char *)c + s->offset));
+	for (size_t i = 0; i < c->hook_count; i++)
+		free(c->hooks[i]);
 	free(c);
 	*config = NULL;
 }

@@ -6,6 +6,7 @@
 #ifndef MT_DAEMON_CONFIG_H
 #define MT_DAEMON_CONFIG_H
 
+#include "hook.h"
 #include "provider.h"
 
 #include "base/secret.h"
@@ -68,7 +69,10 @@ struct config {
 	size_t socket_count;
 	char *socketmaps[CONFIG_SOCKETS_MAX];
 	size_t socketmap_count;
-	char *state_dir; /* NULL: not set */
+	char *hooks[HOOKS_MAX]; /* programs */
+	size_t hook_count;
+	char *hook_repeat; /* a length of time */
+	char *state_dir;   /* NULL: not set */
 	/* How the store key is kept; at most one of them. */
 	char *key_file;
 	char *key_credential;

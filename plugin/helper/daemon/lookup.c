@@ -106,6 +106,17 @@ lookup_service(const char *name)
 	return (enum mail_service)service;
 }
 
+/* Who may be meant: all, or those that go by the login name. */
+static struct account *
+candidate(
+    const struct lookup *lookup, const struct mail_login *login, size_t index)
+{
+	const char *name = login->account ? login->account : login->user;
+
+	return name ? accounts_known_as(lookup->accounts, name, index)
+		    : accounts_at(lookup->accounts, index);
+}
+
 static enum mt_status
 fail_several(const struct account *one, const struct account *other,
     const struct mail_login *login, struct mt_error *err)
@@ -128,7 +139,7 @@ search(const struct lookup *lookup, const struct mail_login *login,
 	struct account *account, *found = NULL, *rival = NULL;
 	enum fit best = FIT_NOT;
 
-	for (size_t i = 0; (account = accounts_at(lookup->accounts, i)); i++) {
+	for (size_t i = 0; (account = candidate(lookup, login, i)); i++) {
 		const struct account_settings *s = account_settings_of(account);
 		enum fit fit = fit_of(s, login);
 

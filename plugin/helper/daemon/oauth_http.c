@@ -68,6 +68,18 @@ is_our_fault(CURLcode result)
 	       result == CURLE_SSL_ENGINE_NOTFOUND;
 }
 
+static int64_t
+server_time(CURL *easy)
+{
+	struct curl_header *date;
+	time_t when = -1;
+
+	if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) ==
+	    CURLHE_OK)
+		when = curl_getdate(date->value, NULL);
+	return when > 0 ? when : 0;
+}
+
 static void
 fill_reply(struct http_reply *reply, struct request *request, CURLcode result)
 {
@@ -85,6 +97,7 @@ fill_reply(struct http_reply *reply, struct request *request, CURLcode result)
 		    secret_ok(&request->body) ? why : "the reply is too long");
 	curl_easy_getinfo(
 	    request->easy, CURLINFO_RESPONSE_CODE, &reply->http_status);
+	reply->server_time_s = server_time(request->easy);
 	if (curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER,
 		&retry_after) == CURLE_OK &&
 	    retry_after > 0)

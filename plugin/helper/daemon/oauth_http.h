@@ -13,6 +13,7 @@
 #include "base/status.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #define OAUTH_HTTP_BODY_MAX 65536
@@ -26,6 +27,8 @@ struct http_reply {
 	bool broken;        /* the reply has no proper end, see `why` */
 	struct secret body; /* as far as it came */
 	long retry_after_s; /* -1: the server did not say */
+	int64_t
+	    server_time_s;  /* wall clock, by its `Date`; 0: it did not say */
 	bool sent;          /* the request may have reached the server */
 	bool misconfigured; /* it could not be sent because of our settings */
 	char why[256];      /* if broken or none: what happened */

@@ -189,6 +189,17 @@ check_redirect_host(const char *value, struct mt_error *err)
 	    "'%s' is neither localhost nor 127.0.0.1", value);
 }
 
+static enum mt_status
+check_duration(const char *value, struct mt_error *err)
+{
+	long ignored;
+
+	if (settings_duration(value, &ignored))
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "'%s' is not a length of time like 90min, 12h or 7d", value);
+}
+
 #define SETTING(member, check)                                                 \
 	{                                                                      \
 #member, offsetof(struct provider, member), check              \
@@ -214,6 +225,7 @@ const struct setting provider_settings[] = {
     SETTING(redirect_host, check_redirect_host),
     SETTING(redirect_port, check_port),
     SETTING(mechanisms, check_mechanisms),
+    SETTING(keep_alive, check_duration),
     HOST("imap", SERVICE_IMAP),
     HOST("smtp", SERVICE_SMTP),
     HOST("pop", SERVICE_POP),

@@ -40,8 +40,9 @@ struct provider {
 	char *client_credentials_scope; /* in place of it, for applications */
 	char *resend_scope; /* a yes/no word: send `scope` with a refresh too */
 	char *redirect_host;
-	char *redirect_port;       /* a number; NULL: any */
-	char *mechanisms;          /* of its mail servers; for people to read */
+	char *redirect_port; /* a number; NULL: any */
+	char *mechanisms;    /* of its mail servers; for people to read */
+	char *keep_alive;    /* a length of time: see refresh_keep_alive_s */
 	char *host[SERVICE_COUNT]; /* servers that a token may go to */
 };
 

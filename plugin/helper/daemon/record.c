@@ -104,6 +104,8 @@ fill_object(struct json_object *object, const struct record *record,
 	       add(object, "serial", json_object_new_int64(record->serial)) &&
 	       add(object, "refreshed_at",
 		   json_object_new_int64(record->refreshed_at)) &&
+	       add(object, "login_at",
+		   json_object_new_int64(record->login_at)) &&
 	       add_token(object, "refresh_token", &record->refresh_token) &&
 	       add(object, "fingerprint",
 		   json_object_new_string(record->fingerprint)) &&
@@ -216,6 +218,7 @@ record_decode(const struct secret *bytes, const char *account,
 	if (whole) {
 		record->serial = get_number(object, "serial");
 		record->refreshed_at = get_number(object, "refreshed_at");
+		record->login_at = get_number(object, "login_at");
 		get_token(object, "refresh_token", &record->refresh_token);
 		get_fingerprint(object, "fingerprint", record->fingerprint);
 		get_mark(object, "dead", &record->dead);

@@ -30,6 +30,7 @@ struct record_mark {
 struct record {
 	int64_t serial;       /* of the last access token; never repeats */
 	int64_t refreshed_at; /* wall clock, of the last access token */
+	int64_t login_at; /* wall clock, of the login or the seed's first use */
 
 	struct secret refresh_token; /* the login; empty: none yet */
 	/* which endpoint, client and user the token belongs to */

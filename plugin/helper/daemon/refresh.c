@@ -18,6 +18,51 @@ refresh_is_due(long lifetime_s, long left_s, long min_ttl_s)
 	return left_s < (wanted < most ? wanted : most);
 }
 
+/* A random number of milliseconds below this. */
+static int64_t
+chance_ms(int64_t most_ms)
+{
+	uint32_t limit = most_ms < UINT32_MAX ? (uint32_t)most_ms : UINT32_MAX;
+
+	return limit ? crypto_random_below(limit) : 0;
+}
+
+int64_t
+refresh_ahead_ms(long lifetime_s, long min_ttl_s)
+{
+	int64_t life = (int64_t)lifetime_s * 1000;
+	int64_t wish = life - (int64_t)min_ttl_s * 1000;
+	int64_t latest = life / 5 * 4;
+
+	if (wish < latest)
+		latest = wish;
+	latest -= chance_ms(life / 20);
+	return latest > life / 5 ? latest : life / 5;
+}
+
+long
+refresh_keep_alive_s(const struct account_settings *settings)
+{
+	long seconds = REFRESH_KEEP_ALIVE_S;
+
+	if (account_settings_app_only(settings))
+		return 0; /* it has no login that could end */
+	if (settings->provider.keep_alive)
+		settings_duration(settings->provider.keep_alive, &seconds);
+	return seconds;
+}
+
+int64_t
+refresh_keep_alive_in_ms(long keep_alive_s, int64_t age_s)
+{
+	int64_t whole = (int64_t)keep_alive_s * 1000;
+
+	if (age_s < 0)
+		return chance_ms(whole / 2);
+	whole -= chance_ms(whole / 4) + age_s * 1000;
+	return whole > 0 ? whole : 0;
+}
+
 long
 refresh_pause_s(unsigned int failures)
 {

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define REFRESH_MIN_TTL_S 60
+#define REFRESH_KEEP_ALIVE_S (7L * 86400)
 #define REFRESH_PAUSE_MIN_S 5
 #define REFRESH_PAUSE_MAX_S 900
 #define REFRESH_ADMIN_PAUSE_S 3600
@@ -26,6 +27,23 @@
  * always good enough, so that no wish makes every request a refresh.
  */
 bool refresh_is_due(long lifetime_s, long left_s, long min_ttl_s);
+
+/*
+ * How old a token of this lifetime gets before it is replaced for those who use
+ * it: about four fifths of its life, by chance a little less, and early enough
+ * that what is left meets the wish of `min_ttl_s` until then; but never in the
+ * first fifth.
+ */
+int64_t refresh_ahead_ms(long lifetime_s, long min_ttl_s);
+
+/* How long a login may stay unused; 0: for ever. */
+long refresh_keep_alive_s(const struct account_settings *settings);
+
+/* How long to wait with the use of a login that was used `age_s` ago, in ms; by
+ * chance earlier than `keep_alive_s` by up to a quarter, so that logins of one
+ * day are not used in one minute.  `age_s` below 0: nobody
+ * knows, or the clock was wrong, then or now. */
+int64_t refresh_keep_alive_in_ms(long keep_alive_s, int64_t age_s);
 
 /* Seconds to pause after the n-th failure in a row (n from 1): doubling from
  * 5 s to 15 min, each time half of it by chance. */

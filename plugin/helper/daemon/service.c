@@ -2,8 +2,10 @@
 #include "service.h"
 
 #include "accounts.h"
+#include "hook.h"
 #include "lockdown.h"
 #include "login.h"
+#include "network.h"
 #include "notify.h"
 #include "records.h"
 #include "requests.h"
@@ -22,6 +24,7 @@
 
 #define ONCE_FD 3
 #define ONCE_LOCK_WAIT_S 20
+#define HOOK_REPEAT_S 86400L
 #define SOCKET_GROUP "mailtoken"
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -33,11 +36,16 @@ struct service {
 	struct secret_arena *arena;
 	struct config *config;
 	uv_loop_t loop;
+	struct schedule *schedule;
+	struct network *network; /* NULL: it cannot be watched */
 	struct store *store;
 	struct store_key *key;
 	struct unlock unlock;
 	struct oauth_http *http;
 	struct discovery *discovery;
+	struct issuers *issuers;
+	struct hooks *hooks; /* NULL: whoever asks is told, no one else */
+	bool may_run;        /* programs; it cannot be taken back */
 	struct account_env env;
 	struct provider_dirs providers;
 	struct accounts *accounts;
@@ -279,28 +287,125 @@ on_changed(void *context, struct account *account)
 		requests_announce(&s->requests, s->server, account);
 }
 
+static void
+on_issuer_changed(void *context, struct issuer *issuer, enum issuer_news news)
+{
+	const struct issuer_view view = issuer_view(issuer);
+	struct service *s = context;
+
+	if (news == ISSUER_BACK)
+		log_info("%s answers again", issuer_host(issuer));
+	else
+		log_warning("%s: %u failures in a row; one request at a time "
+			    "tries it, the next in %ld s",
+		    issuer_host(issuer), view.failures, view.next_trial_s);
+	accounts_hear_of_issuer(s->accounts, issuer, news);
+}
+
+static void
+on_announce(void *context, const struct account *account, const char *event)
+{
+	const struct account_settings *settings = account_settings_of(account);
+	struct service *s = context;
+	struct account_view view;
+
+	account_view(account, &view);
+	hooks_tell(s->hooks,
+	    &(const struct hook_news){
+		.event = event,
+		.account = settings->name,
+		.user = settings->user,
+		.provider = settings->provider_name ? settings->provider_name
+						    : "generic",
+		.state = account_state_word(view.state),
+		.text = view.text,
+	    });
+}
+
+static void
+configure_hooks(struct service *s)
+{
+	long again_s = HOOK_REPEAT_S;
+	size_t count = s->config->hook_count;
+
+	if (!s->hooks)
+		return;
+	if (s->config->hook_repeat)
+		settings_duration(s->config->hook_repeat, &again_s);
+	s->env.announce_again_s = again_s;
+	if (count && !s->may_run) {
+		log_error("the first hook needs a restart of mailtokend: until "
+			  "then it may not run programs, and no hook is run");
+		count = 0;
+	}
+	hooks_configure(s->hooks, s->config->hooks, count);
+}
+
+static enum mt_status
+open_hooks(struct service *s, struct mt_error *err)
+{
+	if (s->options->once)
+		return MT_OK;
+	s->may_run = s->config->hook_count > 0;
+	return hooks_new(&s->loop, s->schedule, &s->hooks, err);
+}
+
+static void
+on_network_changed(void *context)
+{
+	struct service *s = context;
+
+	log_debug("the network changed");
+	issuers_network_changed(s->issuers);
+	accounts_network_changed(s->accounts);
+}
+
+/* Without it an outage lasts until the pause is over, no longer. */
+static void
+watch_network(struct service *s)
+{
+	struct mt_error err = {0};
+
+	if (network_new(&s->loop, s->schedule, on_network_changed, s,
+		&s->network, &err) != MT_OK)
+		log_warning("%s", err.text);
+}
+
 static enum mt_status
 open_accounts(struct service *s, struct mt_error *err)
 {
-	enum mt_status status =
-	    oauth_http_new(&s->loop, s->arena, &s->http, err);
+	enum mt_status status = schedule_new(&s->loop, &s->schedule, err);
 
+	if (status == MT_OK)
+		status = issuers_new(&s->issuers, err);
+	if (status == MT_OK)
+		status = open_hooks(s, err);
+	if (status == MT_OK)
+		status = oauth_http_new(&s->loop, s->arena, &s->http, err);
 	if (status == MT_OK)
 		status = discovery_new(s->http, &s->discovery, err);
 	if (status != MT_OK)
 		return status;
 	s->env = (struct account_env){
 	    .loop = &s->loop,
+	    .schedule = s->schedule,
 	    .arena = s->arena,
 	    .store = s->store,
 	    .http = s->http,
 	    .discovery = s->discovery,
+	    .issuers = s->issuers,
+	    .account_count = s->config->account_count,
 	    .changed = on_changed,
+	    .issuer_changed = on_issuer_changed,
+	    .announce = s->hooks ? on_announce : NULL,
 	    .context = s,
 	};
+	configure_hooks(s);
 	status = accounts_new(&s->env, &s->accounts, err);
 	if (status == MT_OK)
 		status = accounts_configure(s->accounts, s->config, err);
+	if (status == MT_OK)
+		watch_network(s);
 	if (status == MT_OK)
 		status = logins_new(&s->env, &s->logins, err);
 	if (status == MT_OK) {
@@ -327,6 +432,8 @@ reload(struct service *s, struct mt_error *err)
 	s->config = config;
 	logins_forget_all(s->logins);
 	discovery_forget(s->discovery);
+	s->env.account_count = config->account_count;
+	configure_hooks(s);
 	status = accounts_configure(s->accounts, config, err);
 	if (status == MT_OK)
 		status = update_listeners(s, err);
@@ -442,7 +549,10 @@ lock_down(struct service *s)
 {
 	const struct options *o = s->options;
 	const struct config *c = s->config;
-	struct lockdown plan = {.state_dir = store_path(s->store)};
+	struct lockdown plan = {
+	    .state_dir = store_path(s->store),
+	    .may_run = s->may_run,
+	};
 
 	for (size_t i = 0; i < o->socket_count; i++)
 		plan_socket(s, &plan, o->sockets[i]);
@@ -486,6 +596,8 @@ service_new(const struct options *options, const struct places *places,
 		return status;
 	}
 	lock_down(s);
+	if (s->hooks)
+		hooks_begin(s->hooks);
 	*ret_service = s;
 	return MT_OK;
 }
@@ -519,6 +631,10 @@ service_free(struct service **service)
 	oauth_http_free(&s->http);
 	discovery_free(&s->discovery);
 	accounts_free(&s->accounts);
+	issuers_free(&s->issuers);
+	hooks_free(&s->hooks);
+	network_free(&s->network);
+	schedule_free(&s->schedule);
 	/* what is left is part of the service itself */
 	uv_walk(&s->loop, close_handle, NULL);
 	uv_run(&s->loop, UV_RUN_DEFAULT);

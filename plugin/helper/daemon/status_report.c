@@ -14,11 +14,16 @@ struct item {
 	long number;
 };
 
-#define ITEMS 12
+#define ITEMS 18
+
+struct times {
+	char refreshed_at[CLOCK_TEXT_SIZE];
+	char login_at[CLOCK_TEXT_SIZE];
+};
 
 static void
 fill(const struct account *account, struct account_view *view,
-    char refreshed_at[CLOCK_TEXT_SIZE], struct item items[ITEMS])
+    struct times *times, struct item items[ITEMS])
 {
 	const struct account_settings *settings = account_settings_of(account);
 	const char *provider =
@@ -27,7 +32,8 @@ fill(const struct account *account, struct account_view *view,
 	const char *port = settings->provider.redirect_port;
 
 	account_view(account, view);
-	clock_format(view->refreshed_at, refreshed_at);
+	clock_format(view->refreshed_at, times->refreshed_at);
+	clock_format(view->login_at, times->login_at);
 	const struct item filled[ITEMS] = {
 	    {"account", settings->name, 0},
 	    {"state", account_state_word(view->state), 0},
@@ -37,8 +43,14 @@ fill(const struct account *account, struct account_view *view,
 	    {"redirect_port", port ? port : "", 0},
 	    {"serial", NULL, (long)view->serial},
 	    {"expires_in", NULL, view->expires_in_s},
-	    {"refreshed_at", refreshed_at, 0},
+	    {"login_at", times->login_at, 0},
+	    {"refreshed_at", times->refreshed_at, 0},
 	    {"next_attempt_s", NULL, view->next_attempt_s},
+	    {"in_use", NULL, view->in_use},
+	    {"next_refresh_s", NULL, view->next_refresh_s},
+	    {"skew_s", NULL, view->skew_s},
+	    {"server_failures", NULL, view->issuer.failures},
+	    {"server_trial_s", NULL, view->issuer.next_trial_s},
 	    {"text", view->text, 0},
 	    {"alarm", view->alarm, 0},
 	};
@@ -49,11 +61,11 @@ fill(const struct account *account, struct account_view *view,
 void
 status_report_add(struct secret *frame, const struct account *account)
 {
-	char refreshed_at[CLOCK_TEXT_SIZE];
+	struct times times;
 	struct account_view view;
 	struct item items[ITEMS];
 
-	fill(account, &view, refreshed_at, items);
+	fill(account, &view, &times, items);
 	for (size_t i = 0; i < ITEMS; i++) {
 		if (items[i].text)
 			token_wire_add(frame, items[i].name, items[i].text);
@@ -67,11 +79,11 @@ void
 status_report_add_json(struct secret *frame, const struct account *account)
 {
 	struct json_object *object = json_object_new_object();
-	char refreshed_at[CLOCK_TEXT_SIZE];
+	struct times times;
 	struct account_view view;
 	struct item items[ITEMS];
 
-	fill(account, &view, refreshed_at, items);
+	fill(account, &view, &times, items);
 	for (size_t i = 0; i < ITEMS; i++)
 		json_object_object_add(object, items[i].name,
 		    items[i].text ? json_object_new_string(items[i].text)

@@ -52,27 +52,51 @@ growth_leaves_no_copy_behind(void **state)
 }
 
 static void
-full_arena_fails_and_recovers(void **state)
+full_arena_grows_and_uses_again_what_comes_back(void **state)
 {
+	enum { MANY = 3000 };
+	static struct secret s[MANY];
+	const char *where;
 	bool locked;
-	struct secret_arena *arena = secret_arena_new(4096, &locked);
-	struct secret big, small;
-	char data[3000];
+	struct secret_arena *arena = secret_arena_new(1 << 20, &locked);
+	char data[2000], text[16];
 
 	(void)state;
 	memset(data, 'x', sizeof(data));
-	secret_init(&big, arena);
-	secret_init(&small, arena);
-	secret_add(&small, "a", 1);
-	secret_add(&big, data, sizeof(data));
-	assert_false(secret_ok(&big)); /* 4096 are needed, some are taken */
-	assert_int_equal(big.len, 0);
-	secret_done(&small);
-	secret_reset(&big);
-	secret_add(&big, data, 2000);
-	assert_true(secret_ok(&big));
-	secret_done(&big);
+	for (int i = 0; i < MANY; i++) {
+		secret_init(&s[i], arena);
+		snprintf(text, sizeof(text), "%d", i);
+		secret_add(&s[i], text, strlen(text));
+		secret_add(&s[i], data, sizeof(data));
+		assert_true(secret_ok(&s[i]));
+	}
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(strtol(secret_expose(&s[i]), NULL, 10), i);
+	where = secret_expose(&s[7]);
+	secret_done(&s[7]);
+	assert_int_equal(where[0], 0);
+	secret_add(&s[7], data, sizeof(data));
+	assert_ptr_equal(secret_expose(&s[7]), where);
+	for (int i = 0; i < MANY; i++)
+		secret_done(&s[i]);
 	secret_arena_free(&arena);
+}
+
+static void
+largest_secret_fits_into_the_smallest_arena(void **state)
+{
+	bool locked;
+	struct secret_arena *arena = secret_arena_new(1, &locked);
+	char *data = calloc(1, SECRET_MAX);
+	struct secret s;
+
+	(void)state;
+	secret_init(&s, arena);
+	secret_add(&s, data, SECRET_MAX);
+	assert_true(secret_ok(&s));
+	secret_done(&s);
+	secret_arena_free(&arena);
+	free(data);
 }
 
 static void
@@ -220,7 +244,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(released_secret_is_wiped_from_the_arena),
 	    cmocka_unit_test(growth_leaves_no_copy_behind),
-	    cmocka_unit_test(full_arena_fails_and_recovers),
+	    cmocka_unit_test(full_arena_grows_and_uses_again_what_comes_back),
+	    cmocka_unit_test(largest_secret_fits_into_the_smallest_arena),
 	    cmocka_unit_test(many_secrets_come_and_go_without_loss),
 	    cmocka_unit_test(too_long_secret_fails_and_sticks),
 	    cmocka_unit_test(moved_and_copied_secrets_are_equal),

@@ -147,6 +147,41 @@ booleans_are_words_in_any_case(void **state)
 	}
 }
 
+static void
+durations_have_a_unit(void **state)
+{
+	static const struct {
+		const char *text;
+		long seconds; /* -1: none */
+	} cases[] = {
+	    {"0", 0},
+	    {"0d", 0},
+	    {"30s", 30},
+	    {"90min", 5400},
+	    {"12h", 43200},
+	    {"7d", 604800},
+	    {"7 d", 604800},
+	    {"99999999999d", 8639999999913600},
+	    {"7", -1},
+	    {"d", -1},
+	    {"", -1},
+	    {"-1d", -1},
+	    {"1.5h", -1},
+	    {"7days", -1},
+	    {"999999999999d", -1},
+	    {"7d ", -1},
+	};
+	long seconds;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		seconds = -1;
+		settings_duration(cases[i].text, &seconds);
+		if (seconds != cases[i].seconds)
+			fail_msg("'%s': %ld", cases[i].text, seconds);
+	}
+}
+
 int
 main(void)
 {
@@ -155,6 +190,7 @@ main(void)
 	    cmocka_unit_test(file_with_a_nul_or_too_long_is_refused),
 	    cmocka_unit_test(numbers_are_whole_and_within_bounds),
 	    cmocka_unit_test(booleans_are_words_in_any_case),
+	    cmocka_unit_test(durations_have_a_unit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

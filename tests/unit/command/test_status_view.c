@@ -132,6 +132,47 @@ detail_leaves_out_what_is_not_known(void **state)
 }
 
 static void
+detail_tells_what_happens_next(void **state)
+{
+	struct status_row rows[] = {
+	    row_of("work",
+		"1\tok\tstate=degraded\tuser=u\tprovider=microsoft\tserial=7\t"
+		"expires_in=700\tlogin_at=2026-01-02T03:04:05Z\t"
+		"refreshed_at=2026-11-24T20:00:00Z\tin_use=1\t"
+		"next_refresh_s=90\tnext_attempt_s=90\tserver_failures=4\t"
+		"server_trial_s=42\ttext=HTTP 503\n"),
+	    row_of("idle", "1\tok\tstate=ok\tin_use=0\tserver_failures=1\t"
+			   "next_refresh_s=518400\n"),
+	};
+	struct buf out = BUF_INIT(65536);
+
+	(void)state;
+	status_view_detail(&out, &rows[0]);
+	assert_string_equal(buf_text(&out),
+	    "work\n"
+	    "  state         degraded\n"
+	    "  user          u\n"
+	    "  provider      microsoft\n"
+	    "  expires in    11 min\n"
+	    "  token number  7\n"
+	    "  logged in at  2026-01-02T03:04:05Z\n"
+	    "  refreshed at  2026-11-24T20:00:00Z\n"
+	    "  next refresh  in 1 min, for it is in use\n"
+	    "  next attempt  1 min\n"
+	    "  server        4 failures in a row, tried again in 42 s\n"
+	    "  error         HTTP 503\n");
+	buf_reset(&out);
+	status_view_detail(&out, &rows[1]);
+	assert_non_null(strstr(buf_text(&out),
+	    "  next refresh  in 6 d, to keep the login alive (not in use)\n"));
+	assert_non_null(
+	    strstr(buf_text(&out), "  server        1 failure in a row\n"));
+	buf_done(&out);
+	status_row_done(&rows[0]);
+	status_row_done(&rows[1]);
+}
+
+static void
 control_characters_do_not_reach_the_terminal(void **state)
 {
 	struct status_row row = row_of(
@@ -173,6 +214,7 @@ main(void)
 	    cmocka_unit_test(table_is_aligned),
 	    cmocka_unit_test(long_values_stay_within_the_screen),
 	    cmocka_unit_test(detail_leaves_out_what_is_not_known),
+	    cmocka_unit_test(detail_tells_what_happens_next),
 	    cmocka_unit_test(control_characters_do_not_reach_the_terminal),
 	    cmocka_unit_test(umlauts_count_as_one_column),
 	};

@@ -50,6 +50,8 @@ begin(struct account_bench *bench)
 	struct account_settings *settings =
 	    account_bench_settings(bench, "scope = mail\n");
 
+	OK(schedule_new(&bench->loop, &bench->env.schedule, &err));
+	OK(issuers_new(&bench->env.issuers, &err));
 	OK(store_open(
 	    scratch_path(bench->dir, "state"), &bench->env.store, &err));
 	OK(store_key_open(bench->env.store, &slot, NULL, &bench->key, &err));
@@ -60,6 +62,8 @@ static void
 end(struct account_bench *bench)
 {
 	account_free(&bench->account);
+	issuers_free(&bench->env.issuers);
+	schedule_free(&bench->env.schedule);
 	uv_run(&bench->loop, UV_RUN_DEFAULT);
 	store_free(&bench->env.store);
 	store_key_free(&bench->key);
@@ -76,8 +80,10 @@ account_bench_setup(void **state)
 	bench->dir = dir;
 	scripted_http_reset();
 	uv_loop_init(&bench->loop);
-	bench->env = (struct account_env){
-	    .loop = &bench->loop, .changed = count_change, .context = bench};
+	bench->env = (struct account_env){.loop = &bench->loop,
+	    .account_count = 1,
+	    .changed = count_change,
+	    .context = bench};
 	begin(bench);
 	*state = bench;
 	return 0;
@@ -183,6 +189,7 @@ bench_run(struct account_bench *bench, uint64_t ms)
 	uv_timer_t timer;
 
 	uv_timer_init(&bench->loop, &timer);
+	uv_update_time(&bench->loop); /* the disk took its time */
 	uv_timer_start(&timer, stop, ms, 0);
 	uv_run(&bench->loop, UV_RUN_DEFAULT);
 	uv_close((uv_handle_t *)&timer, NULL);

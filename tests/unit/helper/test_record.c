@@ -15,6 +15,7 @@ make_record(void)
 	assert_non_null(r);
 	r->serial = 7;
 	r->refreshed_at = 1700000000;
+	r->login_at = 1600000000;
 	secret_add(&r->refresh_token, "a\"\\/token", 9);
 	memset(r->fingerprint, 'f', CRYPTO_HEX_SIZE - 1);
 	r->dead.since_s = 1700000001;
@@ -48,6 +49,7 @@ record_survives_its_encoding(void **state)
 	assert_int_equal(record_decode(&bytes, "alice", again, &err), MT_OK);
 	assert_int_equal(again->serial, 7);
 	assert_int_equal(again->refreshed_at, 1700000000);
+	assert_int_equal(again->login_at, 1600000000);
 	assert_true(secret_equal(&again->refresh_token, &r->refresh_token));
 	assert_string_equal(again->fingerprint, r->fingerprint);
 	assert_int_equal(again->dead.since_s, 1700000001);

@@ -57,6 +57,60 @@ pauses_double_by_chance_within_bounds(void **state)
 	assert_true(differs);
 }
 
+static void
+token_in_use_is_replaced_at_four_fifths_of_its_life(void **state)
+{
+	static const struct {
+		long lifetime, min_ttl, from, to; /* seconds */
+	} cases[] = {
+	    {3600, 0, 2700, 2880},
+	    {3600, 60, 2700, 2880},
+	    {3600, 1800, 1620, 1800},
+	    {3600, 86400, 720, 720},
+	    {100, 0, 75, 80},
+	    {30, 60, 6, 6},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		for (int n = 0; n < 100; n++) {
+			int64_t ms = refresh_ahead_ms(
+			    cases[i].lifetime, cases[i].min_ttl);
+			if (ms < cases[i].from * 1000 ||
+			    ms > cases[i].to * 1000)
+				fail_msg("case %zu: %lld", i, (long long)ms);
+		}
+	}
+}
+
+static void
+unused_login_is_used_in_its_time(void **state)
+{
+	static const struct {
+		long keep_alive;
+		int64_t age;
+		long from, to; /* seconds */
+	} cases[] = {
+	    {604800, 0, 453600, 604800},
+	    {604800, 400000, 53600, 204800},
+	    {604800, 604800, 0, 0},
+	    {604800, INT64_C(1) << 40, 0, 0},
+	    {604800, -1, 0, 302400},
+	    {1, 0, 0, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		for (int n = 0; n < 100; n++) {
+			int64_t ms = refresh_keep_alive_in_ms(
+			    cases[i].keep_alive, cases[i].age);
+			if (ms < cases[i].from * 1000 ||
+			    ms > cases[i].to * 1000)
+				fail_msg("case %zu: %lld", i, (long long)ms);
+		}
+	}
+}
+
 static struct account_settings
 make_settings(void)
 {
@@ -133,6 +187,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refresh_is_due_when_too_little_is_left),
 	    cmocka_unit_test(pauses_double_by_chance_within_bounds),
+	    cmocka_unit_test(
+		token_in_use_is_replaced_at_four_fifths_of_its_life),
+	    cmocka_unit_test(unused_login_is_used_in_its_time),
 	    cmocka_unit_test(fingerprint_follows_endpoint_client_and_user),
 	    cmocka_unit_test(form_has_what_the_server_wants_and_no_more),
 	};
