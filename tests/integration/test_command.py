@@ -134,6 +134,7 @@ class UsageTest(CommandTestCase):
                      ("get", "a", "--nonsense"), ("status", "a", "b"),
                      ("refresh",), ("refresh", "a", "--json"),
                      ("providers", "a"), ("providers", "--all"),
+                     ("list", "a"), ("list", "--json"), ("reload", "a"),
                      ("reject", "a", "--serial", "0"),
                      ("login", "a", "--port", "0"),
                      ("login", "a", "--port", "65536"),
@@ -153,8 +154,8 @@ class UsageTest(CommandTestCase):
     def test_help_names_every_command(self):
         for option in "--help", "-h":
             result = self.command(option).check()
-            for name in ("get", "login", "providers", "refresh", "reject",
-                         "status"):
+            for name in ("get", "list", "login", "providers", "refresh",
+                         "reject", "reload", "status"):
                 self.assertRegex(result.out, rf"\n  {name} ")
             self.assertEqual(result.err, "")
         self.assertRegex(self.command("--version").check().out,

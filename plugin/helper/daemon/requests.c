@@ -876,7 +876,7 @@ handle_unlock(struct asker *asker, const struct token_wire_message *message)
 	int fd;
 
 	(void)message;
-	if (!access_may_unlock(connection_peer(asker->connection))) {
+	if (!access_may_administer(connection_peer(asker->connection))) {
 		lookup_no_account(&error);
 		reply_failure(asker, NULL, &error);
 		return;
@@ -947,6 +947,33 @@ handle_providers(struct asker *asker, const struct token_wire_message *message)
 	send_reply(asker, &frame);
 }
 
+/* ---- the settings ---- */
+
+/* Who may not is told what everybody is told of what is not theirs. */
+static void
+handle_reload(struct asker *asker, const struct token_wire_message *message)
+{
+	struct requests *requests = asker->requests;
+	const struct peer *peer = connection_peer(asker->connection);
+	struct mt_error error = {0};
+	struct secret frame;
+	size_t accounts = 0;
+
+	(void)message;
+	if (!access_may_administer(peer))
+		lookup_no_account(&error);
+	else
+		error.status = requests->reload(
+		    requests->reload_context, &accounts, &error);
+	if (error.status != MT_OK) {
+		reply_failure(asker, NULL, &error);
+		return;
+	}
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add_number(&frame, "accounts", (long)accounts);
+	send_reply(asker, &frame);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -966,6 +993,7 @@ static const struct {
     {"seed", handle_seed},
     {"providers", handle_providers},
     {"unlock", handle_unlock},
+    {"reload", handle_reload},
 };
 
 static void
