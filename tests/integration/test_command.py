@@ -134,7 +134,8 @@ class UsageTest(CommandTestCase):
                      ("get", "a", "--nonsense"), ("status", "a", "b"),
                      ("refresh",), ("refresh", "a", "--json"),
                      ("providers", "a"), ("providers", "--all"),
-                     ("list", "a"), ("list", "--json"), ("reload", "a"),
+                     ("list", "a"), ("list", "--json"), ("logout",),
+                     ("logout", "a", "b"), ("logout", "a", "--all"), ("reload", "a"),
                      ("reject", "a", "--serial", "0"),
                      ("login", "a", "--port", "0"),
                      ("login", "a", "--port", "65536"),
@@ -154,7 +155,7 @@ class UsageTest(CommandTestCase):
     def test_help_names_every_command(self):
         for option in "--help", "-h":
             result = self.command(option).check()
-            for name in ("get", "list", "login", "providers", "refresh",
+            for name in ("get", "list", "login", "logout", "providers", "refresh",
                          "reject", "reload", "status"):
                 self.assertRegex(result.out, rf"\n  {name} ")
             self.assertEqual(result.err, "")

@@ -29,6 +29,7 @@ struct command {
 extern const struct command cmd_get;
 extern const struct command cmd_list;
 extern const struct command cmd_login;
+extern const struct command cmd_logout;
 extern const struct command cmd_providers;
 extern const struct command cmd_refresh;
 extern const struct command cmd_reject;

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = {&cmd_get, &cmd_list,
-    &cmd_login, &cmd_providers, &cmd_refresh, &cmd_reject, &cmd_reload,
-    &cmd_status, &cmd_unlock};
+    &cmd_login, &cmd_logout, &cmd_providers, &cmd_refresh, &cmd_reject,
+    &cmd_reload, &cmd_status, &cmd_unlock};
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

@@ -102,12 +102,22 @@ void account_view(const struct account *account, struct account_view *ret_view);
 /* The current access token; empty if there is none. */
 const struct secret *account_token(const struct account *account);
 
-/* Somebody waiting for a token; part of the asker's own memory. */
+/* What a logout did about the server. */
+enum account_revoked {
+	REVOKED_NO,          /* not asked, as wished */
+	REVOKED_YES,         /* it has ended the login */
+	REVOKED_UNSUPPORTED, /* it takes no revocation */
+	REVOKED_NOTHING,     /* there was no login */
+};
+
+/* Somebody waiting for a token, or for a logout; part of the asker's own memory. */
 struct account_waiter {
 	LIST_ENTRY(account_waiter) link;
 	struct account *account; /* NULL: waits for nothing */
 	uint64_t deadline_ms;    /* of the loop's clock */
-	bool forced;             /* wants a new token, not any good one */
+	bool
+	    forced; /* wants a new token, not any good one; a logout: only here */
+	enum account_revoked revoked; /* after a logout that went well */
 	/* Called exactly once, perhaps before account_get returns: with MT_OK,
 	 * when account_token() is good, or with the failure. */
 	void (*answer)(struct account_waiter *waiter, struct account *account,
@@ -122,6 +132,15 @@ void account_get(struct account *account, struct account_waiter *waiter,
 /* Refreshes now, whatever the present token is worth. */
 void account_refresh(
     struct account *account, struct account_waiter *waiter, long wait_ms);
+
+/*
+ * Revokes the login at the server, if that takes revocations and unless it is
+ * only to be forgotten here (`local`), and removes it from the store.  A refresh
+ * under way comes to its end first.  Answers as account_get does; when the
+ * server cannot be asked, the login is kept.
+ */
+void account_logout(
+    struct account *account, struct account_waiter *waiter, bool local);
 
 /* Stops waiting; `answer` is not called any more. */
 void account_leave(struct account_waiter *waiter);

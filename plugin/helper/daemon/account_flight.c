@@ -73,9 +73,8 @@ account_save_again(struct account *a)
 		account_notify(a);
 }
 
-/* Saves a change that no request brought: a mark, a seed. */
-static enum mt_status
-save_change(struct account *a, struct mt_error *err)
+enum mt_status
+account_save_change(struct account *a, struct mt_error *err)
 {
 	if (!a->unsaved)
 		return records_save(
@@ -143,8 +142,8 @@ hash_endpoint(const struct account *a, char ret_hex[CRYPTO_HEX_SIZE],
 }
 
 /* A refresh token goes to no other endpoint than the one it came from. */
-static enum mt_status
-check_endpoint(struct account *a, struct mt_error *err)
+enum mt_status
+account_check_endpoint(struct account *a, struct mt_error *err)
 {
 	const char *now = a->flight.token_endpoint;
 	const char *then = a->record->token_endpoint;
@@ -170,7 +169,7 @@ make_form(struct account *a, struct secret *form, struct mt_error *err)
 		refresh_form_app_only(form, a->settings);
 		return MT_OK;
 	}
-	status = check_endpoint(a, err);
+	status = account_check_endpoint(a, err);
 	if (status == MT_OK)
 		refresh_form(form, a->settings,
 		    a->flight.with_candidate ? &a->record->candidate
@@ -210,6 +209,15 @@ post_to_found(
 	return status == MT_OK ? post(a, err) : status;
 }
 
+static void
+end_flight(struct account *a)
+{
+	account_close_record(a);
+	account_notify(a);
+	account_answer_all(a);
+	account_go_on_with_logout(a);
+}
+
 static enum mt_status fail_to_begin(struct account *a, enum mt_status status,
     const struct mt_error *why, struct mt_error *err);
 
@@ -230,9 +238,7 @@ on_discovered(struct discovery_waiter *waiter, const struct provider *found,
 		abandon_journal(a);
 		fail_to_begin(a, error.status, &error, &error);
 	}
-	account_close_record(a);
-	account_notify(a);
-	account_answer_all(a);
+	end_flight(a);
 }
 
 static enum mt_status
@@ -468,7 +474,7 @@ mark_dead(struct account *a, const struct mt_error *why)
 
 	set_mark(a, a->flight.with_candidate ? &record->refused : &record->dead,
 	    why);
-	if (save_change(a, &err) != MT_OK)
+	if (account_save_change(a, &err) != MT_OK)
 		log_error("account=%s: %s", a->settings->name, err.text);
 	account_settle(a, record);
 }
@@ -560,9 +566,7 @@ on_reply(void *context, struct http_reply *reply)
 	if (a->flight.generation == a->generation && !land(a, reply) &&
 	    seed_was_answered && fall_back(a))
 		return;
-	account_close_record(a);
-	account_notify(a);
-	account_answer_all(a);
+	end_flight(a);
 }
 
 /* ---- seeds and logins ---- */
@@ -582,7 +586,7 @@ take_seed(struct account *a, const struct secret *seed, const char *hash,
 	secret_copy(&a->record->candidate, seed);
 	memcpy(a->record->candidate_fingerprint, a->fingerprint,
 	    sizeof(a->fingerprint));
-	status = save_change(a, err);
+	status = account_save_change(a, err);
 	if (status == MT_OK && !a->flight.active)
 		account_settle(a, a->record);
 	else if (status == MT_OK)

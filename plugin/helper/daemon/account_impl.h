@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The inside of an account, for account.c (state, askers) and
- * account_flight.c (the request under way and the record) only.
+ * The inside of an account, for account.c (state, askers),
+ * account_flight.c (the refresh under way and the record) and account_logout.c
+ * only.
  */
 #ifndef MT_DAEMON_ACCOUNT_IMPL_H
 #define MT_DAEMON_ACCOUNT_IMPL_H
@@ -18,6 +19,7 @@
 /* The request under way. */
 struct flight {
 	bool active;
+	bool revokes; /* a logout, not a refresh */
 	bool with_candidate;
 	uint64_t generation; /* of the account when it began */
 	int64_t started_s;   /* wall clock */
@@ -61,7 +63,8 @@ struct account {
 	struct discovery_waiter discovery; /* before its request */
 
 	LIST_HEAD(, account_waiter) waiters;
-	uv_timer_t timer; /* for deadlines and saving */
+	LIST_HEAD(, account_waiter) leavers; /* who wait for a logout */
+	uv_timer_t timer;                    /* for deadlines and saving */
 };
 
 /* account.c: */
@@ -100,6 +103,15 @@ void account_close_record(struct account *a);
 /* Saves a->record as the outcome of a request; never fails, see `unsaved`. */
 void account_commit(struct account *a);
 
+/* Saves a change that no request brought: a mark, a seed, a logout. */
+enum mt_status account_save_change(
+    struct account *a, struct mt_error *err) MT_MUST_CHECK;
+
+/* MT_BAD_CONFIG if discovery brought another endpoint than the one that the
+ * login came from. */
+enum mt_status account_check_endpoint(
+    struct account *a, struct mt_error *err) MT_MUST_CHECK;
+
 /* Tries again to save what is not saved. */
 void account_save_again(struct account *a);
 
@@ -109,5 +121,11 @@ enum mt_status account_start(
 
 /* Takes an access token over; the record has its serial already. */
 void account_take_token(struct account *a, struct oauth_tokens *tokens);
+
+/* account_logout.c: */
+
+/* Begins the logout that somebody waits for, if any, when no request is under
+ * way any more. */
+void account_go_on_with_logout(struct account *a);
 
 #endif
