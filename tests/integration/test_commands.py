@@ -2,6 +2,7 @@
 """The commands that look after accounts: list, reload, logout."""
 import json
 import os
+import resource
 import unittest
 
 from bed import BedTestCase, wait_until
@@ -294,6 +295,14 @@ class LogoutTest(CommandsTestCase):
                          "damaged")
         self.run_on(self.work, "logout", "alice", "--local").check()
         self.assertLoggedOut(self.work)
+
+    def test_login_that_cannot_be_removed_is_kept(self):
+        resource.prlimit(self.work.process.pid, resource.RLIMIT_FSIZE,
+                         (0, resource.RLIM_INFINITY))
+        result = self.run_on(self.work, "logout", "alice", "--local")
+        self.assertFails(result, 75, r"alice\.")
+        self.assertKept(self.work)
+        self.work.call("get", account="alice").expect()
 
     def test_logout_without_a_login_says_so(self):
         helper = self.helper()
