@@ -135,7 +135,11 @@ class UsageTest(CommandTestCase):
                      ("refresh",), ("refresh", "a", "--json"),
                      ("providers", "a"), ("providers", "--all"),
                      ("list", "a"), ("list", "--json"), ("logout",),
-                     ("logout", "a", "b"), ("logout", "a", "--all"), ("reload", "a"),
+                     ("logout", "a", "b"), ("logout", "a", "--all"), ("test",),
+                     ("test", "a", "--imap", "0"),
+                     ("test", "a", "--imap", "993,ssl"),
+                     ("test", "a", "--smtp", "587,"),
+                     ("test", "a", "--smtp", "123456"), ("reload", "a"),
                      ("reject", "a", "--serial", "0"),
                      ("login", "a", "--port", "0"),
                      ("login", "a", "--port", "65536"),
@@ -156,7 +160,7 @@ class UsageTest(CommandTestCase):
         for option in "--help", "-h":
             result = self.command(option).check()
             for name in ("get", "list", "login", "logout", "providers", "refresh",
-                         "reject", "reload", "status"):
+                         "reject", "reload", "status", "test"):
                 self.assertRegex(result.out, rf"\n  {name} ")
             self.assertEqual(result.err, "")
         self.assertRegex(self.command("--version").check().out,

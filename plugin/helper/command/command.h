@@ -22,7 +22,8 @@ struct command {
 	const char *arguments;
 	const char *help;
 	/* Prints its result on standard output, and nothing there when it
-	 * fails.  The error is main's to report. */
+	 * fails, unless what it finds is the failure.  The error is main's to
+	 * report. */
 	enum mt_status (*run)(struct invocation *in, struct mt_error *err);
 };
 
@@ -35,6 +36,7 @@ extern const struct command cmd_refresh;
 extern const struct command cmd_reject;
 extern const struct command cmd_reload;
 extern const struct command cmd_status;
+extern const struct command cmd_test;
 extern const struct command cmd_unlock;
 
 /* Not one of mailtoken's: the program's other name.  Its run is given the

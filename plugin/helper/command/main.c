@@ -19,7 +19,7 @@
 
 static const struct command *const commands[] = {&cmd_get, &cmd_list,
     &cmd_login, &cmd_logout, &cmd_providers, &cmd_refresh, &cmd_reject,
-    &cmd_reload, &cmd_status, &cmd_unlock};
+    &cmd_reload, &cmd_status, &cmd_test, &cmd_unlock};
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

@@ -14,7 +14,7 @@ struct item {
 	long number;
 };
 
-#define ITEMS 12
+#define ITEMS 15
 
 static void
 fill(const struct account *account, struct account_view *view,
@@ -25,6 +25,8 @@ fill(const struct account *account, struct account_view *view,
 	    settings->provider_name ? settings->provider_name : "generic";
 	const char *host = settings->provider.redirect_host;
 	const char *port = settings->provider.redirect_port;
+	const char *imap = settings->provider.host[SERVICE_IMAP];
+	const char *smtp = settings->provider.host[SERVICE_SMTP];
 
 	account_view(account, view);
 	clock_format(view->refreshed_at, refreshed_at);
@@ -33,6 +35,9 @@ fill(const struct account *account, struct account_view *view,
 	    {"state", account_state_word(view->state), 0},
 	    {"user", settings->user, 0},
 	    {"provider", provider, 0},
+	    {"grant", settings->grant ? settings->grant : "", 0},
+	    {"imap_host", imap ? imap : "", 0},
+	    {"smtp_host", smtp ? smtp : "", 0},
 	    {"redirect_host", host ? host : "", 0},
 	    {"redirect_port", port ? port : "", 0},
 	    {"serial", NULL, (long)view->serial},
