@@ -135,7 +135,8 @@ class UsageTest(CommandTestCase):
                      ("refresh",), ("refresh", "a", "--json"),
                      ("providers", "a"), ("providers", "--all"),
                      ("list", "a"), ("list", "--json"), ("logout",),
-                     ("logout", "a", "b"), ("logout", "a", "--all"), ("test",),
+                     ("logout", "a", "b"), ("logout", "a", "--all"), ("doctor", "a", "b"),
+                     ("doctor", "--nonsense"), ("doctor", "--user"), ("test",),
                      ("test", "a", "--imap", "0"),
                      ("test", "a", "--imap", "993,ssl"),
                      ("test", "a", "--smtp", "587,"),
@@ -159,7 +160,7 @@ class UsageTest(CommandTestCase):
     def test_help_names_every_command(self):
         for option in "--help", "-h":
             result = self.command(option).check()
-            for name in ("get", "list", "login", "logout", "providers", "refresh",
+            for name in ("doctor", "get", "list", "login", "logout", "providers", "refresh",
                          "reject", "reload", "status", "test"):
                 self.assertRegex(result.out, rf"\n  {name} ")
             self.assertEqual(result.err, "")

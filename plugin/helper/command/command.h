@@ -27,6 +27,7 @@ struct command {
 	enum mt_status (*run)(struct invocation *in, struct mt_error *err);
 };
 
+extern const struct command cmd_doctor;
 extern const struct command cmd_get;
 extern const struct command cmd_list;
 extern const struct command cmd_login;

@@ -6,6 +6,7 @@
 #include "tokensock/token_wire.h"
 
 #include <json-c/json.h>
+#include <stdio.h>
 
 /* One field; a NULL text stands for the number. */
 struct item {
@@ -14,11 +15,33 @@ struct item {
 	long number;
 };
 
-#define ITEMS 15
+#define ITEMS 16
+#define ALLOW_MAX 4096
+
+/* What the items point to. */
+struct texts {
+	char refreshed_at[CLOCK_TEXT_SIZE];
+	char allow[ALLOW_MAX];
+};
+
+/* By number, as many as fit. */
+static void
+write_allow(const struct account_settings *settings, char ret[ALLOW_MAX])
+{
+	int used = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < settings->allow_count && used < ALLOW_MAX - 32;
+	     i++)
+		used += snprintf(ret + used, ALLOW_MAX - (size_t)used,
+		    "%s%s:%lu", used ? " " : "",
+		    settings->allow[i].is_group ? "gid" : "uid",
+		    (unsigned long)settings->allow[i].id);
+}
 
 static void
 fill(const struct account *account, struct account_view *view,
-    char refreshed_at[CLOCK_TEXT_SIZE], struct item items[ITEMS])
+    struct texts *texts, struct item items[ITEMS])
 {
 	const struct account_settings *settings = account_settings_of(account);
 	const char *provider =
@@ -29,7 +52,8 @@ fill(const struct account *account, struct account_view *view,
 	const char *smtp = settings->provider.host[SERVICE_SMTP];
 
 	account_view(account, view);
-	clock_format(view->refreshed_at, refreshed_at);
+	clock_format(view->refreshed_at, texts->refreshed_at);
+	write_allow(settings, texts->allow);
 	const struct item filled[ITEMS] = {
 	    {"account", settings->name, 0},
 	    {"state", account_state_word(view->state), 0},
@@ -38,11 +62,12 @@ fill(const struct account *account, struct account_view *view,
 	    {"grant", settings->grant ? settings->grant : "", 0},
 	    {"imap_host", imap ? imap : "", 0},
 	    {"smtp_host", smtp ? smtp : "", 0},
+	    {"allow", texts->allow, 0},
 	    {"redirect_host", host ? host : "", 0},
 	    {"redirect_port", port ? port : "", 0},
 	    {"serial", NULL, (long)view->serial},
 	    {"expires_in", NULL, view->expires_in_s},
-	    {"refreshed_at", refreshed_at, 0},
+	    {"refreshed_at", texts->refreshed_at, 0},
 	    {"next_attempt_s", NULL, view->next_attempt_s},
 	    {"text", view->text, 0},
 	    {"alarm", view->alarm, 0},
@@ -54,11 +79,11 @@ fill(const struct account *account, struct account_view *view,
 void
 status_report_add(struct secret *frame, const struct account *account)
 {
-	char refreshed_at[CLOCK_TEXT_SIZE];
+	struct texts texts;
 	struct account_view view;
 	struct item items[ITEMS];
 
-	fill(account, &view, refreshed_at, items);
+	fill(account, &view, &texts, items);
 	for (size_t i = 0; i < ITEMS; i++) {
 		if (items[i].text)
 			token_wire_add(frame, items[i].name, items[i].text);
@@ -72,11 +97,11 @@ void
 status_report_add_json(struct secret *frame, const struct account *account)
 {
 	struct json_object *object = json_object_new_object();
-	char refreshed_at[CLOCK_TEXT_SIZE];
+	struct texts texts;
 	struct account_view view;
 	struct item items[ITEMS];
 
-	fill(account, &view, refreshed_at, items);
+	fill(account, &view, &texts, items);
 	for (size_t i = 0; i < ITEMS; i++)
 		json_object_object_add(object, items[i].name,
 		    items[i].text ? json_object_new_string(items[i].text)
