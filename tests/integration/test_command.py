@@ -135,7 +135,8 @@ class UsageTest(CommandTestCase):
                      ("refresh",), ("refresh", "a", "--json"),
                      ("providers", "a"), ("providers", "--all"),
                      ("list", "a"), ("list", "--json"), ("logout",),
-                     ("logout", "a", "b"), ("logout", "a", "--all"), ("doctor", "a", "b"),
+                     ("logout", "a", "b"), ("logout", "a", "--all"),
+                     ("doctor", "a", "b"),
                      ("doctor", "--nonsense"), ("doctor", "--user"), ("test",),
                      ("test", "a", "--imap", "0"),
                      ("test", "a", "--imap", "993,ssl"),
@@ -160,8 +161,9 @@ class UsageTest(CommandTestCase):
     def test_help_names_every_command(self):
         for option in "--help", "-h":
             result = self.command(option).check()
-            for name in ("doctor", "get", "list", "login", "logout", "providers", "refresh",
-                         "reject", "reload", "status", "test"):
+            for name in ("doctor", "get", "list", "login", "logout",
+                         "providers", "refresh", "reject", "reload", "status",
+                         "test"):
                 self.assertRegex(result.out, rf"\n  {name} ")
             self.assertEqual(result.err, "")
         self.assertRegex(self.command("--version").check().out,
