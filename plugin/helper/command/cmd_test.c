@@ -226,15 +226,18 @@ static enum mt_status
 test_server(struct test *test, const struct server *server)
 {
 	struct buf line = BUF_INIT(LINE_MAX_BYTES);
+	struct buf shown = BUF_INIT(LINE_MAX_BYTES);
 	struct mt_error err = {0};
 	enum mt_status status = try_server(test, server, &line, &err);
 
-	if (line.len)
-		fputs(buf_text(&line), stdout);
+	buf_add_printable(&shown, buf_text(&line), line.len, line.len);
+	if (shown.len)
+		puts(buf_text(&shown));
 	else
 		printf("%s %s:%ld: not tried: %s\n", server->service,
 		    server->host, server->port, err.text);
 	buf_done(&line);
+	buf_done(&shown);
 	return status;
 }
 

@@ -172,11 +172,7 @@ write_end(struct buf *out, const struct verdict_facts *facts)
 enum mt_status
 verdict_write(struct buf *out, const struct verdict_facts *facts)
 {
-	enum mt_status status;
-
 	buf_add_format(
 	    out, "%s %s:%ld: ", facts->service, facts->host, facts->port);
-	status = write_end(out, facts);
-	buf_add_char(out, '\n');
-	return status;
+	return write_end(out, facts);
 }

@@ -31,7 +31,7 @@ struct verdict_facts {
 /* True if the server refused, and another token may be a better one. */
 bool verdict_blames_token(const struct verdict_facts *facts);
 
-/* Writes the line.  MT_OK when the login went well; a refusal is taken to be one
+/* Writes the line, without its end.  MT_OK when the login went well; a refusal is taken to be one
  * of a token that is new. */
 enum mt_status verdict_write(
     struct buf *out, const struct verdict_facts *facts);

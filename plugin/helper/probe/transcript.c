@@ -6,16 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Copies what is printable. */
-static void
-copy_line(char *to, size_t size, const char *from)
-{
-	size_t i;
-
-	for (i = 0; from[i] && i + 1 < size; i++)
-		to[i] = from[i] >= ' ' && from[i] < 0x7f ? from[i] : '?';
-	to[i] = '\0';
-}
+#define LINE_SIZE 2048
 
 static bool
 begins(const char *line, const char *with)
@@ -40,6 +31,13 @@ add_mechanisms(struct transcript *t, const char *list, const char *prefix)
 	}
 }
 
+static void
+keep_refusal(struct transcript *t, const char *words)
+{
+	snprintf(t->refusal, sizeof(t->refusal), "%.*s",
+	    (int)sizeof(t->refusal) - 1, words);
+}
+
 /* Before the login only: afterwards a server offers none. */
 static void
 take_capabilities(struct transcript *t, const char *list)
@@ -59,10 +57,10 @@ take_imap(struct transcript *t, const char *line)
 	if (begins(line, "* CAPABILITY "))
 		take_capabilities(t, line + strlen("* CAPABILITY "));
 	else if (begins(line, "* BYE ") && !*t->refusal)
-		copy_line(t->refusal, sizeof(t->refusal), line + 2);
+		keep_refusal(t, line + 2);
 	else if (space && *line != '*' && *line != '+' &&
 		 (begins(space, " NO ") || begins(space, " BAD ")))
-		copy_line(t->refusal, sizeof(t->refusal), space + 1);
+		keep_refusal(t, space + 1);
 }
 
 /* "250-AUTH words", "535 words" */
@@ -75,24 +73,25 @@ take_smtp(struct transcript *t, const char *line)
 		t->mechanisms[0] = '\0';
 		add_mechanisms(t, line + 9, "");
 	} else if (line[0] == '4' || line[0] == '5') {
-		copy_line(t->refusal, sizeof(t->refusal), line);
+		keep_refusal(t, line);
 	}
 }
 
+/* What is not printable must not come near a terminal. */
 static void
-cut_line(char ret_line[2048], const char *line, size_t len)
+cut_line(char ret_line[LINE_SIZE], const char *line, size_t len)
 {
-	size_t n = len < 2047 ? len : 2047;
+	size_t n = 0;
 
-	memcpy(ret_line, line, n);
+	for (; n < len && n < LINE_SIZE - 1 && !strchr("\r\n", line[n]); n++)
+		ret_line[n] = line[n] >= ' ' && line[n] <= '~' ? line[n] : '?';
 	ret_line[n] = '\0';
-	ret_line[strcspn(ret_line, "\r\n")] = '\0';
 }
 
 void
 transcript_server(struct transcript *t, const char *line, size_t len)
 {
-	char text[2048];
+	char text[LINE_SIZE];
 
 	cut_line(text, line, len);
 	if (t->smtp)
@@ -105,7 +104,7 @@ void
 transcript_client(struct transcript *t, const char *line, size_t len)
 {
 	const char *word = t->smtp ? "AUTH " : "AUTHENTICATE ";
-	char text[2048], *found = text;
+	char text[LINE_SIZE], *found = text;
 	size_t n;
 
 	cut_line(text, line, len);
