@@ -139,6 +139,7 @@ class UsageTest(CommandTestCase):
                      ("doctor", "a", "b"),
                      ("doctor", "--nonsense"), ("doctor", "--user"), ("test",),
                      ("test", "a", "--imap", "0"),
+                     ("test", "a", "--timeout", "61"),
                      ("test", "a", "--imap", "993,ssl"),
                      ("test", "a", "--smtp", "587,"),
                      ("test", "a", "--smtp", "123456"), ("reload", "a"),

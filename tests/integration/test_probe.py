@@ -29,14 +29,16 @@ class ProbeTestCase(BedTestCase):
             helper.login(self.oidc, "alice").expect()
         return helper
 
-    def run_test(self, helper, imap=None, smtp=None, ca=True, mail=None):
+    def run_test(self, helper, imap=None, smtp=None, ca=True, mail=None,
+                 more=()):
         """The command's result, by default for both of Dovecot's servers."""
         mail = mail or self.mail
         ca_file = ["--ca-file", mail.ca] if ca else []
         result = self.bed.run(
             [self.bed.program("mailtoken"), "--socket", helper.socket, "test",
              "alice", "--imap", imap or f"{mail.imaps_port},tls", "--smtp",
-             smtp or f"{mail.submission_port},starttls", *ca_file],
+             smtp or f"{mail.submission_port},starttls", *ca_file,
+             *more],
             {"HOME": helper.dir}, timeout=60)
         token = helper.call("get", account="alice").get("token", "no token")
         self.assertNotIn(token, result.out + result.err)
@@ -242,6 +244,17 @@ class ScriptedTest(ProbeTestCase):
         result = self.run_test(self.helper(), self.imap("NO \x1b[2J\x07"))
         self.assertLines(result, 77, r'refused .*"NO \?\[2J\?" '
                          r"\(.*offers XOAUTH2 \?\[J\)")
+
+    def test_silent_and_endless_servers_are_given_up(self):
+        def fill(conn):
+            while True:
+                conn.send("* OK " + "x" * 8000)
+        for say in (lambda conn: conn.readline()), fill:
+            server = self.bed.scripted_server(say, self.bed.tls.cert())
+            self.addCleanup(server.stop)
+            result = self.run_test(self.helper(), f"{server.port},tls",
+                                   more=["--timeout", "1"])
+            self.assertLines(result, 75, "cannot be reached", "logged in")
 
     def test_connection_that_breaks_is_passing(self):
         def leave(conn):

@@ -33,6 +33,7 @@ struct test {
 	char provider[TOKEN_ACCOUNT_MAX];
 	bool app_only;
 	const char *ca_file;
+	long timeout_s; /* for each server */
 };
 
 /* "587", "10587,tls" */
@@ -63,6 +64,7 @@ read_options(struct test *test, struct mt_error *err)
 	    {"imap", required_argument, NULL, 'i'},
 	    {"smtp", required_argument, NULL, 's'},
 	    {"ca-file", required_argument, NULL, 'c'},
+	    {"timeout", required_argument, NULL, 't'},
 	    {NULL, 0, NULL, 0},
 	};
 	struct invocation *in = test->in;
@@ -77,6 +79,9 @@ read_options(struct test *test, struct mt_error *err)
 			status = take_port(&test->servers[SMTP], optarg, err);
 		else if (c == 'c')
 			test->ca_file = optarg;
+		else if (c == 't')
+			status = command_number(
+			    "--timeout", optarg, 1, 60, &test->timeout_s, err);
 		else
 			return command_bad_option(in, err);
 	}
@@ -147,6 +152,7 @@ try_token(struct test *test, const struct server *server,
 	    .host = server->host,
 	    .port = server->port,
 	    .starttls = server->starttls,
+	    .timeout_s = test->timeout_s,
 	    .user = answer->user,
 	    .token = &answer->token,
 	    .ca_file = test->ca_file,
@@ -270,6 +276,7 @@ run(struct invocation *in, struct mt_error *err)
 {
 	struct test test = {
 	    .in = in,
+	    .timeout_s = 30,
 	    .servers =
 		{
 		    [IMAP] = {.service = "imap", .port = 993},
@@ -289,7 +296,8 @@ run(struct invocation *in, struct mt_error *err)
 const struct command cmd_test = {
     .name = "test",
     .arguments = "ACCOUNT [--imap PORT[,tls|,starttls]] "
-		 "[--smtp PORT[,tls|,starttls]] [--ca-file FILE]",
+		 "[--smtp PORT[,tls|,starttls]] [--ca-file FILE] "
+		 "[--timeout SECONDS]",
     .help = "log in at the mail servers and say what came of it",
     .run = run,
 };

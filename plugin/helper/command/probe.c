@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROBE_MS 60000
+#define GOODBYE_MS 10000 /* for the end of the dialogue and the process */
 
 static enum mt_status
 start(struct probe *probe, struct mt_error *err)
@@ -57,6 +57,7 @@ probe_run(struct probe *probe, const struct probe_target *target,
 	token_wire_add(frame, "host", target->host);
 	token_wire_add_number(frame, "port", target->port);
 	token_wire_add_number(frame, "starttls", target->starttls);
+	token_wire_add_number(frame, "timeout_s", target->timeout_s);
 	token_wire_add(frame, "user", target->user);
 	token_wire_add_secret(frame, "token", target->token);
 	if (target->ca_file)
@@ -64,7 +65,8 @@ probe_run(struct probe *probe, const struct probe_target *target,
 	if (!token_wire_end(frame))
 		return mt_fail(err, MT_BUG, "the request does not fit");
 	if (token_client_call(&probe->client, -1, ret_said,
-		deadline_in_ms(PROBE_MS), err) != MT_OK)
+		deadline_in_ms(target->timeout_s * 1000 + GOODBYE_MS),
+		err) != MT_OK)
 		return mt_fail(err, MT_UNREACHABLE,
 		    "mailtoken-probe, which logs in there, did not answer");
 	return MT_OK;

@@ -20,6 +20,7 @@ struct probe_target {
 	const char *host;
 	long port;
 	bool starttls;
+	long timeout_s;
 	const char *user;
 	const struct secret *token;
 	const char *ca_file; /* NULL: the system's */
@@ -28,8 +29,8 @@ struct probe_target {
 /*
  * Runs it.  MT_OK, whatever the server did, with what the process says in
  * *ret_said (the fields are in plugin/helper/probe/main.c), which lives until
- * probe_done().  MT_UNREACHABLE if there is no word of it.  Blocks for a minute
- * at most.
+ * probe_done().  MT_UNREACHABLE if there is no word of it.  Blocks for `timeout_s`
+ * and a few seconds at most.
  */
 enum mt_status probe_run(struct probe *probe, const struct probe_target *target,
     struct token_wire_message *ret_said, struct mt_error *err) MT_MUST_CHECK;

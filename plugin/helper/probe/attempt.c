@@ -36,9 +36,9 @@ listen_in(CURL *easy, curl_infotype type, char *data, size_t len, void *context)
 }
 
 static CURLcode
-set_numbers(CURL *easy)
+set_numbers(CURL *easy, long timeout_s)
 {
-	static const struct {
+	const struct {
 		CURLoption option;
 		long value;
 	} numbers[] = {
@@ -49,9 +49,9 @@ set_numbers(CURL *easy)
 	    {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
 	    {CURLOPT_SSL_VERIFYPEER, 1},
 	    {CURLOPT_SSL_VERIFYHOST, 2},
-	    {CURLOPT_CONNECTTIMEOUT_MS, ATTEMPT_CONNECT_MS},
-	    {CURLOPT_TIMEOUT_MS, ATTEMPT_TOTAL_MS},
-	    {CURLOPT_SERVER_RESPONSE_TIMEOUT, ATTEMPT_TOTAL_MS / 1000},
+	    {CURLOPT_CONNECTTIMEOUT, timeout_s},
+	    {CURLOPT_TIMEOUT, timeout_s},
+	    {CURLOPT_SERVER_RESPONSE_TIMEOUT, timeout_s},
 	};
 	CURLcode code = CURLE_OK;
 
@@ -99,7 +99,7 @@ set_up(CURL *easy, const struct attempt *attempt, struct attempt_result *result,
 	    strchr(attempt->host, ':') ? "%s%s://[%s]:%ld/" : "%s%s://%s:%ld/",
 	    attempt->service, attempt->starttls ? "" : "s", attempt->host,
 	    attempt->port);
-	code = set_numbers(easy);
+	code = set_numbers(easy, attempt->timeout_s);
 	if (code == CURLE_OK)
 		code = set_texts(easy, attempt, url);
 	if (code == CURLE_OK)

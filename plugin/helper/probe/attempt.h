@@ -8,9 +8,6 @@
 
 #include "transcript.h"
 
-#define ATTEMPT_TOTAL_MS 30000
-#define ATTEMPT_CONNECT_MS 10000
-
 struct attempt {
 	const char *service; /* imap or smtp */
 	const char *host;
@@ -18,6 +15,7 @@ struct attempt {
 	bool starttls; /* or TLS at once */
 	const char *user;
 	const char *token;
+	long timeout_s;
 	const char *ca_file; /* NULL: the system's */
 };
 
@@ -38,7 +36,7 @@ struct attempt_result {
 	struct transcript transcript;
 };
 
-/* Blocks for ATTEMPT_TOTAL_MS at most, and a few seconds for the goodbye. */
+/* Blocks for `timeout_s` at most, and a few seconds for the goodbye. */
 void attempt_run(const struct attempt *attempt, struct attempt_result *ret);
 
 #endif

@@ -6,7 +6,7 @@
  *
  * Reads one frame (plugin/tokensock/token_wire.h) from descriptor 3:
  *
- *     probe  service host port starttls user token [ca_file]
+ *     probe  service host port starttls timeout_s user token [ca_file]
  *
  * and answers with one: ok, with
  *
@@ -67,12 +67,14 @@ read_attempt(
 	    .host = token_wire_get(message, "host"),
 	    .port = token_wire_number(message, "port", 65535, 0),
 	    .starttls = token_wire_number(message, "starttls", 1, 0),
+	    .timeout_s = token_wire_number(message, "timeout_s", 3600, 0),
 	    .user = token_wire_get(message, "user"),
 	    .token = token_wire_get(message, "token"),
 	    .ca_file = token_wire_get(message, "ca_file"),
 	};
 	return strcmp(message->verb, "probe") == 0 && ret_attempt->service &&
-	       ret_attempt->host && ret_attempt->port && ret_attempt->user &&
+	       ret_attempt->host && ret_attempt->port &&
+	       ret_attempt->timeout_s && ret_attempt->user &&
 	       ret_attempt->token;
 }
 
