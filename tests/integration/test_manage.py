@@ -11,7 +11,7 @@ from bed.tokensock import Mailtokend, account
 USER, NOBODY = "alice@example.test", 65534
 
 
-class CommandsTestCase(BedTestCase):
+class ManageTestCase(BedTestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -48,7 +48,7 @@ class CommandsTestCase(BedTestCase):
         self.assertRegex(result.err, r"^mailtoken: [^\n]+\n$")
 
 
-class ListTest(CommandsTestCase):
+class ListTest(ManageTestCase):
     def test_names_are_printed_in_order_one_a_line(self):
         helper = self.helper("".join(account(self.oidc, name)
                                      for name in ("zoe", "alice", "bob")))
@@ -75,7 +75,7 @@ class ListTest(CommandsTestCase):
         self.assertNotIn("alice", str(result))
 
 
-class ReloadTest(CommandsTestCase):
+class ReloadTest(ManageTestCase):
     def test_reload_takes_the_settings_over_and_counts_the_accounts(self):
         helper = self.helper()
         helper.write(account(self.oidc) + account(self.oidc, "bob"))
@@ -121,7 +121,7 @@ class ReloadTest(CommandsTestCase):
         self.assertNotIn("settings read again", helper.log())
 
 
-class LogoutTest(CommandsTestCase):
+class LogoutTest(ManageTestCase):
     def setUp(self):
         super().setUp()
         self.work = self.helper(revocation_endpoint=self.oidc.url(
