@@ -6,6 +6,7 @@ import resource
 import unittest
 
 from bed import BedTestCase, wait_until
+from bed.sealed import read_record
 from bed.tokensock import Mailtokend, account
 
 USER, NOBODY = "alice@example.test", 65534
@@ -130,17 +131,18 @@ class LogoutTest(ManageTestCase):
         self.stored = self.refresh_token()
 
     def refresh_token(self, helper=None):
-        record = (helper or self.work).state / "alice.token"
-        return json.loads(record.read_text())["refresh_token"]
+        state = (helper or self.work).state
+        return read_record(state, "alice")["refresh_token"]
 
     def assertLoggedOut(self, helper, why="logged out"):
         status = helper.status("alice")
         self.assertEqual(status["state"], "needs-login")
         self.assertIn(why, status["text"])
         helper.call("get", account="alice").expect("login")
-        for path in helper.state.iterdir():
-            self.assertNotIn(self.stored, path.read_text(), path)
-        self.assertFalse((helper.state / "alice.intent").exists())
+        self.assertNotIn(self.stored,
+                         json.dumps(read_record(helper.state, "alice")))
+        self.assertEqual([path.name for path in helper.state.glob("alice*")],
+                         ["alice.token"])
 
     def assertKept(self, helper):
         self.assertEqual(helper.status("alice")["state"], "ok")
@@ -292,7 +294,7 @@ class LogoutTest(ManageTestCase):
         (self.work.state / "alice.token").write_text("nonsense")
         self.work.start()
         self.assertFails(self.run_on(self.work, "logout", "alice"), 78,
-                         "damaged")
+                         "is no sealed record")
         self.run_on(self.work, "logout", "alice", "--local").check()
         self.assertLoggedOut(self.work)
 
@@ -320,8 +322,8 @@ class LogoutTest(ManageTestCase):
                 self.work.call("seed", file.fileno(), account="alice").expect()
             self.run_on(self.work, "logout", "alice").check()
             self.assertLoggedOut(self.work)
-            self.assertNotIn(seed, (self.work.state / "alice.token"
-                                    ).read_text())
+            self.assertNotIn(seed, json.dumps(
+                read_record(self.work.state, "alice")))
 
     def test_application_that_logs_in_itself_has_no_logout(self):
         secret = self.bed.subdir("secret") / "secret"

@@ -137,7 +137,7 @@ void account_refresh(
  * Revokes the login at the server, if that takes revocations and unless it is
  * only to be forgotten here (`local`), and removes it from the store.  A refresh
  * under way comes to its end first.  Answers as account_get does; when the
- * server cannot be asked, the login is kept.
+ * server cannot be asked, or the store is locked, the login is kept.
  */
 void account_logout(
     struct account *account, struct account_waiter *waiter, bool local);

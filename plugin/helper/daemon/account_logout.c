@@ -263,8 +263,14 @@ account_go_on_with_logout(struct account *a)
 void
 account_logout(struct account *a, struct account_waiter *waiter, bool local)
 {
+	struct mt_error why = {0};
+
 	waiter->forced = local;
 	waiter->account = a;
 	LIST_INSERT_HEAD(&a->leavers, waiter, link);
-	account_go_on_with_logout(a);
+	/* from a locked store nothing can be removed, so no advice how */
+	if (records_ready(a->env->store, &why) != MT_OK)
+		answer_leavers(a, REVOKED_NO, &why);
+	else
+		account_go_on_with_logout(a);
 }
