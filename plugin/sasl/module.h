@@ -7,7 +7,7 @@
 #ifndef MT_SASL_MODULE_H
 #define MT_SASL_MODULE_H
 
-#include "module_settings.h"
+#include "tokensock/module_settings.h"
 #include "oauth_message.h"
 #include "tokensock/token_client.h"
 

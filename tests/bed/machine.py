@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 from .core import PATH, debian_sasl_dir
+from .process import wait_until
+from .tokensock import Mailtokend
 
 GROUP = 4711    # mailtoken
 _SETTINGS_DIR = "/usr/local/etc"    # where the build looks for mailtoken/
@@ -64,6 +66,20 @@ class Machine:
 
     def stop(self):
         self._holder.stop()
+
+
+class SystemHelper(Mailtokend):
+    """root's mailtokend on a Machine, with the places of the system."""
+
+    def __init__(self, bed, machine, config):
+        self.machine = machine
+        super().__init__(bed, config, start=False)
+        self.socket = machine.root / "run/mailtoken/socket"
+
+    def start(self):
+        self.process = self.bed.spawn(self.machine.argv(self.argv()))
+        wait_until(self._listens, what="mailtokend to listen")
+        return self
 
 
 def installed_modules(bed, *names):

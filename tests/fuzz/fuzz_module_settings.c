@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "base/buf.h"
-#include "module_settings.h"
+#include "tokensock/module_settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>

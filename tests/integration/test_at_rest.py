@@ -339,6 +339,11 @@ class PassphraseTest(StoreTestCase):
         with passed("seed") as file:
             helper.call("seed", fd=file.fileno(),
                         account="alice").expect("admin")
+        for local in 0, 1:
+            reply = helper.call("logout", account="alice",
+                                local=local).expect("admin")
+            self.assertIn("run 'mailtoken unlock'", reply["text"])
+            self.assertNotIn("--local", reply["text"])
         self.assertEqual(helper.status("alice")["state"], "needs-admin")
         helper.login(self.oidc, "alice").expect("admin")
         codes = self.posts("authorization_code")

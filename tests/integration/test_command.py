@@ -134,6 +134,15 @@ class UsageTest(CommandTestCase):
                      ("get", "a", "--nonsense"), ("status", "a", "b"),
                      ("refresh",), ("refresh", "a", "--json"),
                      ("providers", "a"), ("providers", "--all"),
+                     ("list", "a"), ("list", "--json"), ("logout",),
+                     ("logout", "a", "b"), ("logout", "a", "--all"),
+                     ("doctor", "a", "b"),
+                     ("doctor", "--nonsense"), ("doctor", "--user"), ("test",),
+                     ("test", "a", "--imap", "0"),
+                     ("test", "a", "--timeout", "61"),
+                     ("test", "a", "--imap", "993,ssl"),
+                     ("test", "a", "--smtp", "587,"),
+                     ("test", "a", "--smtp", "123456"), ("reload", "a"),
                      ("reject", "a", "--serial", "0"),
                      ("login", "a", "--port", "0"),
                      ("login", "a", "--port", "65536"),
@@ -153,8 +162,9 @@ class UsageTest(CommandTestCase):
     def test_help_names_every_command(self):
         for option in "--help", "-h":
             result = self.command(option).check()
-            for name in ("get", "login", "providers", "refresh", "reject",
-                         "status"):
+            for name in ("doctor", "get", "list", "login", "logout",
+                         "providers", "refresh", "reject", "reload", "status",
+                         "test"):
                 self.assertRegex(result.out, rf"\n  {name} ")
             self.assertEqual(result.err, "")
         self.assertRegex(self.command("--version").check().out,

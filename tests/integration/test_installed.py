@@ -9,29 +9,15 @@ import itertools
 import re
 import unittest
 
-from bed import BedTestCase, wait_until
-from bed.machine import Machine, installed_modules
-from bed.tokensock import Mailtokend, account
+from bed import BedTestCase
+from bed.machine import Machine, SystemHelper, installed_modules
+from bed.tokensock import account
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
 NOBODY = 65534
 CYRUS = "/usr/lib/cyrus/bin"
 ORDERS = (("mailtoken", "plain", "login"), ("plain", "mailtoken", "login"),
           ("login", "plain", "mailtoken"))
-
-
-class SystemHelper(Mailtokend):
-    """root's mailtokend on a Machine, with the places of the system."""
-
-    def __init__(self, bed, machine, config):
-        self.machine = machine
-        super().__init__(bed, config, start=False)
-        self.socket = machine.root / "run/mailtoken/socket"
-
-    def start(self):
-        self.process = self.bed.spawn(self.machine.argv(self.argv()))
-        wait_until(self._listens, what="mailtokend to listen")
-        return self
 
 
 class InstalledTest(BedTestCase):

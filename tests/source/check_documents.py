@@ -85,7 +85,7 @@ class Check:
                                  f"{name}: in {document}, not in {DAEMON}")
 
     def module_settings(self):
-        source = "plugin/sasl/module_settings.c"
+        source = "plugin/tokensock/module_settings.c"
         text = self.read(source)
         known = find(r'^    \{"(\w+)", set_', text)
         told = find(r"\(known: ([^)]*)\)", re.sub(r'"\s+"', "", text)).pop()

@@ -20,6 +20,7 @@ MAY_SEE = {
     "plugin/sasl": {"plugin/base", "plugin/tokensock"},
     "plugin/helper/daemon": {"plugin/base", "plugin/tokensock"},
     "plugin/helper/command": {"plugin/base", "plugin/tokensock"},
+    "plugin/helper/probe": {"plugin/base", "plugin/tokensock"},
     "connector/mail": {"plugin/base"},
     "connector/mime": {"plugin/base"},
     "connector/state": {"plugin/base"},
@@ -33,7 +34,7 @@ MAY_SEE = {
 }
 
 LIBRARY_USERS = {
-    r"^curl/": r"^plugin/helper/daemon/oauth_http\.",
+    r"^curl/": r"^plugin/helper/(daemon/oauth_http\.|probe/)",
     r"^sqlite3\.h": r"^connector/state/",
     r"^libetpan/": r"^connector/mail/",
     r"^gmime/": r"^connector/mime/",

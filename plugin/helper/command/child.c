@@ -105,6 +105,22 @@ start(const struct child *child, char *const *environment, pid_t *ret_pid)
 	return error;
 }
 
+const char *
+child_find_program(const char *name, const char *installed, char path[PATH_MAX])
+{
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	char *slash;
+
+	if (len < 0)
+		return installed;
+	path[len] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash || strlen(name) >= (size_t)(path + PATH_MAX - 1 - slash))
+		return installed;
+	memcpy(slash + 1, name, strlen(name) + 1);
+	return access(path, X_OK) == 0 ? path : installed;
+}
+
 enum mt_status
 child_start(const struct child *child, pid_t *ret_pid, struct mt_error *err)
 {

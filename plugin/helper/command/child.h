@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -21,6 +22,11 @@ struct child {
 	int give_fd; /* becomes its descriptor 3; -1: none */
 	bool silent; /* standard error goes to /dev/null too */
 };
+
+/* The program `name` beside our own executable, as in a build directory, or else
+ * `installed`; the answer may be in `path`. */
+const char *child_find_program(
+    const char *name, const char *installed, char path[PATH_MAX]);
 
 /* Starts it, with standard input from /dev/null and standard output to where
  * its standard error goes.  MT_UNREACHABLE if it cannot be started. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Shows accounts: all that the helpers know, or one in detail. */
-#include "command.h"
+#include "account_walk.h"
 
 #include "base/log.h"
 #include "status_view.h"
@@ -8,7 +8,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define OUTPUT_MAX (1024 * 1024)
 
@@ -17,7 +16,6 @@ struct report {
 	struct status_row *rows; /* without json */
 	size_t count;
 	struct buf text; /* with json: the members of the array */
-	struct buf seen; /* names, each between two spaces */
 };
 
 static void
@@ -27,7 +25,6 @@ report_done(struct report *report)
 		status_row_done(&report->rows[i]);
 	free(report->rows);
 	buf_done(&report->text);
-	buf_done(&report->seen);
 }
 
 static enum mt_status
@@ -61,9 +58,10 @@ add_row(struct report *report, const char *account,
 }
 
 static enum mt_status
-add_account(struct invocation *in, struct report *report, const char *account,
+add_account(struct invocation *in, const char *account, void *context,
     struct mt_error *err)
 {
+	struct report *report = context;
 	struct token_wire_message reply;
 	enum mt_status status =
 	    command_ask_status(in, account, report->json, &reply, err);
@@ -74,75 +72,10 @@ add_account(struct invocation *in, struct report *report, const char *account,
 			    : add_row(report, account, &reply, err);
 }
 
-/* An account that an earlier helper has hides one of the same name, as it does
- * for every request.  True the first time. */
-static bool
-is_new(struct report *report, const char *account)
-{
-	char word[TOKEN_ACCOUNT_MAX + 2];
-
-	snprintf(word, sizeof(word), " %s ", account);
-	if (strstr(buf_text(&report->seen), word))
-		return false;
-	buf_add_text(&report->seen, word);
-	return true;
-}
-
-static enum mt_status
-add_accounts(struct invocation *in, struct report *report, char *names,
-    struct mt_error *err)
-{
-	enum mt_status status = MT_OK;
-	char *name;
-
-	while (status == MT_OK && (name = strsep(&names, " ")))
-		if (*name && is_new(report, name))
-			status = add_account(in, report, name, err);
-	return status;
-}
-
-/* All accounts of the helper that is connected now. */
-static enum mt_status
-add_helper(struct invocation *in, struct report *report, struct mt_error *err)
-{
-	struct token_wire_message reply;
-	enum mt_status status =
-	    command_ask_status(in, NULL, false, &reply, err);
-	const char *accounts;
-	char *names;
-
-	if (status == MT_NO_ACCOUNT)
-		return MT_OK;
-	if (status != MT_OK)
-		return status;
-	accounts = token_wire_get(&reply, "accounts");
-	/* the reply's memory is needed for the next */
-	names = strdup(accounts ? accounts : "");
-	if (!names)
-		return mt_fail(err, MT_NO_MEMORY, "no memory for names");
-	status = add_accounts(in, report, names, err);
-	free(names);
-	return status;
-}
-
 static enum mt_status
 add_all(struct invocation *in, struct report *report, struct mt_error *err)
 {
-	enum mt_status status;
-
-	for (;;) {
-		status = helper_next(
-		    &in->helper, deadline_in_ms(HELPER_CALL_MS), err);
-		if (status != MT_OK)
-			break;
-		status = add_helper(in, report, err);
-		if (status != MT_OK)
-			return status;
-	}
-	/* what one helper says is worth showing when another is down */
-	if (status == MT_NO_ACCOUNT || report->seen.len)
-		return MT_OK;
-	return status;
+	return account_walk(in, add_account, report, err);
 }
 
 static enum mt_status
@@ -151,7 +84,7 @@ add_one(struct invocation *in, struct report *report, struct mt_error *err)
 	enum mt_status status = helper_find(
 	    &in->helper, in->account, deadline_in_ms(HELPER_CALL_MS), err);
 
-	return status == MT_OK ? add_account(in, report, in->account, err)
+	return status == MT_OK ? add_account(in, in->account, report, err)
 			       : status;
 }
 
@@ -198,8 +131,7 @@ read_options(struct invocation *in, bool *ret_json, struct mt_error *err)
 static enum mt_status
 run(struct invocation *in, struct mt_error *err)
 {
-	struct report report = {
-	    .text = BUF_INIT(OUTPUT_MAX), .seen = BUF_INIT(OUTPUT_MAX)};
+	struct report report = {.text = BUF_INIT(OUTPUT_MAX)};
 	enum mt_status status = read_options(in, &report.json, err);
 
 	if (status == MT_OK)

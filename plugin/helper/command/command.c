@@ -30,6 +30,18 @@ command_take_account(struct invocation *in, struct mt_error *err)
 	return MT_OK;
 }
 
+enum mt_status
+command_take_nothing(struct invocation *in, struct mt_error *err)
+{
+	static const struct option known[] = {{NULL, 0, NULL, 0}};
+
+	if (getopt_long(in->argc, in->argv, "", known, NULL) != -1)
+		return command_bad_option(in, err);
+	return optind == in->argc ? MT_OK
+				  : mt_fail(err, MT_USAGE,
+					"%s takes no argument", in->argv[0]);
+}
+
 bool
 command_is_token(const char *token)
 {

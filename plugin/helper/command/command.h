@@ -22,16 +22,22 @@ struct command {
 	const char *arguments;
 	const char *help;
 	/* Prints its result on standard output, and nothing there when it
-	 * fails.  The error is main's to report. */
+	 * fails, unless what it finds is the failure.  The error is main's to
+	 * report. */
 	enum mt_status (*run)(struct invocation *in, struct mt_error *err);
 };
 
+extern const struct command cmd_doctor;
 extern const struct command cmd_get;
+extern const struct command cmd_list;
 extern const struct command cmd_login;
+extern const struct command cmd_logout;
 extern const struct command cmd_providers;
 extern const struct command cmd_refresh;
 extern const struct command cmd_reject;
+extern const struct command cmd_reload;
 extern const struct command cmd_status;
+extern const struct command cmd_test;
 extern const struct command cmd_unlock;
 
 /* Not one of mailtoken's: the program's other name.  Its run is given the
@@ -54,6 +60,10 @@ bool command_is_token(const char *token);
 /* Reads an option's value, a whole number within [min, max]. */
 enum mt_status command_number(const char *option, const char *text, long min,
     long max, long *ret_number, struct mt_error *err) MT_MUST_CHECK;
+
+/* MT_USAGE if there are options or arguments. */
+enum mt_status command_take_nothing(
+    struct invocation *in, struct mt_error *err) MT_MUST_CHECK;
 
 /* Asks the connected helper for the status of `account`. */
 enum mt_status command_ask_status(struct invocation *in, const char *account,

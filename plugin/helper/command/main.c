@@ -17,8 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = {&cmd_get, &cmd_login,
-    &cmd_providers, &cmd_refresh, &cmd_reject, &cmd_status, &cmd_unlock};
+static const struct command *const commands[] = {&cmd_doctor, &cmd_get,
+    &cmd_list, &cmd_login, &cmd_logout, &cmd_providers, &cmd_refresh,
+    &cmd_reject, &cmd_reload, &cmd_status, &cmd_test, &cmd_unlock};
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 

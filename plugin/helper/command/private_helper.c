@@ -5,10 +5,8 @@
 #include "child.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -22,28 +20,12 @@
 static const char *const variables[] = {
     "HOME", "XDG_*", "PATH", "LANG", "TZ", "STATE_DIRECTORY", NULL};
 
-/* The helper beside our own executable, as in a build directory, or else where
- * it is installed. */
-static const char *
-find_program(char *path, size_t size)
-{
-	ssize_t len = readlink("/proc/self/exe", path, size - sizeof(PROGRAM));
-	char *name;
-
-	if (len < 0)
-		return MT_DAEMON_PATH;
-	path[len] = '\0';
-	name = strrchr(path, '/') + 1;
-	memcpy(name, PROGRAM, sizeof(PROGRAM));
-	return access(path, X_OK) == 0 ? path : MT_DAEMON_PATH;
-}
-
 static enum mt_status
 start_on(int fd, const char *config, pid_t *ret_pid, struct mt_error *err)
 {
 	char path[PATH_MAX];
-	const char *argv[] = {find_program(path, sizeof(path)), "--once",
-	    config ? "--config" : NULL, config, NULL};
+	const char *argv[] = {child_find_program(PROGRAM, MT_DAEMON_PATH, path),
+	    "--once", config ? "--config" : NULL, config, NULL};
 	const struct child helper = {
 	    .argv = (char *const *)(uintptr_t)argv,
 	    .variables = variables,

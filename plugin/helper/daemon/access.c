@@ -77,17 +77,16 @@ access_may_use(const struct peer *peer, const struct account_settings *account)
 }
 
 bool
-access_may_manage(
-    const struct peer *peer, const struct account_settings *account)
+access_may_administer(const struct peer *peer)
 {
-	return peer->uid == 0 || peer->uid == geteuid() ||
-	       peer->uid == account->owner;
+	return peer->uid == 0 || peer->uid == geteuid();
 }
 
 bool
-access_may_unlock(const struct peer *peer)
+access_may_manage(
+    const struct peer *peer, const struct account_settings *account)
 {
-	return peer->uid == 0 || peer->uid == geteuid();
+	return access_may_administer(peer) || peer->uid == account->owner;
 }
 
 void

@@ -33,7 +33,7 @@ bool access_may_manage(
     const struct peer *peer, const struct account_settings *account);
 
 /* True for root and the helper's own uid. */
-bool access_may_unlock(const struct peer *peer);
+bool access_may_administer(const struct peer *peer);
 
 /* Says who got a token; `use`: the word of `permit` that it was asked for with,
  * `service` and `host`: the server that was named, `user`: whom that is to be

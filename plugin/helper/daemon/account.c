@@ -66,6 +66,8 @@ settle_login(struct account *a, const struct record *record)
 		a->state = ACCOUNT_OK;
 	else if (!record->refresh_token.len && record->refused.since_s)
 		needs_login(a, record->refused.reason);
+	else if (!record->refresh_token.len && record->dead.since_s)
+		needs_login(a, record->dead.reason);
 	else if (!record->refresh_token.len)
 		needs_login(a, "nobody has logged in yet");
 	else if (strcmp(record->fingerprint, a->fingerprint) != 0)
@@ -161,7 +163,8 @@ account_view(const struct account *a, struct account_view *ret_view)
 
 	describe_alarm(a, &alarm);
 	*ret_view = (struct account_view){
-	    .state = a->flight.active ? ACCOUNT_REFRESHING : a->state,
+	    .state = a->flight.active && !a->flight.revokes ? ACCOUNT_REFRESHING
+							    : a->state,
 	    .text = a->state == ACCOUNT_OK ? "" : a->error.text,
 	    .serial = a->serial,
 	    .expires_in_s = left_s(a),
@@ -476,6 +479,7 @@ account_new(const struct account_env *env, struct account_settings **settings,
 	*settings = NULL;
 	secret_init(&a->token, env->arena);
 	LIST_INIT(&a->waiters);
+	LIST_INIT(&a->leavers);
 	a->ahead_ms = a->keep_alive_ms = ACCOUNT_NEVER_MS;
 	a->timer.context = a;
 	find_issuer(a);

@@ -131,12 +131,23 @@ void account_network_changed(struct account *account);
 void account_hear_of_issuer(struct account *account,
     const struct issuer *issuer, enum issuer_news news);
 
-/* Somebody waiting for a token; part of the asker's own memory. */
+/* What a logout did about the server. */
+enum account_revoked {
+	REVOKED_NO,          /* not asked, as wished */
+	REVOKED_YES,         /* it has ended the login */
+	REVOKED_UNSUPPORTED, /* it takes no revocation */
+	REVOKED_NOTHING,     /* there was no login */
+};
+
+/* Somebody waiting for a token, or for a logout; part of the asker's own
+ * memory. */
 struct account_waiter {
 	LIST_ENTRY(account_waiter) link;
 	struct account *account; /* NULL: waits for nothing */
 	int64_t deadline_ms;     /* boot clock */
-	bool forced;             /* wants a new token, not any good one */
+	/* wants a new token, not any good one; of a logout: only here */
+	bool forced;
+	enum account_revoked revoked; /* after a logout that went well */
 	/* Called exactly once, perhaps before account_get returns: with MT_OK,
 	 * when account_token() is good, or with the failure. */
 	void (*answer)(struct account_waiter *waiter, struct account *account,
@@ -151,6 +162,15 @@ void account_get(struct account *account, struct account_waiter *waiter,
 /* Refreshes now, whatever the present token is worth. */
 void account_refresh(
     struct account *account, struct account_waiter *waiter, long wait_ms);
+
+/*
+ * Revokes the login at the server, if that takes revocations and unless it is
+ * only to be forgotten here (`local`), and removes it from the store.  A refresh
+ * under way comes to its end first.  Answers as account_get does; when the
+ * server cannot be asked, or the store is locked, the login is kept.
+ */
+void account_logout(
+    struct account *account, struct account_waiter *waiter, bool local);
 
 /* Stops waiting; `answer` is not called any more. */
 void account_leave(struct account_waiter *waiter);

@@ -77,9 +77,8 @@ account_save_again(struct account *a)
 		account_notify(a);
 }
 
-/* Saves a change that no request brought: a mark, a seed. */
-static enum mt_status
-save_change(struct account *a, struct mt_error *err)
+enum mt_status
+account_save_change(struct account *a, struct mt_error *err)
 {
 	if (!a->unsaved)
 		return records_save(
@@ -147,8 +146,8 @@ hash_endpoint(const struct account *a, char ret_hex[CRYPTO_HEX_SIZE],
 }
 
 /* A refresh token goes to no other endpoint than the one it came from. */
-static enum mt_status
-check_endpoint(struct account *a, struct mt_error *err)
+enum mt_status
+account_check_endpoint(struct account *a, struct mt_error *err)
 {
 	const char *now = a->flight.token_endpoint;
 	const char *then = a->record->token_endpoint;
@@ -174,7 +173,7 @@ make_form(struct account *a, struct secret *form, struct mt_error *err)
 		refresh_form_app_only(form, a->settings);
 		return MT_OK;
 	}
-	status = check_endpoint(a, err);
+	status = account_check_endpoint(a, err);
 	if (status == MT_OK)
 		refresh_form(form, a->settings,
 		    a->flight.with_candidate ? &a->record->candidate
@@ -367,6 +366,15 @@ take_endpoints(
 					: account_take_endpoints(a, found, err);
 }
 
+static void
+end_flight(struct account *a)
+{
+	account_close_record(a);
+	account_notify(a);
+	account_answer_all(a);
+	account_go_on_with_logout(a);
+}
+
 /* Whoever came meanwhile counts as well. */
 static enum account_cause
 cause_by_now(const struct account *a)
@@ -403,9 +411,7 @@ on_discovered(struct discovery_waiter *waiter, const struct provider *found,
 			return;
 		}
 	}
-	account_close_record(a);
-	account_notify(a);
-	account_answer_all(a);
+	end_flight(a);
 }
 
 /* The server that a request goes to must be known before it can be asked
@@ -581,7 +587,7 @@ mark_dead(struct account *a, const struct mt_error *why)
 
 	set_mark(a, a->flight.with_candidate ? &record->refused : &record->dead,
 	    why);
-	if (save_change(a, &err) != MT_OK)
+	if (account_save_change(a, &err) != MT_OK)
 		log_error("account=%s: %s", a->settings->name, err.text);
 	account_settle(a, record);
 }
@@ -711,11 +717,8 @@ on_reply(void *context, struct http_reply *reply)
 		news = tell_issuer(&a->flight, ISSUER_UNKNOWN, 0, NULL);
 	else if (!land(a, reply, &news) && seed_was_answered)
 		flies_on = fall_back(a);
-	if (!flies_on) {
-		account_close_record(a);
-		account_notify(a);
-		account_answer_all(a);
-	}
+	if (!flies_on)
+		end_flight(a);
 	if (news != ISSUER_AS_BEFORE && a->env->issuer_changed)
 		a->env->issuer_changed(a->env->context, issuer, news);
 }
@@ -737,7 +740,7 @@ take_seed(struct account *a, const struct secret *seed, const char *hash,
 	secret_copy(&a->record->candidate, seed);
 	memcpy(a->record->candidate_fingerprint, a->fingerprint,
 	    sizeof(a->fingerprint));
-	status = save_change(a, err);
+	status = account_save_change(a, err);
 	if (status == MT_OK && !a->flight.active)
 		account_settle(a, a->record);
 	else if (status == MT_OK)

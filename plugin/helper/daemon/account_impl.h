@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The inside of an account, for account.c (state, askers), account_plan.c (what
- * happens at which time) and account_flight.c (the request under way and the
- * record) only.
+ * happens at which time), account_flight.c (the refresh under way and the
+ * record) and account_logout.c only.
  */
 #ifndef MT_DAEMON_ACCOUNT_IMPL_H
 #define MT_DAEMON_ACCOUNT_IMPL_H
@@ -27,6 +27,7 @@ enum account_cause {
 /* The request under way. */
 struct flight {
 	bool active;
+	bool revokes; /* a logout, not a refresh */
 	bool with_candidate;
 	struct issuer *issuer;
 	bool is_trial; /* of the issuer */
@@ -84,6 +85,7 @@ struct account {
 	struct discovery_waiter discovery; /* before its request */
 
 	LIST_HEAD(, account_waiter) waiters;
+	LIST_HEAD(, account_waiter) leavers; /* who wait for a logout */
 
 	/* Askers wait for its trial, not for a flight; NULL: they do not. */
 	struct issuer *queue;
@@ -160,6 +162,15 @@ void account_close_record(struct account *a);
 /* Saves a->record as the outcome of a request; never fails, see `unsaved`. */
 void account_commit(struct account *a);
 
+/* Saves a change that no request brought: a mark, a seed, a logout. */
+enum mt_status account_save_change(
+    struct account *a, struct mt_error *err) MT_MUST_CHECK;
+
+/* MT_BAD_CONFIG if discovery brought another endpoint than the one that the
+ * login came from. */
+enum mt_status account_check_endpoint(
+    struct account *a, struct mt_error *err) MT_MUST_CHECK;
+
 /* Tries again to save what is not saved. */
 void account_save_again(struct account *a);
 
@@ -170,5 +181,11 @@ enum mt_status account_start(struct account *a, enum account_cause cause,
 
 /* Takes an access token over; the record has its serial already. */
 void account_take_token(struct account *a, struct oauth_tokens *tokens);
+
+/* account_logout.c: */
+
+/* Begins the logout that somebody waits for, if any, when no request is under
+ * way any more. */
+void account_go_on_with_logout(struct account *a);
 
 #endif

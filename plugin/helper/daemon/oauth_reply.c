@@ -218,22 +218,23 @@ describe_error(struct buf *text, struct json_object *object,
 }
 
 static void
-describe_http(struct buf *text, const struct http_reply *reply,
-    const struct failure *failure)
+describe_http(struct buf *text, const char *endpoint,
+    const struct http_reply *reply, const struct failure *failure)
 {
 	if (reply->broken || !reply->http_status)
 		buf_add_format(
-		    text, "no answer from the token endpoint: %s", reply->why);
+		    text, "no answer from the %s: %s", endpoint, reply->why);
 	else
-		buf_add_format(text, "the token endpoint answered HTTP %ld",
+		buf_add_format(text, "the %s answered HTTP %ld", endpoint,
 		    reply->http_status);
 	if (failure->meaning)
 		buf_add_format(text, ": %s", failure->meaning);
 }
 
 static enum mt_status
-read_failure(const struct http_reply *reply, struct json_object *object,
-    struct failure *ret_failure, struct mt_error *err)
+read_failure(const char *endpoint, const struct http_reply *reply,
+    struct json_object *object, struct failure *ret_failure,
+    struct mt_error *err)
 {
 	struct buf text = BUF_INIT(MT_ERROR_TEXT_MAX * 2);
 	const struct failure_facts facts = {
@@ -253,7 +254,7 @@ read_failure(const struct http_reply *reply, struct json_object *object,
 	if (facts.error)
 		describe_error(&text, object, &facts, ret_failure);
 	else
-		describe_http(&text, reply, ret_failure);
+		describe_http(&text, endpoint, reply, ret_failure);
 	status = mt_fail(
 	    err, failure_status(ret_failure->class), "%s", buf_text(&text));
 	buf_done(&text);
@@ -335,7 +336,8 @@ oauth_device_read(const struct http_reply *reply,
 
 	if (reply->http_status != 200 || !object ||
 	    !read_device(object, ret_device))
-		status = read_failure(reply, object, ret_failure, err);
+		status = read_failure(
+		    "token endpoint", reply, object, ret_failure, err);
 	json_object_put(object);
 	return status;
 }
@@ -351,7 +353,28 @@ oauth_reply_read(const struct http_reply *reply,
 
 	if (reply->http_status != 200 || !object ||
 	    !read_tokens(object, ret_tokens))
-		status = read_failure(reply, object, ret_failure, err);
+		status = read_failure(
+		    "token endpoint", reply, object, ret_failure, err);
+	json_object_put(object);
+	return status;
+}
+
+/* Google says invalid_token of one that has ended before. */
+enum mt_status
+oauth_revocation_read(const struct http_reply *reply,
+    struct failure *ret_failure, struct mt_error *err)
+{
+	struct json_object *object =
+	    reply->body.len ? parse(&reply->body) : NULL;
+	enum mt_status status = MT_OK;
+
+	if (reply->http_status < 200 || reply->http_status > 299)
+		status = read_failure(
+		    "revocation endpoint", reply, object, ret_failure, err);
+	if (status == MT_NEEDS_LOGIN && object && member(object, "error"))
+		status = MT_OK;
+	else if (status == MT_NEEDS_LOGIN)
+		status = err->status = MT_RETRY_LATER;
 	json_object_put(object);
 	return status;
 }

@@ -37,6 +37,11 @@ enum mt_status oauth_reply_read(const struct http_reply *reply,
     struct oauth_tokens *ret_tokens, struct failure *ret_failure,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* MT_OK when the token that was to be revoked (RFC 7009) is not valid any more,
+ * or never was; else as oauth_reply_read. */
+enum mt_status oauth_revocation_read(const struct http_reply *reply,
+    struct failure *ret_failure, struct mt_error *err) MT_MUST_CHECK;
+
 /* What the server says to one who wants a device code, RFC 8628 s3.2. */
 struct oauth_device {
 	struct secret code; /* of the device, ours */

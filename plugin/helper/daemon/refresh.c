@@ -143,6 +143,15 @@ refresh_form(struct secret *form, const struct account_settings *settings,
 }
 
 void
+refresh_form_revocation(struct secret *form,
+    const struct account_settings *settings, const struct secret *refresh_token)
+{
+	form_add_secret(form, "token", refresh_token);
+	form_add(form, "token_type_hint", "refresh_token");
+	refresh_add_client(form, settings);
+}
+
+void
 refresh_form_app_only(
     struct secret *form, const struct account_settings *settings)
 {

@@ -57,6 +57,11 @@ void refresh_form(struct secret *form, const struct account_settings *settings,
 void refresh_form_app_only(
     struct secret *form, const struct account_settings *settings);
 
+/* The body of a revocation request, RFC 7009 s2.1. */
+void refresh_form_revocation(struct secret *form,
+    const struct account_settings *settings,
+    const struct secret *refresh_token);
+
 /* Adds who asks: client_id, and client_secret unless the client is public. */
 void refresh_add_client(
     struct secret *form, const struct account_settings *settings);

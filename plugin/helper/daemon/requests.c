@@ -380,6 +380,40 @@ handle_refresh(struct asker *asker, const struct token_wire_message *message)
 	    wish(message, "wait_ms", WAIT_MS_MAX, WAIT_MS_DEFAULT));
 }
 
+static void
+answer_logout(struct account_waiter *waiter, struct account *account,
+    const struct mt_error *result)
+{
+	static const char *const words[] = {
+	    [REVOKED_NO] = "no",
+	    [REVOKED_YES] = "yes",
+	    [REVOKED_UNSUPPORTED] = "unsupported",
+	    [REVOKED_NOTHING] = "nothing",
+	};
+	struct asker *asker = asker_of_token(waiter);
+	struct secret frame;
+
+	if (result->status != MT_OK) {
+		reply_failure(asker, account, result);
+		return;
+	}
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add(&frame, "revoked", words[waiter->revoked]);
+	send_reply(asker, &frame);
+}
+
+static void
+handle_logout(struct asker *asker, const struct token_wire_message *message)
+{
+	struct account *account = account_of_person(asker, message);
+
+	if (!account)
+		return;
+	asker->token.answer = answer_logout;
+	account_logout(
+	    account, &asker->token, token_wire_number(message, "local", 1, 0));
+}
+
 /* ---- status and events ---- */
 
 /* The names behind `after`, as many as fit. */
@@ -876,7 +910,7 @@ handle_unlock(struct asker *asker, const struct token_wire_message *message)
 	int fd;
 
 	(void)message;
-	if (!access_may_unlock(connection_peer(asker->connection))) {
+	if (!access_may_administer(connection_peer(asker->connection))) {
 		lookup_no_account(&error);
 		reply_failure(asker, NULL, &error);
 		return;
@@ -947,6 +981,33 @@ handle_providers(struct asker *asker, const struct token_wire_message *message)
 	send_reply(asker, &frame);
 }
 
+/* ---- the settings ---- */
+
+/* Who may not is told what everybody is told of what is not theirs. */
+static void
+handle_reload(struct asker *asker, const struct token_wire_message *message)
+{
+	struct requests *requests = asker->requests;
+	const struct peer *peer = connection_peer(asker->connection);
+	struct mt_error error = {0};
+	struct secret frame;
+	size_t accounts = 0;
+
+	(void)message;
+	if (!access_may_administer(peer))
+		lookup_no_account(&error);
+	else
+		error.status = requests->reload(
+		    requests->reload_context, &accounts, &error);
+	if (error.status != MT_OK) {
+		reply_failure(asker, NULL, &error);
+		return;
+	}
+	begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	token_wire_add_number(&frame, "accounts", (long)accounts);
+	send_reply(asker, &frame);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -964,8 +1025,10 @@ static const struct {
     {"login-wait", handle_login_wait},
     {"login-cancel", handle_login_cancel},
     {"seed", handle_seed},
+    {"logout", handle_logout},
     {"providers", handle_providers},
     {"unlock", handle_unlock},
+    {"reload", handle_reload},
 };
 
 static void

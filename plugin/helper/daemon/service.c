@@ -370,6 +370,8 @@ watch_network(struct service *s)
 		&s->network, &err) != MT_OK)
 		log_warning("%s", err.text);
 }
+static enum mt_status on_reload(
+    void *context, size_t *ret_accounts, struct mt_error *err);
 
 static enum mt_status
 open_accounts(struct service *s, struct mt_error *err)
@@ -412,6 +414,8 @@ open_accounts(struct service *s, struct mt_error *err)
 		requests_init(&s->requests, &s->loop, s->arena, s->accounts,
 		    s->logins, s->discovery, &s->providers);
 		s->requests.unlock = &s->unlock;
+		s->requests.reload = on_reload;
+		s->requests.reload_context = s;
 	}
 	if (status == MT_OK)
 		socketmap_init(&s->socketmap, s->arena, s->accounts);
@@ -421,7 +425,7 @@ open_accounts(struct service *s, struct mt_error *err)
 /* ---- reloading ---- */
 
 static enum mt_status
-reload(struct service *s, struct mt_error *err)
+use_settings(struct service *s, struct mt_error *err)
 {
 	struct config *config = NULL;
 	enum mt_status status = read_config(s, &config, err);
@@ -440,17 +444,35 @@ reload(struct service *s, struct mt_error *err)
 	return status;
 }
 
-static void
-on_hangup(struct service *s)
+/* Says what came of it, too. */
+static enum mt_status
+reload(struct service *s, struct mt_error *err)
 {
-	struct mt_error err = {0};
+	enum mt_status status;
 
 	notify_reloading();
-	if (reload(s, &err) == MT_OK)
+	status = use_settings(s, err);
+	if (status == MT_OK)
 		log_info("settings read again");
 	else
-		log_error("settings not taken over: %s", err.text);
+		log_error("settings not taken over: %s", err->text);
 	notify_ready();
+	return status;
+}
+
+static enum mt_status
+on_reload(void *context, size_t *ret_accounts, struct mt_error *err)
+{
+	struct service *s = context;
+	enum mt_status status;
+
+	if (s->env.stopping)
+		return mt_fail(
+		    err, MT_RETRY_LATER, "the token helper is stopping");
+	status = reload(s, err);
+	while (accounts_at(s->accounts, *ret_accounts))
+		++*ret_accounts;
+	return status;
 }
 
 /* ---- ending ---- */
@@ -482,10 +504,11 @@ static void
 on_signal(uv_signal_t *handle, int number)
 {
 	struct service *s = handle->data;
+	struct mt_error err = {0};
 
 	if (number == SIGHUP) {
 		if (!s->env.stopping)
-			on_hangup(s);
+			reload(s, &err);
 		return;
 	}
 	log_info("stopping on signal %d", number);

@@ -4,8 +4,8 @@
  * (libmailtoken(7)).  They are read once, when a program initialises libsasl2:
  * later it may have changed its root directory and dropped its rights.
  */
-#ifndef MT_SASL_MODULE_SETTINGS_H
-#define MT_SASL_MODULE_SETTINGS_H
+#ifndef MT_TOKENSOCK_MODULE_SETTINGS_H
+#define MT_TOKENSOCK_MODULE_SETTINGS_H
 
 #include "base/status.h"
 #include "tokensock/token_client.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "sasl/module_settings.h"
+#include "tokensock/module_settings.h"
 
 #include "unit/cmocka_headers.h"
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+/* Tells a running helper to read its settings again. */
+#include "command.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+static enum mt_status
+ask(struct invocation *in, struct token_wire_message *reply,
+    struct mt_error *err)
+{
+	struct token_client *client = &in->helper.client;
+
+	token_wire_begin(&client->frame, "reload");
+	if (!token_wire_end(&client->frame))
+		return mt_fail(err, MT_BUG, "the request does not fit");
+	return token_client_call(
+	    client, -1, reply, deadline_in_ms(HELPER_CALL_MS), err);
+}
+
+/* The first helper that obeys this user. */
+static enum mt_status
+ask_helpers(struct invocation *in, struct token_wire_message *reply,
+    struct mt_error *err)
+{
+	bool refused = false;
+	enum mt_status status;
+
+	in->helper.only_running = true;
+	for (;;) {
+		status = helper_next(
+		    &in->helper, deadline_in_ms(HELPER_CALL_MS), err);
+		if (status != MT_OK)
+			break;
+		status = ask(in, reply, err);
+		if (status != MT_NO_ACCOUNT)
+			return status;
+		refused = true;
+	}
+	if (!refused)
+		return status;
+	return mt_fail(err, MT_REFUSED,
+	    "only root, or the user that the token helper runs as, may have it "
+	    "read its settings again");
+}
+
+static enum mt_status
+run(struct invocation *in, struct mt_error *err)
+{
+	struct token_wire_message reply;
+	enum mt_status status = command_take_nothing(in, err);
+	long accounts;
+
+	if (status == MT_OK)
+		status = ask_helpers(in, &reply, err);
+	if (status != MT_OK)
+		return status;
+	accounts = token_wire_number(&reply, "accounts", LONG_MAX, 0);
+	printf("settings read again: %ld account%s\n", accounts,
+	    accounts == 1 ? "" : "s");
+	return MT_OK;
+}
+
+const struct command cmd_reload = {
+    .name = "reload",
+    .arguments = "",
+    .help = "have the helper read its settings again",
+    .run = run,
+};
