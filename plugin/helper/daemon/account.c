@@ -317,6 +317,7 @@ account_answer_late(struct account *a)
 	int64_t now = clock_boot_ms();
 	struct account_waiter *w, *next;
 	struct mt_error error;
+	LIST_HEAD(, account_waiter) late = LIST_HEAD_INITIALIZER(late);
 
 	mt_fail(&error, MT_RETRY_LATER,
 	    "account %s: the token endpoint has not answered yet",
@@ -325,6 +326,11 @@ account_answer_late(struct account *a)
 		next = LIST_NEXT(w, link);
 		if (w->deadline_ms > now)
 			continue;
+		LIST_REMOVE(w, link);
+		LIST_INSERT_HEAD(&late, w, link);
+	}
+	/* an answer may end the connection of another who waits */
+	while ((w = LIST_FIRST(&late))) {
 		LIST_REMOVE(w, link);
 		answer(a, w, &error);
 	}

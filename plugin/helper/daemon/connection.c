@@ -285,20 +285,20 @@ read_some(struct connection *c)
 	char chunk[4096];
 	ssize_t n = recv(c->fd, chunk, sizeof(chunk), MSG_PEEK | MSG_DONTWAIT);
 	bool whole = false;
-	size_t wanted;
+	size_t seen, wanted;
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? READ_NOTHING
 							 : READ_END;
 	if (n == 0)
 		return READ_END;
-	wanted = c->cut(&c->in, chunk, (size_t)n, &whole);
+	seen = (size_t)n;
+	wanted = c->cut(&c->in, chunk, seen, &whole);
 	n = wanted ? receive(c, chunk, wanted) : 0;
-	if (n <= 0)
-		return READ_END;
-	secret_add(&c->in, chunk, (size_t)n);
-	explicit_bzero(chunk, (size_t)n);
-	if (!secret_ok(&c->in))
+	if (n > 0)
+		secret_add(&c->in, chunk, (size_t)n);
+	explicit_bzero(chunk, seen);
+	if (n <= 0 || !secret_ok(&c->in))
 		return READ_END;
 	return whole && (size_t)n == wanted ? READ_FRAME : READ_MORE;
 }
