@@ -2,7 +2,7 @@
 #include "session.h"
 
 #include "mail/imap_conn.h"
-#include "mail/net.h"
+#include "net/net.h"
 #include "mail/sasl_session.h"
 #include "mail/smtp_conn.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/guard.h"
+#include "net/guard.h"
 #include "mail/imap_command.h"
 
 #define LOGIN_BYTES 131072   /* that the server may send until it is done */

@@ -14,7 +14,7 @@
 #define MT_MAIL_IMAP_GATE_H
 
 #include "base/buf.h"
-#include "mail/net.h"
+#include "net/net.h"
 
 #include <stdbool.h>
 #include <stdint.h>

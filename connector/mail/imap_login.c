@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "mail/auth.h"
-#include "mail/guard.h"
+#include "net/guard.h"
 #include "mail/mechanism.h"
 
 struct login {

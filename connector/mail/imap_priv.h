@@ -9,7 +9,7 @@
 #include "mail/imap_conn.h"
 #include "mail/imap_gate.h"
 #include "mail/imap_reply.h"
-#include "mail/net.h"
+#include "net/net.h"
 #include "mail/stream.h"
 
 #include <libetpan/libetpan.h>

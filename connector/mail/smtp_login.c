@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "mail/auth.h"
-#include "mail/guard.h"
+#include "net/guard.h"
 #include "mail/mechanism.h"
 #include "mail/stream.h"
 

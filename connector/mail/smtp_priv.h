@@ -6,7 +6,7 @@
 #ifndef MT_MAIL_SMTP_PRIV_H
 #define MT_MAIL_SMTP_PRIV_H
 
-#include "mail/net.h"
+#include "net/net.h"
 #include "mail/smtp_conn.h"
 #include "mail/smtp_reply.h"
 

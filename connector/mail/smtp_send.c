@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mail/guard.h"
+#include "net/guard.h"
 #include "mail/smtp_priv.h"
 #include "mail/stream.h"
 

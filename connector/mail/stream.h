@@ -9,7 +9,7 @@
 
 #include "base/secret.h"
 #include "base/status.h"
-#include "mail/net.h"
+#include "net/net.h"
 
 #include <libetpan/mailstream.h>
 #include <libetpan/mmapstring.h>

@@ -4,7 +4,7 @@
 
     base <- tokensock <- { sasl, helper, connector }
     connector: main > service > {control, inbound, outbound}
-                    > {delivery, mail, mime, state}
+                    > {delivery, mail, mime, state} > net
 
 A unit may include its own layer and those that it is allowed to see. Only the
 units named in LIBRARY_USERS may include a library's headers.
@@ -21,10 +21,12 @@ MAY_SEE = {
     "plugin/helper/daemon": {"plugin/base", "plugin/tokensock"},
     "plugin/helper/command": {"plugin/base", "plugin/tokensock"},
     "plugin/helper/probe": {"plugin/base", "plugin/tokensock"},
-    "connector/mail": {"plugin/base"},
+    "connector/net": {"plugin/base"},
+    "connector/mail": {"plugin/base", "connector/net"},
     "connector/mime": {"plugin/base"},
     "connector/state": {"plugin/base"},
-    "connector/delivery": {"plugin/base", "connector/mime"},
+    "connector/delivery": {"plugin/base", "connector/mime",
+                           "connector/net"},
     "connector/inbound": {"plugin/base", "connector/delivery",
                           "connector/mail", "connector/mime",
                           "connector/state"},
@@ -40,7 +42,7 @@ LIBRARY_USERS = {
     r"^gmime/": r"^connector/mime/",
     r"^(json-c|json)": r"^(plugin/helper/daemon/|connector/)",
     r"^uv\.h": r"^(plugin/helper/daemon/|connector/)",
-    r"^gnutls/": r"^(plugin/helper/daemon/|connector/mail/|connector/mime/|connector/delivery/|connector/outbound/)",
+    r"^gnutls/": r"^(plugin/helper/daemon/|connector/(net|mail|mime|delivery|outbound)/)",
     r"^sodium": r"^plugin/helper/daemon/(key_slots|seal)\.",
     r"^sasl/": r"^(plugin/sasl/|connector/mail/)",
     r"^seccomp\.h": r"^(plugin/helper/daemon/|connector/mime/)",

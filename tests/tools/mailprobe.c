@@ -22,7 +22,7 @@
 #include "base/fs.h"
 #include "base/settings.h"
 #include "mail/imap_conn.h"
-#include "mail/net.h"
+#include "net/net.h"
 #include "mail/sasl_session.h"
 #include "mail/smtp_conn.h"
 

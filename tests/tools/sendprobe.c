@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/settings.h"
-#include "mail/net.h"
+#include "net/net.h"
 #include "mail/sasl_session.h"
 #include "mail/smtp_conn.h"
 #include "outbound/send.h"

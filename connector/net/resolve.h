@@ -2,8 +2,8 @@
 /*
  * Host names to addresses, with a deadline.
  */
-#ifndef MT_MAIL_RESOLVE_H
-#define MT_MAIL_RESOLVE_H
+#ifndef MT_NET_RESOLVE_H
+#define MT_NET_RESOLVE_H
 
 #include "base/deadline.h"
 #include "base/status.h"

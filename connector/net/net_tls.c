@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "mail/net_tls.h"
+#include "net/net_tls.h"
 
 #include <arpa/inet.h>
 #include <gnutls/x509.h>

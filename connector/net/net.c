@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "mail/net.h"
+#include "net/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mail/guard.h"
-#include "mail/net_tls.h"
-#include "mail/resolve.h"
+#include "net/guard.h"
+#include "net/net_tls.h"
+#include "net/resolve.h"
 
 /* A peer that went away without a word is noticed between commands too. */
 #define KEEPALIVE_IDLE_S 120

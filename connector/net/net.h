@@ -8,8 +8,8 @@
  * net_error() says what it was.  libetpan itself reports no more than "stream
  * error".
  */
-#ifndef MT_MAIL_NET_H
-#define MT_MAIL_NET_H
+#ifndef MT_NET_NET_H
+#define MT_NET_NET_H
 
 #include "base/deadline.h"
 #include "base/status.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "mail/guard.h"
+#include "net/guard.h"
 
 #include "unit/cmocka_headers.h"
 

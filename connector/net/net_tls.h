@@ -3,11 +3,11 @@
  * What net.c needs of GnuTLS beside reading and writing: whom to trust, how a
  * session is set up, and why one failed, in words.  Does no input or output.
  */
-#ifndef MT_MAIL_NET_TLS_H
-#define MT_MAIL_NET_TLS_H
+#ifndef MT_NET_NET_TLS_H
+#define MT_NET_NET_TLS_H
 
 #include "base/status.h"
-#include "mail/net.h"
+#include "net/net.h"
 
 #include <gnutls/gnutls.h>
 

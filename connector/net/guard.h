@@ -7,8 +7,8 @@
  * Each check returns NULL if the text may be sent, else what is wrong with it,
  * to be put behind its name: "is empty", "holds a control character".
  */
-#ifndef MT_MAIL_GUARD_H
-#define MT_MAIL_GUARD_H
+#ifndef MT_NET_GUARD_H
+#define MT_NET_GUARD_H
 
 #include <stddef.h>
 

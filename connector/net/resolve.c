@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "mail/resolve.h"
+#include "net/resolve.h"
 
 #include <errno.h>
 #include <pthread.h>
