@@ -30,6 +30,7 @@ struct imap_gate {
 	size_t protocol_left; /* bytes, beside messages */
 	uint64_t max_message; /* bytes of one, 0: none is expected */
 	uint32_t exists;      /* messages in the mailbox, last we heard */
+	bool grew;            /* they became more; for the reader to clear */
 
 	/* where we are */
 	bool in_response;      /* behind a message, before the line's end */
@@ -38,6 +39,7 @@ struct imap_gate {
 	size_t ready;          /* bytes at the front of `input` to hand out */
 	size_t front;          /* where that is */
 	struct buf input;
+	uint64_t received; /* bytes, in all */
 };
 
 #define IMAP_GATE_INIT(connection)                                             \
@@ -59,6 +61,24 @@ ssize_t imap_gate_read(struct imap_gate *gate, void *data, size_t len);
 
 /* Has it received what it has not handed out yet? */
 bool imap_gate_has_unread(const struct imap_gate *gate);
+
+enum imap_line {
+	IMAP_LINE_FAILED = -1, /* net_error() says why */
+	IMAP_LINE_NONE,        /* no whole line for now */
+	IMAP_LINE_READY,
+};
+
+/*
+ * The next line for a command of our own, without waiting; *ret_line, without
+ * its end, lives until the next call.  With `read` it takes in what has
+ * arrived, else it looks only at what it has.  Nothing may be handed out by
+ * half when it is called.
+ */
+enum imap_line imap_gate_ready_line(
+    struct imap_gate *gate, bool read, const char **ret_line);
+
+/* Lets go of the memory as far as it is not in use. */
+void imap_gate_rest(struct imap_gate *gate);
 
 enum imap_verdict {
 	IMAP_PASS,
