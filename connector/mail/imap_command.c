@@ -123,8 +123,7 @@ imap_command_wire_name(char **ret_wire, const char *name, struct mt_error *err)
 	if (wrong)
 		return mt_fail(
 		    err, MT_BAD_INPUT, "the name of the mailbox %s", wrong);
-	return *ret_wire ? MT_OK
-			 : mt_fail(err, MT_NO_MEMORY, "out of memory");
+	return *ret_wire ? MT_OK : mt_fail(err, MT_NO_MEMORY, "out of memory");
 }
 
 enum mt_status

@@ -37,8 +37,8 @@ read_quoted(const char *text, char *ret_name)
 }
 
 void
-imap_status_goes_on(const char *line, size_t bytes, char *ret_name,
-    const char **ret_items)
+imap_status_goes_on(
+    const char *line, size_t bytes, char *ret_name, const char **ret_items)
 {
 	size_t len = bytes < IMAP_STATUS_NAME_MAX ? bytes : 0;
 
@@ -125,8 +125,8 @@ imap_status_items(const char *text, struct imap_status *ret_status)
 		value = value_len(text + word + 1);
 		if (!value)
 			return false;
-		note_item(&status, text, word,
-		    strtoull(text + word + 1, NULL, 10));
+		note_item(
+		    &status, text, word, strtoull(text + word + 1, NULL, 10));
 		text += word + 1 + value;
 	}
 	*ret_status = status;
@@ -192,8 +192,7 @@ note_status(struct imap_news_reader *reader, const char *name,
 }
 
 static void
-take_items(
-    struct imap_news_reader *reader, const char *name, const char *items)
+take_items(struct imap_news_reader *reader, const char *name, const char *items)
 {
 	struct imap_status status;
 
@@ -241,8 +240,7 @@ imap_news_take_bye(
 	buf_add_printable(&text, reply->text, strlen(reply->text),
 	    sizeof(news->bye_text) - 1);
 	news->bye = true;
-	snprintf(
-	    news->bye_text, sizeof(news->bye_text), "%s", buf_text(&text));
+	snprintf(news->bye_text, sizeof(news->bye_text), "%s", buf_text(&text));
 	buf_done(&text);
 }
 

@@ -41,9 +41,9 @@ struct imap_news {
 
 /* A mailbox that NOTIFY watches. */
 struct imap_watched {
-	char *name; /* as on the wire */
-	char *utf8; /* as Dovecot 2.3 gives it against RFC 3501; maybe NULL */
-	bool told;  /* has the server told its status ever? */
+	char *name;   /* as on the wire */
+	char *utf8;   /* as Dovecot 2.3 gives it against RFC 3501; maybe NULL */
+	bool told;    /* has the server told its status ever? */
 	bool covered; /* ... since the last NOTIFY SET? */
 	struct imap_mailbox status; /* last told */
 };
@@ -96,8 +96,8 @@ bool imap_status_begins(
     const char *line, char *ret_name, const char **ret_items);
 
 /* The same for the line behind, which begins with `bytes` of a name. */
-void imap_status_goes_on(const char *line, size_t bytes, char *ret_name,
-    const char **ret_items);
+void imap_status_goes_on(
+    const char *line, size_t bytes, char *ret_name, const char **ret_items);
 
 /* Do the two names, as on the wire, mean one mailbox? */
 bool imap_status_same_name(const char *a, const char *b);

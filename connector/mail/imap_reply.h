@@ -55,7 +55,7 @@ struct imap_capabilities {
 	bool starttls;
 	bool sasl_ir; /* RFC 4959 */
 	bool login_disabled;
-	char mechanisms[512]; /* names with spaces between */
+	char mechanisms[512];              /* names with spaces between */
 	char words[IMAP_CAPABILITIES_MAX]; /* all of them, the same way */
 };
 

@@ -67,8 +67,8 @@ static enum mt_status
 fail_status(const struct imap_conn *conn, const char *mailbox,
     const struct imap_reply *reply, struct mt_error *err)
 {
-	bool later = reply->condition != IMAP_NO ||
-		     imap_reply_is_temporary(reply);
+	bool later =
+	    reply->condition != IMAP_NO || imap_reply_is_temporary(reply);
 
 	return mt_fail(err, later ? MT_RETRY_LATER : MT_BAD_INPUT,
 	    "no status of the mailbox %.100s: %s answered: %.200s%s", mailbox,
@@ -125,8 +125,8 @@ imap_conn_noop(struct imap_conn *conn, struct imap_news *ret_news,
 	enum mt_status status = ask(conn, NULL, deadline, &reply, err);
 
 	if (status == MT_OK && reply.condition != IMAP_OK) {
-		status = imap_command_failed(
-		    conn, "refuses a NOOP", &reply, err);
+		status =
+		    imap_command_failed(conn, "refuses a NOOP", &reply, err);
 		conn->broken = true;
 	}
 	imap_told_give(conn, ret_news);

@@ -17,7 +17,7 @@
 #include "mail/imap_told.h"
 #include "mail/mailbox_name.h"
 
-#define LINE_MAX_BYTES 8000 /* of a NOTIFY, that every server takes */
+#define LINE_MAX_BYTES 8000  /* of a NOTIFY, that every server takes */
 #define WATCH_BYTES 16777216 /* some 400,000 changes of flags */
 #define READ_BYTES 65536     /* at a time, of one connection among many */
 #define STREAM_BUFFER_MAX 1024
@@ -25,8 +25,7 @@
 /* Events come for both or neither (RFC 5465 section 5.2). */
 #define EVENTS "(MessageNew MessageExpunge)"
 #define NOTIFY_SELECTED "NOTIFY SET (SELECTED " EVENTS ")"
-#define NOTIFY_BEGIN                                                           \
-	"NOTIFY SET STATUS (SELECTED " EVENTS ") (MAILBOXES ("
+#define NOTIFY_BEGIN "NOTIFY SET STATUS (SELECTED " EVENTS ") (MAILBOXES ("
 #define NOTIFY_END ") " EVENTS ")"
 
 enum imap_push
@@ -217,7 +216,8 @@ static enum mt_status
 end_notify(struct imap_conn *conn, struct mt_error *err)
 {
 	bool agreed;
-	enum mt_status status = notify(conn, NOTIFY_SELECTED, NULL, &agreed, err);
+	enum mt_status status =
+	    notify(conn, NOTIFY_SELECTED, NULL, &agreed, err);
 
 	if (status == MT_OK && !agreed)
 		status = mt_fail(err, MT_RETRY_LATER,
@@ -346,8 +346,8 @@ imap_watch_read(
 
 	*ret_news = (struct imap_news){0};
 	if (!conn->watch.on)
-		return mt_fail(err, MT_BUG, "the connection to %s is not watched",
-		    net_name(conn->net));
+		return mt_fail(err, MT_BUG,
+		    "the connection to %s is not watched", net_name(conn->net));
 	if (!conn->broken)
 		last = take_lines(conn);
 	if (last == IMAP_LINE_FAILED)
@@ -387,8 +387,8 @@ imap_watch_end(struct imap_conn *conn, struct imap_news *ret_news,
 
 	*ret_news = (struct imap_news){0};
 	if (!conn->watch.on)
-		return mt_fail(err, MT_BUG, "the connection to %s is not watched",
-		    net_name(conn->net));
+		return mt_fail(err, MT_BUG,
+		    "the connection to %s is not watched", net_name(conn->net));
 	conn->watch.on = false;
 	if (conn->broken) {
 		status = imap_told_broken(conn, err);

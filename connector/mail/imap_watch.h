@@ -58,8 +58,8 @@ enum imap_push imap_watch_push(const struct imap_conn *conn);
 uint64_t imap_watch_covered(const struct imap_conn *conn);
 
 /* What was last told of mailboxes[i]; false: nothing.  0 in it: not told. */
-bool imap_watch_status(const struct imap_conn *conn, size_t i,
-    struct imap_mailbox *ret_mailbox);
+bool imap_watch_status(
+    const struct imap_conn *conn, size_t i, struct imap_mailbox *ret_mailbox);
 
 /* The descriptor for poll(2), level-triggered; never changes. */
 int imap_watch_fd(const struct imap_conn *conn);
