@@ -54,8 +54,8 @@ take_news(struct imap_conn *conn, struct mt_error *err)
 }
 
 static enum mt_status
-begin(struct imap_conn *conn, const char *push, char *names,
-    struct mt_error *err)
+begin(
+    struct imap_conn *conn, const char *push, char *names, struct mt_error *err)
 {
 	const char *mailboxes[IMAP_WATCHED_MAX];
 	enum imap_push wanted = imap_watch_offered(conn);
@@ -68,8 +68,8 @@ begin(struct imap_conn *conn, const char *push, char *names,
 		wanted = IMAP_PUSH_IDLE;
 	while (count < IMAP_WATCHED_MAX && (name = strsep(&names, "\t")))
 		mailboxes[count++] = name;
-	status = imap_watch_begin(conn, wanted, mailboxes, count,
-	    deadline_in_ms(CALL_MS), err);
+	status = imap_watch_begin(
+	    conn, wanted, mailboxes, count, deadline_in_ms(CALL_MS), err);
 	if (status != MT_OK)
 		return status;
 	printf("watching %s\n", push_names[imap_watch_push(conn)]);
@@ -88,12 +88,11 @@ ask(struct imap_conn *conn, const char *verb, const char *name,
     struct mt_error *err)
 {
 	struct imap_mailbox mailbox;
-	enum mt_status status =
-	    strcmp(verb, "status") == 0
-		? imap_conn_status(
-		      conn, name, &mailbox, deadline_in_ms(CALL_MS), err)
-		: imap_conn_examine(
-		      conn, name, &mailbox, deadline_in_ms(CALL_MS), err);
+	enum mt_status status = strcmp(verb, "status") == 0
+				    ? imap_conn_status(conn, name, &mailbox,
+					  deadline_in_ms(CALL_MS), err)
+				    : imap_conn_examine(conn, name, &mailbox,
+					  deadline_in_ms(CALL_MS), err);
 
 	if (status == MT_OK)
 		print_mailbox("mailbox", &mailbox);
@@ -116,11 +115,10 @@ run_line(struct imap_conn *conn, char *line, struct mt_error *err)
 	if (strcmp(verb, "end") == 0)
 		printf("covered %llu\n",
 		    (unsigned long long)imap_watch_covered(conn));
-	status = strcmp(verb, "end") == 0
-		     ? imap_watch_end(
-			   conn, &news, deadline_in_ms(CALL_MS), err)
-		     : imap_conn_noop(
-			   conn, &news, deadline_in_ms(CALL_MS), err);
+	status =
+	    strcmp(verb, "end") == 0
+		? imap_watch_end(conn, &news, deadline_in_ms(CALL_MS), err)
+		: imap_conn_noop(conn, &news, deadline_in_ms(CALL_MS), err);
 	print_news(&news);
 	return status;
 }
