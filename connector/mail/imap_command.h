@@ -18,10 +18,10 @@ enum mt_status imap_command_line(struct imap_conn *conn, const char **ret_line,
     struct mt_error *err) MT_MUST_CHECK;
 
 /*
- * Reads up to the tagged reply, or "* BYE".  Untagged lines, and
- * what follows a literal in one, go to `on_untagged` (may be NULL).  If `ret_request` is not NULL, a continuation
- * request ends it too: its text is there then, and NULL otherwise.  What the
- * results point to lives until the next line is read.
+ * Reads up to the tagged reply, or "* BYE".  Untagged lines, and what follows
+ * a literal in one, go to `on_untagged` (may be NULL).  If `ret_request` is not
+ * NULL, a continuation request ends it too: its text is there then, and NULL
+ * otherwise.  What the results point to lives until the next line is read.
  */
 enum mt_status imap_command_reply(struct imap_conn *conn,
     void (*on_untagged)(void *context, const char *line), void *context,

@@ -133,6 +133,22 @@ judge_tagged(const char *line, const char **ret_wrong)
 	return IMAP_REFUSE;
 }
 
+/* A line of what is no FETCH response. */
+static enum imap_verdict
+judge_other(struct imap_gate *gate, const char *line, const char **ret_wrong)
+{
+	bool inside = gate->dropped.open;
+
+	/* such as a mailbox's name, which may look like anything */
+	if (!imap_literal_follow(&gate->dropped, line)) {
+		*ret_wrong = "a literal over several lines";
+		return IMAP_REFUSE;
+	}
+	if (!inside && isdigit((unsigned char)line[0]))
+		return judge_tagged(line, ret_wrong);
+	return !inside && starts_with(line, "* BYE ") ? IMAP_PASS : IMAP_DROP;
+}
+
 /* A message that goes and one that comes leave the number as it was. */
 static void
 count_messages(struct imap_gate *gate, const char *word, unsigned long number)
@@ -154,15 +170,14 @@ imap_gate_judge(
 	unsigned long number;
 	const char *word = numbered(line, &number);
 
-	if (word)
+	if (word && !gate->dropped.open)
 		count_messages(gate, word, number);
 	if (!gate->fetching)
 		return IMAP_PASS;
-	if (gate->in_response || (word && starts_with(word, "FETCH (")))
+	if (gate->in_response ||
+	    (!gate->dropped.open && word && starts_with(word, "FETCH (")))
 		return judge_fetch(gate, line, ret_wrong);
-	if (isdigit((unsigned char)line[0]))
-		return judge_tagged(line, ret_wrong);
-	return starts_with(line, "* BYE ") ? IMAP_PASS : IMAP_DROP;
+	return judge_other(gate, line, ret_wrong);
 }
 
 static ssize_t

@@ -14,6 +14,7 @@
 #define MT_MAIL_IMAP_GATE_H
 
 #include "base/buf.h"
+#include "mail/imap_reply.h"
 #include "net/net.h"
 
 #include <stdbool.h>
@@ -30,14 +31,15 @@ struct imap_gate {
 	size_t protocol_left; /* bytes, beside messages */
 	uint64_t max_message; /* bytes of one, 0: none is expected */
 	uint32_t exists;      /* messages in the mailbox, last we heard */
-	bool grew;            /* they became more; for the reader to clear */
+	bool grew;            /* they became more; the reader clears it */
 
 	/* where we are */
-	bool in_response;      /* behind a message, before the line's end */
-	int depth;             /* of the response's parentheses */
-	uint64_t message_left; /* bytes of the current message */
-	size_t ready;          /* bytes at the front of `input` to hand out */
-	size_t front;          /* where that is */
+	bool in_response; /* behind a message, before the line's end */
+	int depth;        /* of the response's parentheses */
+	struct imap_literal dropped; /* in a response that nobody needs */
+	uint64_t message_left;       /* bytes of the current message */
+	size_t ready; /* bytes at the front of `input` to hand out */
+	size_t front; /* where that is */
 	struct buf input;
 	uint64_t received; /* bytes, in all */
 };

@@ -50,10 +50,11 @@ imap_status_goes_on(
 bool
 imap_status_begins(const char *line, char *ret_name, const char **ret_items)
 {
-	const char *text = line + sizeof(status_word) - 1;
+	const char *text;
 
 	if (!is_status(line))
 		return false;
+	text = line + sizeof(status_word) - 1;
 	ret_name[0] = '\0';
 	*ret_items = NULL;
 	if (*text == '{')

@@ -208,7 +208,9 @@ imap_reply_is_temporary(const struct imap_reply *reply)
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
 		if (strcasecmp(reply->code, refusals[i].code) == 0)
 			return refusals[i].status == MT_RETRY_LATER;
-	return sounds_temporary(reply->text);
+	return strcasecmp(reply->code, "NONEXISTENT") != 0 &&
+	       strcasecmp(reply->code, "NOPERM") != 0 &&
+	       sounds_temporary(reply->text);
 }
 
 static void

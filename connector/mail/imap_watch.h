@@ -30,8 +30,8 @@ enum imap_push {
 enum imap_push imap_watch_offered(const struct imap_conn *conn);
 
 /*
- * Begins to watch the opened mailbox, and with IMAP_PUSH_NOTIFY also
- * `mailboxes` (`count`, at most 64; UTF-8), which are copied.  Returns when the
+ * Begins to watch the opened mailbox, and with IMAP_PUSH_NOTIFY also the
+ * others in `mailboxes` (`count`, at most 64; UTF-8), which are copied.  Returns when the
  * server has agreed; imap_watch_push says to what: to IDLE only, where it
  * refuses the NOTIFY or there are no mailboxes.  From then on only imap_watch_read, imap_watch_end and
  * imap_conn_close may be called, beside what takes a const connection.

@@ -22,6 +22,9 @@
 #define KEEPALIVE_INTERVAL_S 15
 #define UNACKNOWLEDGED_MS 60000
 
+/* A peer that sends nothing but alerts must not keep one who cannot wait. */
+#define READY_TRIES 16
+
 struct net {
 	char *host;
 	char name[GUARD_HOST_MAX + 16]; /* host:port */
@@ -223,7 +226,7 @@ net_read_ready(struct net *net, void *data, size_t len)
 	ssize_t n;
 
 	len = within_budget(net, len);
-	while (net->failure.status == MT_OK) {
+	for (int i = 0; i < READY_TRIES && net->failure.status == MT_OK; i++) {
 		n = receive(net, data, len);
 		if (n > 0)
 			return n;
@@ -233,7 +236,7 @@ net_read_ready(struct net *net, void *data, size_t len)
 			     : !plain_again(net, n, POLLIN))
 			return -1;
 	}
-	return -1;
+	return net->failure.status == MT_OK ? 0 : -1;
 }
 
 bool
