@@ -4,137 +4,53 @@
 #include "mail/imap_watch.h"
 
 #include "unit/cmocka_headers.h"
+#include "unit/connector/mail/imap_peer.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define CALL_MS 10000
 #define SHORT_MS 50 /* for what will never come */
-#define FIRST_TAG 3 /* after the login and EXAMINE */
 
 #define IDLE_ONLY "IMAP4rev1 IDLE"
 #define BOTH "IMAP4rev1 IDLE NOTIFY"
 
-struct peer {
+struct watch {
+	struct imap_peer peer;
 	struct imap_conn *conn;
-	int listener, fd;
-	const char *capabilities;
 	struct mt_error err;
 	struct imap_news news;
 };
 
 static void
-say(const struct peer *p, const char *text)
+say(const struct watch *w, const char *text)
 {
-	size_t len = strlen(text);
-
-	assert_int_equal(send(p->fd, text, len, MSG_NOSIGNAL), len);
-}
-
-/* Lets in the client, up to an opened mailbox with two messages.  No asserts:
- * cmocka knows one thread. */
-static void *
-let_in(void *context)
-{
-	struct peer *p = context;
-	char text[1000];
-
-	p->fd = accept(p->listener, NULL, NULL);
-	snprintf(text, sizeof(text),
-	    "* OK [CAPABILITY IMAP4rev1] hello\r\n"
-	    "1 OK [CAPABILITY %s] in\r\n"
-	    "* 2 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 3] x\r\n"
-	    "2 OK opened\r\n",
-	    p->capabilities);
-	if (send(p->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-		abort();
-	return NULL;
-}
-
-static uint16_t
-listen_on_loopback(struct peer *p)
-{
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t len = sizeof(address);
-
-	p->listener = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(
-	    bind(p->listener, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(listen(p->listener, 1), 0);
-	assert_int_equal(
-	    getsockname(p->listener, (struct sockaddr *)&address, &len), 0);
-	return ntohs(address.sin_port);
-}
-
-/* The next line that the client sent; the oldest first. */
-static void
-expect(const struct peer *p, const char *expected)
-{
-	char line[10000];
-	size_t len = 0;
-
-	while (len < sizeof(line) - 1 && recv(p->fd, line + len, 1, 0) == 1 &&
-	       line[len] != '\n')
-		len++;
-	line[len] = '\0';
-	if (len)
-		line[len - 1] = '\0'; /* CR */
-	assert_string_equal(line, expected);
+	imap_peer_say(&w->peer, text);
 }
 
 static void
-open_peer(struct peer *p, const char *capabilities)
+expect(const struct watch *w, const char *line)
 {
-	static const char *const none[] = {NULL};
-	struct secret password = SECRET_INIT;
-	struct mail_server server = {
-	    .host = "127.0.0.1",
-	    .tls = MAIL_TLS_NONE,
-	    .mechanisms = none,
-	    .authentication_id = "alice",
-	    .password = &password,
-	    .login_command = true,
-	};
-	struct imap_mailbox mailbox;
-	enum mail_login login;
-	pthread_t thread;
-
-	*p = (struct peer){.capabilities = capabilities};
-	server.port = listen_on_loopback(p);
-	secret_add(&password, "pw", 2);
-	assert_int_equal(pthread_create(&thread, NULL, let_in, p), 0);
-	assert_int_equal(imap_conn_open(&p->conn, &server, NULL, &login,
-			     deadline_in_ms(CALL_MS), &p->err),
-	    MT_OK);
-	pthread_join(thread, NULL);
-	secret_done(&password);
-	assert_int_equal(imap_conn_examine(p->conn, "INBOX", &mailbox,
-			     deadline_in_ms(CALL_MS), &p->err),
-	    MT_OK);
-	assert_int_equal(mailbox.exists, 2);
-	expect(p, "1 LOGIN \"alice\" \"pw\"");
-	expect(p, "2 EXAMINE \"INBOX\"");
+	imap_peer_expect(&w->peer, line);
 }
 
 static void
-close_peer(struct peer *p)
+open_peer(struct watch *w, const char *capabilities)
 {
-	shutdown(p->fd, SHUT_WR); /* no answer to a LOGOUT */
-	imap_conn_close(&p->conn);
-	close(p->fd);
-	close(p->listener);
+	*w = (struct watch){0};
+	imap_peer_open(&w->peer, capabilities);
+	w->conn = w->peer.conn;
+}
+
+static void
+close_peer(struct watch *w)
+{
+	imap_peer_close(&w->peer);
 }
 
 static enum mt_status
-begin(struct peer *p, enum imap_push push, const char *const *mailboxes,
+begin(struct watch *p, enum imap_push push, const char *const *mailboxes,
     size_t count, int64_t ms)
 {
 	return imap_watch_begin(
@@ -142,26 +58,26 @@ begin(struct peer *p, enum imap_push push, const char *const *mailboxes,
 }
 
 static enum mt_status
-begin_idle(struct peer *p)
+begin_idle(struct watch *p)
 {
 	return begin(p, IMAP_PUSH_IDLE, NULL, 0, CALL_MS);
 }
 
 static enum mt_status
-read_news(struct peer *p)
+read_news(struct watch *p)
 {
 	return imap_watch_read(p->conn, &p->news, &p->err);
 }
 
 static enum mt_status
-end(struct peer *p, int64_t ms)
+end(struct watch *p, int64_t ms)
 {
 	return imap_watch_end(p->conn, &p->news, deadline_in_ms(ms), &p->err);
 }
 
 /* Reads when the descriptor says so, as a loop does. */
 static enum mt_status
-await_news(struct peer *p)
+await_news(struct watch *p)
 {
 	struct pollfd poll_fd = {imap_watch_fd(p->conn), POLLIN, 0};
 
@@ -170,7 +86,7 @@ await_news(struct peer *p)
 }
 
 static void
-start_idle(struct peer *p)
+start_idle(struct watch *p)
 {
 	open_peer(p, IDLE_ONLY);
 	say(p, "+ idling\r\n");
@@ -196,7 +112,7 @@ best_push_is_what_the_server_offers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(offers) / sizeof(*offers); i++) {
-		struct peer p;
+		struct watch p;
 		open_peer(&p, offers[i].capabilities);
 		assert_int_equal(imap_watch_offered(p.conn), offers[i].push);
 		assert_true(imap_conn_offers(p.conn, "imap4REV1"));
@@ -209,7 +125,7 @@ best_push_is_what_the_server_offers(void **state)
 static void
 news_beside_the_agreement_are_not_lost(void **state)
 {
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	open_peer(&p, IDLE_ONLY);
@@ -248,7 +164,7 @@ opened_mailbox_is_news_when_it_grows(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(tellings) / sizeof(*tellings); i++) {
-		struct peer p;
+		struct watch p;
 		start_idle(&p);
 		say(&p, tellings[i].text);
 		assert_int_equal(await_news(&p), MT_OK);
@@ -263,7 +179,7 @@ static void
 partial_lines_wait_for_their_end(void **state)
 {
 	static const char text[] = "* 3 EXISTS\r\n";
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	start_idle(&p);
@@ -282,7 +198,7 @@ static void
 what_comes_between_commands_is_told_later(void **state)
 {
 	struct imap_mailbox mailbox;
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	open_peer(&p, IDLE_ONLY);
@@ -302,7 +218,7 @@ what_comes_between_commands_is_told_later(void **state)
 static void
 end_is_answered_and_the_connection_goes_on(void **state)
 {
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	start_idle(&p);
@@ -330,7 +246,7 @@ end_that_is_not_answered_breaks_the_connection(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
-		struct peer p;
+		struct watch p;
 		start_idle(&p);
 		say(&p, answers[i]);
 		assert_int_equal(end(&p, SHORT_MS), MT_RETRY_LATER);
@@ -344,7 +260,7 @@ static void
 response_goes_on_behind_the_end(void **state)
 {
 	static const char *const boxes[] = {"Work"};
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	open_peer(&p, BOTH);
@@ -360,12 +276,12 @@ response_goes_on_behind_the_end(void **state)
 static void
 farewell_is_told_once(void **state)
 {
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	start_idle(&p);
 	say(&p, "* 3 EXISTS\r\n* BYE Session expired\r\n");
-	shutdown(p.fd, SHUT_WR);
+	shutdown(p.peer.fd, SHUT_WR);
 	assert_int_equal(await_news(&p), MT_OK);
 	assert_true(p.news.bye);
 	assert_true(p.news.selected_changed);
@@ -380,7 +296,7 @@ farewell_is_told_once(void **state)
 static void
 farewell_instead_of_an_answer_is_a_failure(void **state)
 {
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	start_idle(&p);
@@ -400,7 +316,7 @@ farewell_instead_of_an_answer_is_a_failure(void **state)
 static void
 server_may_end_the_idle_itself(void **state)
 {
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	start_idle(&p);
@@ -431,10 +347,10 @@ nonsense_ends_the_connection(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(nonsense) / sizeof(*nonsense); i++) {
-		struct peer p;
+		struct watch p;
 		start_idle(&p);
 		say(&p, nonsense[i].text);
-		shutdown(p.fd, SHUT_WR);
+		shutdown(p.peer.fd, SHUT_WR);
 		assert_int_equal(await_news(&p), MT_RETRY_LATER);
 		assert_non_null(strstr(p.err.text, nonsense[i].why));
 		assert_false(imap_conn_is_usable(p.conn));
@@ -445,13 +361,13 @@ nonsense_ends_the_connection(void **state)
 
 /* Sends the same again and again until the client has enough; bytes sent. */
 static size_t
-flood(struct peer *p, const char *text, size_t max)
+flood(struct watch *p, const char *text, size_t max)
 {
 	size_t len = strlen(text), sent = 0;
 	ssize_t n;
 
 	while (sent < max) {
-		n = send(p->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = send(p->peer.fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n > 0)
 			sent += (size_t)n;
 		if (read_news(p) != MT_OK)
@@ -471,7 +387,7 @@ endless_talk_is_cut_off(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		struct peer p;
+		struct watch p;
 		size_t len = strlen(talks[i]);
 		for (size_t at = 0; at + len < sizeof(block); at += len)
 			memcpy(block + at, talks[i], len);
@@ -487,7 +403,7 @@ static void
 reading_takes_a_share_at_a_time(void **state)
 {
 	static char block[300000];
-	struct peer p;
+	struct watch p;
 	size_t sent = 0, got = 0;
 	ssize_t n;
 
@@ -495,7 +411,7 @@ reading_takes_a_share_at_a_time(void **state)
 	start_idle(&p);
 	for (size_t len = 0; len < sizeof(block); len += 4)
 		memcpy(block + len, "*  \n", 4);
-	while ((n = send(p.fd, block, sizeof(block) - 4,
+	while ((n = send(p.peer.fd, block, sizeof(block) - 4,
 		    MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
 		sent += (size_t)n;
 	while (got < sent) {
@@ -509,7 +425,7 @@ reading_takes_a_share_at_a_time(void **state)
 static void
 refused_idle_leaves_the_connection(void **state)
 {
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	open_peer(&p, IDLE_ONLY);
@@ -526,7 +442,7 @@ refused_idle_leaves_the_connection(void **state)
 static void
 silence_instead_of_an_answer_breaks_the_connection(void **state)
 {
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	open_peer(&p, IDLE_ONLY);
@@ -546,7 +462,7 @@ silence_instead_of_an_answer_breaks_the_connection(void **state)
 static const char *const two[] = {"Work", "\u00e9t\u00e9"};
 
 static void
-start_notify(struct peer *p)
+start_notify(struct watch *p)
 {
 	open_peer(p, BOTH);
 	say(p, "* STATUS Work (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3)\r\n"
@@ -563,7 +479,7 @@ static void
 notify_tells_of_other_mailboxes(void **state)
 {
 	struct imap_mailbox told;
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	start_notify(&p);
@@ -588,7 +504,7 @@ static void
 notify_again_tells_what_has_changed(void **state)
 {
 	static const char *const other_order[] = {"Other", "Work"};
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	start_notify(&p);
@@ -617,7 +533,7 @@ refused_notify_falls_back_to_idle(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
-		struct peer p;
+		struct watch p;
 		open_peer(&p, BOTH);
 		say(&p, refusals[i]);
 		say(&p, "+ idling\r\n");
@@ -642,7 +558,7 @@ refused_notify_falls_back_to_idle(void **state)
 static void
 overflow_falls_back_to_idle(void **state)
 {
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	start_notify(&p);
@@ -669,7 +585,7 @@ names_that_can_be_none_leave_the_connection(void **state)
 	static char long_name[1002];
 	const char *const bad[] = {"", "a\r\nb", "\xff", long_name};
 	struct imap_mailbox mailbox;
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	memset(long_name, 'a', sizeof(long_name) - 1);
@@ -697,7 +613,7 @@ names_too_long_for_one_line_fall_back_to_idle(void **state)
 {
 	static char long_name[900];
 	const char *names[10];
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	memset(long_name, 'a', sizeof(long_name) - 1);
@@ -743,7 +659,7 @@ status_tells_what_became_of_the_mailbox(void **state)
 	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
 		struct imap_mailbox mailbox = {0};
 		enum mt_status status;
-		struct peer p;
+		struct watch p;
 
 		open_peer(&p, IDLE_ONLY);
 		say(&p, answers[i].answer);
@@ -764,7 +680,7 @@ static void
 noop_tells_of_the_opened_mailbox(void **state)
 {
 	int64_t before;
-	struct peer p;
+	struct watch p;
 
 	(void)state;
 	open_peer(&p, "IMAP4rev1");
