@@ -499,7 +499,7 @@ class FetchFaults(FaultTest):
     def test_responses_that_libetpan_cannot_take_are_kept_from_it(self):
         """It stops at what it does not know, and dies of the second."""
         for line in ("* ESEARCH (TAG \"4\")", "* OK [PERMANENTFLAGS (\\]x)] x",
-                     "* X-VENDOR (a", "* LIST () NIL {3}", ""):
+                     "* X-VENDOR (a", "* LIST () NIL {4}\r\n4 OK", ""):
             with self.subTest(line=line):
                 outcome = self.fetch(
                     f"{line}\r\n* 1 FETCH (UID 5 {self.literal()})\r\n"

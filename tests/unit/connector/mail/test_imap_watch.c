@@ -379,8 +379,8 @@ flood(struct watch *p, const char *text, size_t max)
 static void
 endless_talk_is_cut_off(void **state)
 {
-	static const char *const talks[] = {
-	    "* 1 FETCH (FLAGS (\\S))\r\n", "\r\n\r\n\r\n\r\n", "aaaaaaaa"};
+	static const char *const talks[] = {"* 1 FETCH (FLAGS (\\S))\r\n",
+	    "* OK Here I am, and here I am, and so on\r\n", "aaaaaaaa"};
 	static const char *const why[] = {
 	    "more than belongs", "more than belongs", "line without end"};
 	static char block[28001];
@@ -389,6 +389,7 @@ endless_talk_is_cut_off(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		struct watch p;
 		size_t len = strlen(talks[i]);
+		memset(block, 0, sizeof(block));
 		for (size_t at = 0; at + len < sizeof(block); at += len)
 			memcpy(block + at, talks[i], len);
 		start_idle(&p);
