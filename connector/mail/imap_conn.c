@@ -115,6 +115,14 @@ imap_conn_close(struct imap_conn **conn)
 	*conn = NULL;
 }
 
+void
+imap_conn_drop(struct imap_conn **conn)
+{
+	if (*conn)
+		(*conn)->broken = true;
+	imap_conn_close(conn);
+}
+
 const char *
 imap_conn_mechanism(const struct imap_conn *conn)
 {

@@ -37,6 +37,9 @@ enum mt_status imap_conn_open(struct imap_conn **ret_conn,
  * that is being watched is closed at once, without a word. */
 void imap_conn_close(struct imap_conn **conn);
 
+/* Releases it at once, without a word to the server. */
+void imap_conn_drop(struct imap_conn **conn);
+
 /* The mechanism that logged in, or "LOGIN" for the command. */
 const char *imap_conn_mechanism(const struct imap_conn *conn);
 
