@@ -329,26 +329,6 @@ take_socket(const struct settings_line *line, char *paths[CONFIG_SOCKETS_MAX],
 }
 
 static enum mt_status
-take_hook(struct config *config, const char *path, struct mt_error *err)
-{
-	char **slot = &config->hooks[config->hook_count];
-
-	if (*path != '/')
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "hook: '%s' is not an absolute path", path);
-	if (config->hook_count == HOOKS_MAX)
-		return mt_fail(
-		    err, MT_BAD_CONFIG, "more than %d hooks", HOOKS_MAX);
-	if (hook_check_program(path, err) != MT_OK)
-		return err->status;
-	*slot = strdup(path);
-	if (!*slot)
-		return mt_fail(err, MT_NO_MEMORY, "no memory");
-	config->hook_count++;
-	return MT_OK;
-}
-
-static enum mt_status
 take_line(void *context, const struct settings_line *line, struct mt_error *err)
 {
 	struct reader *reader = context;
@@ -365,7 +345,8 @@ take_line(void *context, const struct settings_line *line, struct mt_error *err)
 		return take_socket(line, reader->config->socketmaps,
 		    &reader->config->socketmap_count, err);
 	if (strcmp(line->name, "hook") == 0)
-		return take_hook(reader->config, line->value, err);
+		return hook_list_add(
+		    &reader->config->hooks, line->value, reader->owner, err);
 	status = setting_apply(
 	    top_settings, reader->config, line->name, line->value, err);
 	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
@@ -617,8 +598,7 @@ config_free(struct config **config)
 	free(c->accounts);
 	for (const struct setting *s = top_settings; s->name; s++)
 		free(*(char **)(void *)((char *)c + s->offset));
-	for (size_t i = 0; i < c->hook_count; i++)
-		free(c->hooks[i]);
+	hook_list_done(&c->hooks);
 	free(c);
 	*config = NULL;
 }

@@ -20,6 +20,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define ONCE_FD 3
@@ -45,7 +46,6 @@ struct service {
 	struct discovery *discovery;
 	struct issuers *issuers;
 	struct hooks *hooks; /* NULL: whoever asks is told, no one else */
-	bool may_run;        /* programs; it cannot be taken back */
 	struct account_env env;
 	struct provider_dirs providers;
 	struct accounts *accounts;
@@ -322,32 +322,41 @@ on_announce(void *context, const struct account *account, const char *event)
 	    });
 }
 
+static const char *
+on_alarm(void *context)
+{
+	const struct service *s = context;
+
+	return s->hooks ? hooks_alarm(s->hooks) : NULL;
+}
+
 static void
 configure_hooks(struct service *s)
 {
 	long again_s = HOOK_REPEAT_S;
-	size_t count = s->config->hook_count;
 
 	if (!s->hooks)
 		return;
 	if (s->config->hook_repeat)
 		settings_duration(s->config->hook_repeat, &again_s);
 	s->env.announce_again_s = again_s;
-	if (count && !s->may_run) {
-		log_error("the first hook needs a restart of mailtokend: until "
-			  "then it may not run programs, and no hook is run");
-		count = 0;
-	}
-	hooks_configure(s->hooks, s->config->hooks, count);
+	hooks_configure(s->hooks, &s->config->hooks);
 }
 
 static enum mt_status
 open_hooks(struct service *s, struct mt_error *err)
 {
+	const char *file = s->options->config_file;
+	const struct hook_places places = {
+	    .config_file = file,
+	    .config_dir = s->places->config_dir,
+	    .state_dir = store_path(s->store),
+	};
+	bool again = !file || strncmp(file, "/dev/fd/", 8) != 0;
+
 	if (s->options->once)
 		return MT_OK;
-	s->may_run = s->config->hook_count > 0;
-	return hooks_new(&s->loop, s->schedule, &s->hooks, err);
+	return hooks_new(&s->loop, again ? &places : NULL, &s->hooks, err);
 }
 
 static void
@@ -400,6 +409,7 @@ open_accounts(struct service *s, struct mt_error *err)
 	    .changed = on_changed,
 	    .issuer_changed = on_issuer_changed,
 	    .announce = s->hooks ? on_announce : NULL,
+	    .alarm = on_alarm,
 	    .context = s,
 	};
 	configure_hooks(s);
@@ -574,7 +584,6 @@ lock_down(struct service *s)
 	const struct config *c = s->config;
 	struct lockdown plan = {
 	    .state_dir = store_path(s->store),
-	    .may_run = s->may_run,
 	};
 
 	for (size_t i = 0; i < o->socket_count; i++)
@@ -619,8 +628,6 @@ service_new(const struct options *options, const struct places *places,
 		return status;
 	}
 	lock_down(s);
-	if (s->hooks)
-		hooks_begin(s->hooks);
 	*ret_service = s;
 	return MT_OK;
 }
