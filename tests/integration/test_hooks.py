@@ -125,6 +125,18 @@ class HookTest(HelperTestCase):
         helper.call("refresh", account="alice").expect("login")
         self.assertEqual(self.wait_news(1)[0]["argv"][1], "alice")
 
+    def test_logout_is_no_news(self):
+        helper = self.start(self.recorder())
+        helper.command("logout", "alice").check()
+        helper.stop()
+        helper.start()
+        helper.login(self.oidc, "alice").expect()
+        self.oidc.revoke()
+        self.refresh(helper).expect("login")
+        self.wait_news(1)
+        self.assertEqual([one["argv"][0] for one in self.news()],
+                         ["needs-login"])
+
     def test_state_that_lasts_is_told_again(self):
         helper = self.start(self.recorder(), repeat="1s")
         self.oidc.revoke()
