@@ -152,6 +152,42 @@ class HookTest(HelperTestCase):
         helper.start()
         self.wait_news(told + 1)
 
+    def test_lock_of_the_store_is_told_once_and_its_end(self):
+        def unlock():
+            subprocess.run(
+                [self.bed.program("mailtoken"), "--socket", helper.socket,
+                 "unlock"], input="passphrase of the test\n", text=True,
+                check=True, capture_output=True, timeout=60)
+
+        helper = Mailtokend(
+            self.bed, f"hook = {self.recorder()}\nkey_passphrase = yes\n"
+            + account(self.oidc) + account(self.oidc, "bob"),
+            state=self.state)
+        self.addCleanup(lambda: helper.process and helper.process.stop())
+        unlock()    # the first time, which sets it
+        for name in "alice", "bob":
+            helper.login(self.oidc, name).expect()
+        self.oidc.revoke()
+        self.refresh(helper).expect("login")
+        self.wait_news(3)
+        helper.stop()
+        helper.start()
+        self.refresh(helper).expect("admin")
+        helper.call("get", account="bob").expect("admin")
+        unlock()
+        news = self.wait_news(6)
+        self.assertEqual([one["argv"] for one in news], 2 * [
+            ["locked", ""], ["recovered", ""], ["needs-login", "alice"]])
+        self.assertEqual(news[0]["input"]["state"], "locked")
+        self.assertIn("mailtoken unlock", news[0]["input"]["text"])
+        # while it lasts, again
+        helper.stop()
+        helper.write(helper.config_file.read_text().replace(
+            "key_passphrase", "hook_repeat = 1s\nkey_passphrase"))
+        helper.start()
+        self.assertEqual({one["argv"][0] for one in self.wait_news(8)[6:]},
+                         {"locked"})
+
     def test_hook_that_hangs_is_killed_and_delays_nobody(self):
         pid = self.state / "pid"
         hang = self.program(f"echo $$ >{pid}.new; mv {pid}.new {pid}\n"

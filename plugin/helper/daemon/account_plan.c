@@ -133,8 +133,8 @@ announce(struct account *a, const char *event)
 }
 
 /* Of an account that nobody has logged in to yet, or that somebody has logged
- * out of, nothing was lost.  Settings that were read again are not mended yet: a
- * new token shows that. */
+ * out of, nothing was lost.  That the store is locked is said once, by others.
+ * Settings that were read again are not mended yet: a new token shows that. */
 void
 account_announce(struct account *a)
 {
@@ -144,7 +144,7 @@ account_announce(struct account *a)
 		     a->state == ACCOUNT_NEEDS_ADMIN ||
 		     a->state == ACCOUNT_BROKEN_CONFIG;
 
-	if (a->retired)
+	if (a->retired || is_locked(a))
 		return;
 	if (a->never_logged_in && a->state == ACCOUNT_NEEDS_LOGIN) {
 		a->announce_ms = ACCOUNT_NEVER_MS;
