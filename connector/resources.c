@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "resources.h"
 
-#include "child_program.h"
+#include "base/child.h"
 #include "mail/sasl_session.h"
 #include "mime/mime_client.h"
 #include "net/net.h"
@@ -19,12 +19,10 @@ struct resources_trust {
 static enum mt_status
 open_mime(struct resources *r, struct mt_error *err)
 {
-	char *worker =
-	    child_program_find("mailtoken-mime-worker", MT_LIBEXEC_DIR);
+	char path[PATH_MAX];
 
-	if (worker)
-		r->mime = mime_client_new(worker);
-	free(worker);
+	r->mime = mime_client_new(child_find_program("mailtoken-mime-worker",
+	    MT_LIBEXEC_DIR "/mailtoken-mime-worker", path));
 	return r->mime ? MT_OK : mt_fail(err, MT_NO_MEMORY, "no memory");
 }
 

@@ -2,8 +2,8 @@
 #include "token_helper.h"
 
 #include "base/buf.h"
+#include "base/child.h"
 #include "base/fs.h"
-#include "child_program.h"
 #include "helper_process.h"
 
 #include <errno.h>
@@ -195,8 +195,7 @@ seed(struct token_helper *helper, struct token_client *client,
 
 	if (helper->seeded)
 		return MT_OK;
-	fd = child_program_file(
-	    "refresh-token", secret_expose(token), token->len);
+	fd = child_file("refresh-token", secret_expose(token), token->len);
 	if (fd < 0)
 		return mt_fail_errno(err, MT_RETRY_LATER, errno,
 		    "cannot hand over the refresh token");
