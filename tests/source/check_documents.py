@@ -110,7 +110,7 @@ class Check:
 
     def requests(self):
         source, document = f"{DAEMON}/requests.c", "docs/protocol.md"
-        self.same(source, find(r'^    \{"([a-z-]+)", handle_',
+        self.same(source, find(r'^    \{"([a-z-]+)", request_',
                                self.read(source)),
                   document, find(r"^- `([a-z-]+)` \(", self.read(document)))
 
