@@ -51,6 +51,14 @@ record_add_seed(struct record *record, const char hash[CRYPTO_HEX_SIZE])
 	memcpy(record->seeds[record->seed_count++], hash, CRYPTO_HEX_SIZE);
 }
 
+void
+record_clear_candidate(struct record *record)
+{
+	secret_done(&record->candidate);
+	record->candidate_fingerprint[0] = '\0';
+	record->refused = (struct record_mark){0};
+}
+
 static bool
 add(struct json_object *object, const char *name, struct json_object *value)
 {
