@@ -586,7 +586,7 @@ class CrashTest(HelperTestCase):
     def test_kill_during_the_request_is_named(self):
         helper = self.logged_in()
         self.oidc.fault(after=True, hang=True)
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(lambda: self.posts(), what="the request")
             helper.kill()
@@ -603,7 +603,7 @@ class CrashTest(HelperTestCase):
         for _ in range(KILLS):
             if chance.random() < 0.5:
                 self.oidc.fault(after=chance.random() < 0.5, delay_ms=5)
-            with helper.connect() as asker:
+            with helper.administer() as asker:
                 asker.send("refresh", account="alice")
                 # the moment itself is what is tried
                 asker.socket.settimeout(chance.random() * 0.02)
@@ -622,7 +622,7 @@ class CrashTest(HelperTestCase):
     def test_orderly_end_finishes_the_request(self):
         helper = self.logged_in()
         self.oidc.fault(hang=True)
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(lambda: self.posts(), what="the request")
             helper.process.signal(15)
@@ -674,7 +674,7 @@ class DiskTest(HelperTestCase):
         record.rmdir()
         helper.login(self.oidc, "alice").expect()
         self.oidc.fault(hang=True)
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(lambda: [e for e in self.posts() if e["fault"]],
                        what="the request")
@@ -800,7 +800,7 @@ class SeedTest(HelperTestCase):
     def test_seed_may_come_through_a_pipe(self):
         helper = self.helper()
         read, write = os.pipe()
-        with helper.connect() as connection, os.fdopen(read) as pipe:
+        with helper.administer() as connection, os.fdopen(read) as pipe:
             connection.send("seed", fd=pipe.fileno(), account="alice")
             # others are served meanwhile
             helper.call("exists", account="alice").expect()
@@ -819,8 +819,10 @@ class SeedTest(HelperTestCase):
 
 class AccessTest(HelperTestCase):
     def open_helper(self, **settings):
+        """Files keep nobody out: what is refused is refused by the helper."""
         helper = self.logged_in(**settings)
         helper.socket.chmod(0o666)
+        helper.admin.chmod(0o666)
         return helper
 
     def ask(self, helper, verb="get", groups=(), **fields):
@@ -1302,7 +1304,7 @@ class ProcessTest(HelperTestCase):
         helper.start("--lifeline", stdin=True)
         helper.login(self.oidc, "alice").expect()
         self.oidc.fault(hang=True)
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(lambda: self.posts(), what="the request")
             helper.process.close_stdin()
@@ -1435,7 +1437,7 @@ class SocketTest(HelperTestCase):
 
     def test_several_requests_on_one_connection_are_answered_in_order(self):
         helper = self.logged_in()
-        with helper.connect() as connection:
+        with helper.administer() as connection:
             connection.socket.sendall(
                 encode("refresh", account="alice") +
                 encode("get", account="alice") +
@@ -1448,7 +1450,7 @@ class SocketTest(HelperTestCase):
 
     def test_descriptor_belongs_to_the_frame_it_came_with(self):
         helper = self.helper()
-        with helper.connect() as connection, passed("seed-one") as file:
+        with helper.administer() as connection, passed("seed-one") as file:
             connection.send("exists", account="alice")
             connection.send("seed", fd=file.fileno(), account="alice")
             connection.send("seed", account="alice")
@@ -1505,7 +1507,7 @@ class SocketTest(HelperTestCase):
     def test_half_closed_connection_gets_its_reply(self):
         helper = self.logged_in()
         self.oidc.fault(hang=True)
-        with helper.connect() as connection:
+        with helper.administer() as connection:
             connection.send("refresh", account="alice")
             connection.socket.shutdown(socket.SHUT_WR)
             wait_until(lambda: self.posts(), what="the request")

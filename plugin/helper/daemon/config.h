@@ -69,6 +69,8 @@ struct config {
 	size_t socket_count;
 	char *socketmaps[CONFIG_SOCKETS_MAX];
 	size_t socketmap_count;
+	char *admin_socket; /* NULL: at its usual place */
+	gid_t admin_group;  /* that may connect to it; (gid_t)-1: none */
 	struct hook_list hooks;
 	char *hook_repeat; /* a length of time */
 	char *state_dir;   /* NULL: not set */

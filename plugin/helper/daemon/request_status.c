@@ -52,6 +52,8 @@ request_status(struct asker *asker, const struct token_wire_message *message)
 			return;
 	}
 	asker_begin_reply(asker, &frame, token_wire_status_word(MT_OK));
+	if (!account && asker->administers)
+		token_wire_add(&frame, "socket", asker->requests->token_path);
 	if (!account)
 		add_names(asker, token_wire_get(message, "after"), &frame);
 	else if (format && strcmp(format, "json") == 0)

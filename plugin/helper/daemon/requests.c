@@ -36,30 +36,39 @@ requests_announce(
 {
 	struct announcement news = {requests, account};
 
-	server_each(server, &requests->handler, announce_to, &news);
+	server_each(server, &requests->tokens, announce_to, &news);
+	server_each(server, &requests->admin, announce_to, &news);
 }
 
 /* ---- the table ---- */
 
-static const struct {
-	const char *verb;
+/* What changes something or reaches for a login has no business where every
+ * mail program gets. */
+enum place {
+	ANYWHERE,
+	ADMIN, /* at the administration socket only */
+};
+
+static const struct verb {
+	const char *word;
 	request_handler *handle;
+	enum place place;
 } verbs[] = {
-    {"exists", request_exists},
-    {"get", request_get},
-    {"reject", request_reject},
-    {"subscribe", request_subscribe},
-    {"status", request_status},
-    {"refresh", request_refresh},
-    {"login-begin", request_login_begin},
-    {"login-finish", request_login_finish},
-    {"login-wait", request_login_wait},
-    {"login-cancel", request_login_cancel},
-    {"seed", request_seed},
-    {"logout", request_logout},
-    {"providers", request_providers},
-    {"unlock", request_unlock},
-    {"reload", request_reload},
+    {"exists", request_exists, ANYWHERE},
+    {"get", request_get, ANYWHERE},
+    {"reject", request_reject, ANYWHERE},
+    {"subscribe", request_subscribe, ANYWHERE},
+    {"status", request_status, ANYWHERE},
+    {"refresh", request_refresh, ADMIN},
+    {"login-begin", request_login_begin, ADMIN},
+    {"login-finish", request_login_finish, ADMIN},
+    {"login-wait", request_login_wait, ADMIN},
+    {"login-cancel", request_login_cancel, ADMIN},
+    {"seed", request_seed, ADMIN},
+    {"logout", request_logout, ADMIN},
+    {"providers", request_providers, ANYWHERE},
+    {"unlock", request_unlock, ADMIN},
+    {"reload", request_reload, ADMIN},
 };
 
 static void
@@ -75,12 +84,42 @@ refuse_frame(struct asker *asker)
 	secret_done(&frame);
 }
 
+/* The same for everybody: nobody learns here what they may. */
 static void
-on_request(
-    void *context, struct connection *connection, char *frame, size_t len)
+refuse_place(struct asker *asker)
 {
-	struct asker *asker = asker_of(context, connection);
+	const char *path = asker->requests->admin_path;
+	struct mt_error error;
+	struct secret frame;
+
+	if (!*path) {
+		asker_reply_error(asker, MT_BAD_CONFIG,
+		    "this is answered at an administration socket only, and "
+		    "the token helper has none; set admin_socket");
+		return;
+	}
+	mt_fail(&error, MT_NO_ACCOUNT,
+	    "this is answered at the administration socket only: %s", path);
+	asker_begin_reply(asker, &frame, token_wire_status_word(error.status));
+	token_wire_add(&frame, "text", error.text);
+	token_wire_add(&frame, "admin_socket", path);
+	asker_send_reply(asker, &frame);
+}
+
+static const struct verb *
+find_verb(const char *word)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (strcmp(verbs[i].word, word) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static void
+answer(struct asker *asker, char *frame, size_t len)
+{
 	struct token_wire_message message;
+	const struct verb *verb;
 
 	if (!token_wire_parse(frame, len, &message)) {
 		refuse_frame(asker);
@@ -89,13 +128,31 @@ on_request(
 	asker->service = BY_NAME;
 	asker->host[0] = '\0';
 	asker->use = PERMIT_COUNT;
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-		if (strcmp(verbs[i].verb, message.verb) == 0) {
-			verbs[i].handle(asker, &message);
-			return;
-		}
-	}
-	asker_reply_error(asker, MT_BAD_INPUT, "there is no such request");
+	verb = find_verb(message.verb);
+	if (!verb)
+		asker_reply_error(
+		    asker, MT_BAD_INPUT, "there is no such request");
+	else if (verb->place == ADMIN && !asker->administers)
+		refuse_place(asker);
+	else
+		verb->handle(asker, &message);
+}
+
+static void
+on_request(
+    void *context, struct connection *connection, char *frame, size_t len)
+{
+	answer(asker_of(context, connection), frame, len);
+}
+
+static void
+on_admin_request(
+    void *context, struct connection *connection, char *frame, size_t len)
+{
+	struct asker *asker = asker_of(context, connection);
+
+	asker->administers = true;
+	answer(asker, frame, len);
 }
 
 /* A frame is a line. */
@@ -136,13 +193,14 @@ requests_init(struct requests *requests, uv_loop_t *loop,
 	    .logins = logins,
 	    .discovery = discovery,
 	    .providers = providers,
-	    .handler =
-		{
-		    .cut = cut_line,
-		    .request = on_request,
-		    .closed = on_closed,
-		    .context = requests,
-		    .data_size = sizeof(struct asker),
-		},
 	};
+	requests->tokens = (struct server_handler){
+	    .cut = cut_line,
+	    .request = on_request,
+	    .closed = on_closed,
+	    .context = requests,
+	    .data_size = sizeof(struct asker),
+	};
+	requests->admin = requests->tokens;
+	requests->admin.request = on_admin_request;
 }

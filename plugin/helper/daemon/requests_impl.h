@@ -17,6 +17,7 @@
 struct asker {
 	struct requests *requests;
 	struct connection *connection;
+	bool administers; /* at the administration socket */
 	/* what the request under way waits for */
 	struct account_waiter token;
 	struct login_waiter login;
