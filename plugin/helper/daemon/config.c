@@ -3,8 +3,8 @@
 
 #include "base/settings.h"
 #include "base/settings_files.h"
+#include "tokensock/account_name.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -261,17 +261,6 @@ take_account_setting(struct account_settings *account,
 	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
 }
 
-static bool
-is_account_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len && len <= CONFIG_ACCOUNT_MAX &&
-	       isalnum((unsigned char)*name) &&
-	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "abcdefghijklmnopqrstuvwxyz0123456789._@-") == len;
-}
-
 static enum mt_status
 open_account(struct reader *reader, const char *section, struct mt_error *err)
 {
@@ -285,11 +274,11 @@ open_account(struct reader *reader, const char *section, struct mt_error *err)
 		    "unknown section '%s'; only [account NAME] is known",
 		    section);
 	name += strspn(name, " \t");
-	if (!is_account_name(name))
+	if (!account_name_is_good(name, strlen(name)))
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "'%s' cannot be an account's name: letters, digits, '.', "
 		    "'_', '@' and '-', a letter or digit first, at most %d",
-		    name, CONFIG_ACCOUNT_MAX);
+		    name, ACCOUNT_NAME_MAX);
 	for (size_t i = 0; i < config->account_count; i++)
 		if (strcmp(config->accounts[i]->name, name) == 0)
 			return mt_fail(err, MT_BAD_CONFIG,

@@ -17,8 +17,7 @@
 #include <sys/types.h>
 
 #define CONFIG_SOCKETS_MAX 16
-#define CONFIG_ACCOUNT_MAX 127 /* bytes in the name of an account */
-#define CONFIG_USER_MAX 1024   /* bytes in a login name */
+#define CONFIG_USER_MAX 1024 /* bytes in a login name */
 
 /* Ways to hand a token to a caller who need not say where it goes. */
 enum permit {

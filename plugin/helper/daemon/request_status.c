@@ -18,7 +18,7 @@ static void
 add_names(struct asker *asker, const char *after, struct secret *frame)
 {
 	const struct peer *peer = connection_peer(asker->connection);
-	struct buf names = BUF_INIT(NAMES_MAX + CONFIG_ACCOUNT_MAX + 1);
+	struct buf names = BUF_INIT(NAMES_MAX + ACCOUNT_NAME_MAX + 1);
 	struct account *account;
 
 	for (size_t i = 0;

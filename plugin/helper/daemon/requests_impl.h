@@ -9,6 +9,7 @@
 #include "lookup.h"
 #include "requests.h"
 
+#include "tokensock/account_name.h"
 #include "tokensock/token_wire.h"
 
 #define BY_NAME SERVICE_COUNT
@@ -26,8 +27,8 @@ struct asker {
 	struct fd_reader *reader; /* of a seed or passphrase */
 	/* of the login that waits for discovery; "": a device */
 	char redirect_uri[256];
-	char account[CONFIG_ACCOUNT_MAX + 1]; /* that either is for */
-	bool proves;                          /* the seed, at once */
+	char account[ACCOUNT_NAME_MAX + 1]; /* that either is for */
+	bool proves;                        /* the seed, at once */
 	/* what it is about, still true when the answer comes */
 	enum mail_service service;      /* or BY_NAME */
 	char host[LOOKUP_HOST_MAX + 1]; /* "": none was named */
@@ -36,7 +37,7 @@ struct asker {
 	bool emits;
 	/* events */
 	bool subscribed;
-	char subscribed_to[CONFIG_ACCOUNT_MAX + 1]; /* "": everything */
+	char subscribed_to[ACCOUNT_NAME_MAX + 1]; /* "": everything */
 };
 
 /* asker.c: */
