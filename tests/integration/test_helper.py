@@ -847,6 +847,24 @@ class AccessTest(HelperTestCase):
         # the log tells the difference
         self.assertRegex(helper.log(), rf"refused account=alice uid={NOBODY}")
 
+    def test_refusals_are_logged_and_do_not_fill_the_log(self):
+        helper = Mailtokend(self.bed, account(self.oidc) +
+                            account(self.oidc, "bob"))
+        self.addCleanup(helper.process.stop)
+        helper.socket.chmod(0o666)
+
+        def ask(*names):
+            with helper.connect() as connection:
+                for name in names:
+                    connection.call("get", account=name).expect("none")
+        for uid in NOBODY, NOBODY - 1:
+            self.assertEqual(as_user(uid, [], lambda: ask(
+                *["alice"] * 200, "bob", "alice", "bob")), "None")
+        for uid in NOBODY, NOBODY - 1:
+            for name in "alice", "bob":
+                self.assertEqual(helper.log().count(
+                    f"refused account={name} uid={uid} "), 1)
+
     def test_allow_lets_use_but_not_manage(self):
         for allow, groups in ((f"uid:{NOBODY}", []), ("uid:nobody", []),
                               ("gid:mail", [8])):
@@ -1065,6 +1083,8 @@ class AccessTest(HelperTestCase):
                        what="the limit")
             self.assertEqual(helper.call("status").expect()["accounts"],
                              "alice")
+        # once for all of them
+        self.assertEqual(helper.log().count("too many connections"), 1)
 
     def test_each_token_leaves_an_audit_line(self):
         helper = self.logged_in()

@@ -67,6 +67,7 @@ asker_lookup(const struct asker *asker, const char *request)
 	return (struct lookup){
 	    .accounts = asker->requests->accounts,
 	    .peer = connection_peer(asker->connection),
+	    .refusals = asker->requests->refusals,
 	    .request = request,
 	    .permit = asker->use == PERMIT_COUNT ? NULL : &asker->use,
 	};

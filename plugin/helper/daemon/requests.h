@@ -18,7 +18,8 @@ struct requests {
 	struct logins *logins;
 	struct discovery *discovery;
 	const struct provider_dirs *providers;
-	struct unlock *unlock; /* for the service to set */
+	struct unlock *unlock; /* for the service to set, and: */
+	struct log_limit *refusals;
 	/* Reads the settings again and says how many accounts there are. */
 	enum mt_status (*reload)(
 	    void *context, size_t *ret_accounts, struct mt_error *err);

@@ -50,6 +50,7 @@ struct service {
 	struct logins *logins;
 	struct requests requests;
 	struct socketmap socketmap;
+	struct log_limit refusals;
 	struct server *server;
 	struct listening listening;
 	uv_signal_t signal[SIGNALS];
@@ -326,13 +327,15 @@ open_accounts(struct service *s, struct mt_error *err)
 		requests_init(&s->requests, &s->loop, s->arena, s->accounts,
 		    s->logins, s->discovery, &s->providers);
 		s->requests.unlock = &s->unlock;
+		s->requests.refusals = &s->refusals;
 		s->requests.token_path = s->listening.token_path;
 		s->requests.admin_path = s->listening.admin_path;
 		s->requests.reload = on_reload;
 		s->requests.reload_context = s;
 	}
 	if (status == MT_OK)
-		socketmap_init(&s->socketmap, s->arena, s->accounts);
+		socketmap_init(
+		    &s->socketmap, s->arena, s->accounts, &s->refusals);
 	return status;
 }
 
