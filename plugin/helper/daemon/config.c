@@ -331,16 +331,19 @@ take_admin_group(struct config *config, const char *name, struct mt_error *err)
 	return MT_OK;
 }
 
+/* Of the helper itself: who owns an account's file owns that account, and decides
+ * nothing for others. */
 static enum mt_status
-take_line(void *context, const struct settings_line *line, struct mt_error *err)
+take_own_setting(struct reader *reader, const struct settings_line *line,
+    struct mt_error *err)
 {
-	struct reader *reader = context;
 	enum mt_status status;
 
-	if (!line->name)
-		return open_account(reader, line->section, err);
-	if (reader->account)
-		return take_account_setting(reader->account, line, err);
+	if (reader->owner != 0 && reader->owner != geteuid())
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "'%s' before the first [account] needs a file of root or "
+		    "of the helper's user; this one belongs to uid %lu",
+		    line->name, (unsigned long)reader->owner);
 	if (strcmp(line->name, "socket") == 0)
 		return take_socket(line, reader->config->sockets,
 		    &reader->config->socket_count, err);
@@ -355,6 +358,18 @@ take_line(void *context, const struct settings_line *line, struct mt_error *err)
 	status = setting_apply(
 	    top_settings, reader->config, line->name, line->value, err);
 	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
+}
+
+static enum mt_status
+take_line(void *context, const struct settings_line *line, struct mt_error *err)
+{
+	struct reader *reader = context;
+
+	if (!line->name)
+		return open_account(reader, line->section, err);
+	if (reader->account)
+		return take_account_setting(reader->account, line, err);
+	return take_own_setting(reader, line, err);
 }
 
 static enum mt_status
