@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "base/status.h"
 #include "mail/mail_server.h"
+#include "mailboxes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,6 +52,9 @@ struct config {
 	char *state_dir;
 	char *ca_file;
 	int64_t poll_interval_ms;
+	struct mailboxes mailboxes;
+	bool only_newest; /* at the first start, so many messages */
+	uint32_t newest;
 	enum config_uncertain uncertain;
 	bool keep_raw;
 	bool insecure; /* the explicit opt-in to clear text */

@@ -150,7 +150,10 @@ poll_now(struct operations *operations)
 {
 	struct json_object *report = NULL;
 	struct mt_error err;
-	enum mt_status status = operations_receive(operations, &report, &err);
+	enum mt_status status;
+
+	operations_show_bar(operations);
+	status = operations_receive(operations, &report, &err);
 
 	if (status != MT_OK)
 		log_error("IMAP poll failed: %s", err.text);

@@ -13,6 +13,7 @@
 #include "mime/mime_client.h"
 #include "outbound/send.h"
 #include "outbound/submit.h"
+#include "progress.h"
 #include "report.h"
 #include "session.h"
 #include "state/state.h"
@@ -26,22 +27,35 @@
 #define SEND_MS 60000 /* what the caller of `send` is ready to wait */
 #define OUTBOX_MS 600000
 
+/* How long mail that becomes visible late may wait. */
+#define RECONCILE_MS 3600000
+
 struct operations {
 	const struct config *config;
 	struct session session;
 	struct state *state;
 	struct mime_client *mime;
-	char *folder;        /* "agents/<agent>/inbox" */
+	char **folders;      /* "agents/<agent>/<folder>", of each mailbox */
 	char *gateway_state; /* "agents/<agent>/state" */
+	bool show_bar;
+	struct deadline reconciled; /* until then there is no need to */
 	atomic_bool stop;
 };
 
 static enum mt_status
 name_folders(struct operations *o, struct mt_error *err)
 {
-	if (asprintf(&o->folder, "agents/%s/inbox", o->config->agent) < 0 ||
-	    asprintf(&o->gateway_state, "agents/%s/state", o->config->agent) <
-		0)
+	const struct mailboxes *m = &o->config->mailboxes;
+	const char *agent = o->config->agent;
+	bool ok;
+
+	o->folders = calloc(m->count + 1, sizeof(*o->folders));
+	ok = o->folders &&
+	     asprintf(&o->gateway_state, "agents/%s/state", agent) >= 0;
+	for (size_t i = 0; i < m->count && ok; i++)
+		ok = asprintf(&o->folders[i], "agents/%s/%s", agent,
+			 m->list[i].folder) >= 0;
+	if (!ok)
 		return mt_fail(err, MT_NO_MEMORY, "no memory for a path");
 	return MT_OK;
 }
@@ -91,7 +105,9 @@ operations_close(struct operations **operations)
 	mime_client_free(&o->mime);
 	state_close(&o->state);
 	session_close(&o->session);
-	free(o->folder);
+	for (size_t i = 0; o->folders && i < o->config->mailboxes.count; i++)
+		free(o->folders[i]);
+	free(o->folders);
 	free(o->gateway_state);
 	free(o);
 	*operations = NULL;
@@ -110,6 +126,12 @@ operations_helper(const struct operations *o)
 }
 
 void
+operations_show_bar(struct operations *o)
+{
+	o->show_bar = true;
+}
+
+void
 operations_stop(struct operations *o)
 {
 	atomic_store(&o->stop, true);
@@ -120,23 +142,56 @@ operations_stop(struct operations *o)
 struct receipt {
 	const struct operations *operations;
 	struct json_object *handles;
+	struct inbound_counts counts;
+	struct progress progress;
 };
 
+/* "<folder>/<handle>" out of "agents/<agent>/<folder>/<handle>/message.json". */
+static void
+add_name(struct buf *name, const struct inbound_delivery *delivery,
+    const char *agent)
+{
+	const char *begin = delivery->path + strlen("agents//") + strlen(agent);
+	const char *end = strrchr(begin, '/');
+
+	buf_add(name, begin, (size_t)(end - begin));
+}
+
+/* Its handle in the inbox, its name elsewhere. */
 static void
 on_delivered(void *context, const struct inbound_delivery *delivery)
 {
-	const struct receipt *receipt = context;
+	struct receipt *receipt = context;
+	const char *agent = receipt->operations->config->agent;
+	struct buf buf = BUF_INIT(256);
+	const char *name;
 
-	log_info("Email %s written to inbox for agent %s", delivery->handle,
-	    receipt->operations->config->agent);
-	json_object_array_add(
-	    receipt->handles, json_object_new_string(delivery->handle));
+	add_name(&buf, delivery, agent);
+	name = buf_text(&buf);
+	/* a line for each would scroll the bar away */
+	if (!receipt->progress.visible)
+		log_info("Email %s written to %.*s for agent %s",
+		    delivery->handle, (int)strcspn(name, "/"), name, agent);
+	if (strncmp(name, "inbox/", 6) == 0)
+		name += 6;
+	json_object_array_add(receipt->handles, json_object_new_string(name));
+	buf_done(&buf);
+}
+
+static void
+on_progress(void *context, size_t tried, size_t total)
+{
+	struct receipt *receipt = context;
+
+	progress_show(&receipt->progress, tried, total);
 }
 
 static void
 on_notice(void *context, const char *sentence)
 {
-	(void)context;
+	struct receipt *receipt = context;
+
+	progress_hide(&receipt->progress);
 	log_warning("%s", sentence);
 }
 
@@ -149,37 +204,78 @@ open_workspace(struct operations *o, struct publisher **ret_publisher,
 	    ret_publisher, o->config->workspace, state_id(o->state), err);
 }
 
+/* One mailbox, on a connection that is logged in and is of no use after a
+ * failure. */
 static enum mt_status
-fetch_inbox(
-    struct operations *o, const struct inbound *inbound, struct mt_error *err)
+poll_mailbox(struct operations *o, size_t index, struct inbound *inbound,
+    struct imap_conn *conn, struct mt_error *err)
 {
-	struct imap_conn *conn;
-	enum mt_status status = session_open_imap(
-	    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
+	const struct mailbox_setting *mailbox =
+	    &o->config->mailboxes.list[index];
+	struct receipt *receipt = inbound->context;
+	enum mt_status status;
 
-	if (status != MT_OK)
-		return status;
+	inbound->mailbox = mailbox->name;
+	inbound->folder = o->folders[index];
+	/* the gateway's own poller knows no other */
+	inbound->gateway_state =
+	    strcmp(mailbox->name, "INBOX") == 0 ? o->gateway_state : NULL;
+	progress_begin(&receipt->progress, mailbox->name, o->show_bar);
 	status = fetch_poll(inbound, conn, err);
-	imap_conn_close(&conn);
+	progress_hide(&receipt->progress);
 	return status;
 }
 
+/* All of them, even if one fails: *err is about the first that did. */
 static enum mt_status
-receive(struct operations *o, struct json_object *handles, struct mt_error *err)
+poll_mailboxes(
+    struct operations *o, struct inbound *inbound, struct mt_error *err)
 {
-	struct receipt receipt = {o, handles};
+	struct imap_conn *conn = NULL;
+	struct mt_error why;
+	enum mt_status result = MT_OK, status = MT_OK;
+
+	for (size_t i = 0; i < o->config->mailboxes.count; i++) {
+		if (!conn)
+			status = session_open_imap(
+			    &o->session, &conn, deadline_in_ms(LOGIN_MS), &why);
+		if (!conn) {
+			if (result == MT_OK)
+				result = mt_fail(err, status, "%s", why.text);
+			break;
+		}
+		status = poll_mailbox(o, i, inbound, conn, &why);
+		if (status == MT_OK)
+			continue;
+		if (result == MT_OK)
+			result = mt_fail(err, status, "%s", why.text);
+		else
+			log_error("IMAP poll failed: %s", why.text);
+		imap_conn_close(&conn);
+		if (atomic_load(&o->stop))
+			break;
+	}
+	imap_conn_close(&conn);
+	return result;
+}
+
+static enum mt_status
+receive(struct operations *o, struct receipt *receipt, struct mt_error *err)
+{
 	struct inbound inbound = {
 	    .state = o->state,
 	    .mime = o->mime,
 	    .account = o->config->imap_username,
-	    .mailbox = "INBOX",
-	    .folder = o->folder,
-	    .gateway_state = o->gateway_state,
 	    .max_message_bytes = INBOUND_MAX_MESSAGE_BYTES,
 	    .keep_raw = o->config->keep_raw,
+	    .only_newest = o->config->only_newest,
+	    .newest = o->config->newest,
+	    .reconcile = deadline_passed(o->reconciled),
+	    .counts = &receipt->counts,
 	    .stop = &o->stop,
-	    .context = &receipt,
+	    .context = receipt,
 	    .delivered = on_delivered,
+	    .progress = on_progress,
 	    .notice = on_notice,
 	};
 	enum mt_status status = open_workspace(o, &inbound.publisher, err);
@@ -189,9 +285,28 @@ receive(struct operations *o, struct json_object *handles, struct mt_error *err)
 	/* what a crash has cut short needs no server */
 	status = recover_all(&inbound, err);
 	if (status == MT_OK)
-		status = fetch_inbox(o, &inbound, err);
+		status = poll_mailboxes(o, &inbound, err);
+	if (status == MT_OK && inbound.reconcile)
+		o->reconciled = deadline_in_ms(RECONCILE_MS);
 	publish_close(&inbound.publisher);
 	return status;
+}
+
+static void
+add_counts(struct json_object *report, const struct inbound_counts *counts)
+{
+	const struct {
+		const char *name;
+		uint64_t count;
+	} members[] = {
+	    {"reconcile_found", counts->found},
+	    {"matched", counts->matched},
+	    {"gone", counts->gone},
+	};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
+		json_object_object_add(report, members[i].name,
+		    json_object_new_int64((int64_t)members[i].count));
 }
 
 enum mt_status
@@ -199,12 +314,14 @@ operations_receive(
     struct operations *o, struct json_object **ret_report, struct mt_error *err)
 {
 	struct json_object *report = json_object_new_object();
-	struct json_object *handles = json_object_new_array();
-	enum mt_status status = receive(o, handles, err);
+	struct receipt receipt = {
+	    .operations = o, .handles = json_object_new_array()};
+	enum mt_status status = receive(o, &receipt, err);
 
 	report_add_text(report, "type", "poll_response");
 	report_add_outcome(report, status, err, "polled");
-	json_object_object_add(report, "delivered", handles);
+	json_object_object_add(report, "delivered", receipt.handles);
+	add_counts(report, &receipt.counts);
 	json_object_object_add(
 	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
 	*ret_report = report;

@@ -23,6 +23,10 @@ void operations_close(struct operations **operations);
 enum mt_status operations_lock(
     struct operations *operations, struct mt_error *err) MT_MUST_CHECK;
 
+/* Long polls may draw on standard error, if that is a terminal: for a program
+ * that does one thing. */
+void operations_show_bar(struct operations *operations);
+
 struct token_helper *operations_helper(const struct operations *operations);
 
 /*

@@ -58,7 +58,7 @@ reconcile(struct listing *l, struct mt_error *err)
 	struct uid_list *below = &l->below;
 	size_t kept = 0;
 	enum mt_status status = imap_conn_uids(p->conn, p->mailbox.cursor,
-	    &below->uids, &below->count,
+	    &below->uids, &below->count, NULL,
 	    poll_deadline((uint64_t)p->opened.exists * BYTES_PER_MESSAGE), err);
 
 	if (status != MT_OK)

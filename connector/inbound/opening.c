@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define BYTES_PER_UID 40 /* of a listing */
 
@@ -25,11 +24,35 @@ keep_below_uidnext(struct inbound_start *start, uint32_t uidnext)
 		delivered->count--;
 }
 
+/*
+ * The UIDs that were there when the mailbox was opened, up to `last_uid`, and
+ * the date of the latest.  What has arrived since is not among them, nor what is
+ * on its way: what becomes visible late.
+ */
+static enum mt_status
+list_present(struct poll *p, uint32_t last_uid, struct uid_list *ret_present,
+    int64_t *ret_newest, struct mt_error *err)
+{
+	time_t newest = 0;
+	enum mt_status status;
+
+	if (!p->opened.exists || !last_uid)
+		return MT_OK;
+	status = imap_conn_uids(p->conn, last_uid, &ret_present->uids,
+	    &ret_present->count, &newest,
+	    poll_deadline((uint64_t)p->opened.exists * BYTES_PER_UID), err);
+	if (status == MT_OK && ret_present->count > p->opened.exists)
+		ret_present->count = p->opened.exists;
+	*ret_newest = newest;
+	return status;
+}
+
 /* What the gateway's own poller has delivered is done. */
 static enum mt_status
 take_over(struct poll *p, struct inbound_start *start, bool *ret_taken,
     struct mt_error *err)
 {
+	struct uid_list present = {0};
 	enum mt_status status =
 	    takeover_read(p->in, &start->cursor, &start->delivered, err);
 
@@ -39,31 +62,12 @@ take_over(struct poll *p, struct inbound_start *start, bool *ret_taken,
 	if (!*ret_taken)
 		return MT_OK;
 	keep_below_uidnext(start, p->opened.uidnext);
-	start->passed_until = time(NULL);
-	if (start->cursor)
+	status =
+	    list_present(p, start->cursor, &present, &start->passed_until, err);
+	if (status == MT_OK && start->cursor)
 		status =
 		    uid_ranges_append(&start->passed, 1, start->cursor, err);
-	return status;
-}
-
-/*
- * The UIDs that were there when the mailbox was opened.  What has arrived since
- * is not among them, nor what is on its way: what becomes visible late.
- */
-static enum mt_status
-list_present(struct poll *p, uint32_t **ret_uids, size_t *ret_count,
-    struct mt_error *err)
-{
-	uint32_t uidnext = p->opened.uidnext;
-	enum mt_status status;
-
-	if (!p->opened.exists || uidnext == 1)
-		return MT_OK;
-	status = imap_conn_uids(p->conn, uidnext ? uidnext - 1 : UINT32_MAX,
-	    ret_uids, ret_count,
-	    poll_deadline((uint64_t)p->opened.exists * BYTES_PER_UID), err);
-	if (status == MT_OK && *ret_count > p->opened.exists)
-		*ret_count = p->opened.exists;
+	uid_list_done(&present);
 	return status;
 }
 
@@ -71,19 +75,23 @@ list_present(struct poll *p, uint32_t **ret_uids, size_t *ret_count,
 static enum mt_status
 pass_older(struct poll *p, struct inbound_start *start, struct mt_error *err)
 {
-	uint32_t *uids = NULL;
-	size_t count = 0;
-	enum mt_status status = list_present(p, &uids, &count, err);
+	uint32_t uidnext = p->opened.uidnext;
+	struct uid_list present = {0};
+	enum mt_status status =
+	    list_present(p, uidnext ? uidnext - 1 : UINT32_MAX, &present,
+		&start->passed_until, err);
+	size_t wanted = p->in->newest, passed = 0;
 
-	count -= count < p->in->newest ? count : p->in->newest;
-	for (size_t i = 0; i < count && status == MT_OK; i++)
-		status =
-		    uid_ranges_append(&start->passed, uids[i], uids[i], err);
-	if (status == MT_OK && count) {
-		start->cursor = uids[count - 1];
-		start->passed_until = time(NULL);
-	}
-	free(uids);
+	if (present.count > wanted)
+		passed = present.count - wanted;
+	for (size_t i = 0; i < passed && status == MT_OK; i++)
+		status = uid_ranges_append(
+		    &start->passed, present.uids[i], present.uids[i], err);
+	if (passed)
+		start->cursor = present.uids[passed - 1];
+	else
+		start->passed_until = 0;
+	uid_list_done(&present);
 	return status;
 }
 
@@ -128,8 +136,7 @@ begin_epoch(struct poll *p, struct mt_error *err)
 {
 	enum mt_status status =
 	    mailbox_state_renumber(p->in->state, p->in->account, p->in->mailbox,
-		p->opened.uidvalidity,
-	    p->opened.uidnext, &p->mailbox, err);
+		p->opened.uidvalidity, p->opened.uidnext, &p->mailbox, err);
 
 	if (status == MT_OK)
 		poll_notice(p,

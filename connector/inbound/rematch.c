@@ -62,9 +62,13 @@ compare_chunk(struct poll *p, struct work *const *work, size_t count,
 	}
 	status = match_state_described(p->in->state, p->mailbox.id,
 	    chunk.messages, chunk.count, done, err);
-	for (size_t i = 0; i < chunk.count && status == MT_OK; i++)
-		if (done[i])
-			worklist_mark_done(&p->list, chunk.messages[i].uid);
+	for (size_t i = 0; i < chunk.count && status == MT_OK; i++) {
+		if (!done[i])
+			continue;
+		worklist_mark_done(&p->list, chunk.messages[i].uid);
+		if (p->in->counts)
+			p->in->counts->matched++;
+	}
 	return status;
 }
 

@@ -71,10 +71,11 @@ enum mt_status imap_conn_sizes(struct imap_conn *conn, const uint32_t *uids,
     struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
 
 /* The UIDs from 1 to `last_uid` that are in use, ascending, in 6 bytes each at
- * most.  *ret_uids is the caller's to free. */
+ * most.  *ret_uids is the caller's to free.  *ret_newest, if not NULL, is the
+ * latest INTERNALDATE of all these, 0 if there is none. */
 enum mt_status imap_conn_uids(struct imap_conn *conn, uint32_t last_uid,
-    uint32_t **ret_uids, size_t *ret_count, struct deadline deadline,
-    struct mt_error *err) MT_MUST_CHECK;
+    uint32_t **ret_uids, size_t *ret_count, time_t *ret_newest,
+    struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
 
 struct imap_description {
 	uint32_t uid;

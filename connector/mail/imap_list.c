@@ -150,6 +150,7 @@ imap_conn_sizes(struct imap_conn *conn, const uint32_t *uids, size_t count,
 
 struct numbers {
 	uint32_t last_uid;
+	time_t newest;
 	uint32_t *uids;
 	size_t count, capacity;
 	bool failed;
@@ -159,17 +160,19 @@ static void
 take_number(struct mailimap_msg_att *att, void *context)
 {
 	struct numbers *n = context;
-	uint32_t uid = imap_answer_read(att).uid;
+	struct imap_answer message = imap_answer_read(att);
 	uint32_t *uids;
 
-	if (n->failed || uid == 0 || uid > n->last_uid)
+	if (n->failed || message.uid == 0 || message.uid > n->last_uid)
 		return;
+	if (message.internal_date > n->newest)
+		n->newest = message.internal_date;
 	uids = grow(n->uids, n->count, &n->capacity, sizeof(*uids));
 	n->failed = !uids;
 	if (!uids)
 		return;
 	n->uids = uids;
-	n->uids[n->count++] = uid;
+	n->uids[n->count++] = message.uid;
 }
 
 /* Ascending, each once. */
@@ -189,15 +192,16 @@ sort_numbers(struct numbers *n)
 
 enum mt_status
 imap_conn_uids(struct imap_conn *conn, uint32_t last_uid, uint32_t **ret_uids,
-    size_t *ret_count, struct deadline deadline, struct mt_error *err)
+    size_t *ret_count, time_t *ret_newest, struct deadline deadline,
+    struct mt_error *err)
 {
 	struct numbers n = {.last_uid = last_uid};
 	enum mt_status status;
 
 	imap_uid_fetch_begin(conn, deadline, most(conn), 0);
 	imap_uid_fetch_handlers(conn, take_number, NULL, &n);
-	status = imap_uid_fetch(
-	    conn, mailimap_set_new_interval(1, last_uid), IMAP_ITEMS_UID, err);
+	status = imap_uid_fetch(conn, mailimap_set_new_interval(1, last_uid),
+	    ret_newest ? IMAP_ITEMS_DATE : IMAP_ITEMS_UID, err);
 	imap_uid_fetch_handlers(conn, NULL, NULL, NULL);
 	if (status == MT_OK && n.failed)
 		status = fail_memory(n.count, err);
@@ -208,6 +212,8 @@ imap_conn_uids(struct imap_conn *conn, uint32_t last_uid, uint32_t **ret_uids,
 	sort_numbers(&n);
 	*ret_uids = n.uids;
 	*ret_count = n.count;
+	if (ret_newest)
+		*ret_newest = n.newest;
 	return MT_OK;
 }
 

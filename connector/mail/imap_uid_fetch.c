@@ -137,6 +137,8 @@ add_items(struct mailimap_fetch_type *type, enum imap_items items)
 	switch (items) {
 	case IMAP_ITEMS_UID:
 		return true;
+	case IMAP_ITEMS_DATE:
+		return add_att(type, mailimap_fetch_att_new_internaldate());
 	case IMAP_ITEMS_SIZE:
 		return add_att(type, mailimap_fetch_att_new_rfc822_size());
 	case IMAP_ITEMS_DESCRIPTION:

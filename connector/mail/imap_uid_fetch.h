@@ -12,6 +12,7 @@
 /* What to ask for. */
 enum imap_items {
 	IMAP_ITEMS_UID,
+	IMAP_ITEMS_DATE,        /* UID INTERNALDATE */
 	IMAP_ITEMS_SIZE,        /* UID RFC822.SIZE */
 	IMAP_ITEMS_DESCRIPTION, /* and INTERNALDATE, the Message-ID field */
 	IMAP_ITEMS_WHOLE,       /* UID INTERNALDATE BODY.PEEK[] */

@@ -113,19 +113,25 @@ imap_conn_sizes(struct imap_conn *server, const uint32_t *uids, size_t count,
 
 enum mt_status
 imap_conn_uids(struct imap_conn *server, uint32_t last_uid, uint32_t **ret_uids,
-    size_t *ret_count, struct deadline deadline, struct mt_error *err)
+    size_t *ret_count, time_t *ret_newest, struct deadline deadline,
+    struct mt_error *err)
 {
 	uint32_t *uids = calloc(server->count + 1, sizeof(*uids));
 	size_t count = 0;
 
 	(void)deadline;
 	server->all_uids++;
+	if (ret_newest)
+		*ret_newest = 0;
 	if (!uids)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	for (size_t i = 0; i < server->count; i++) {
 		const struct fake_message *m = &server->messages[i];
-		if (m->uid <= last_uid && !m->hidden)
-			uids[count++] = m->uid;
+		if (m->uid > last_uid || m->hidden)
+			continue;
+		uids[count++] = m->uid;
+		if (ret_newest && m->date > *ret_newest)
+			*ret_newest = m->date;
 	}
 	*ret_uids = uids;
 	*ret_count = count;

@@ -658,7 +658,7 @@ old_mail_stays_unwanted_under_other_numbers(void **state)
 
 	start_with_the_newest(b, 1);
 	bench_expect(b, "6 ");
-	add(b, 7)->date = (time_t)INT32_MAX * 2; /* after the first start */
+	add(b, 7); /* after the first start */
 	renumber(b, 8, 1);
 	b->server.uidnext = 8;
 	bench_expect(b, "7 ");
