@@ -88,10 +88,13 @@ rematch_do(struct poll *p, struct mt_error *err)
 {
 	struct work *work[CHUNK];
 	size_t next = 0, count;
-	enum mt_status status = MT_OK;
+	enum mt_status status;
 
-	if (!p->mailbox.renumbered || p->mailbox.header_failures >= ATTEMPTS)
+	if (!p->mailbox.renumbered)
 		return MT_OK;
+	status = match_state_prepare(p->in->state, p->mailbox.id, err);
+	if (p->mailbox.header_failures >= ATTEMPTS)
+		return status;
 	while (status == MT_OK &&
 	       (count = next_chunk(&p->list, &next, work)) > 0) {
 		status = poll_check_stop(p, err);

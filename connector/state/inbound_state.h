@@ -9,7 +9,7 @@
  * directory.
  *
  * A row stays when its message is long gone: its handle must not be given to
- * another, and it may come back under another number.  It has about 150 bytes.
+ * another, and it may come back under another number.  It has about 200 bytes.
  *
  * Each call is one transaction, durable when it returns.
  */

@@ -199,7 +199,7 @@ run_on_epochs(struct state *state, const char *sql, const char *account,
 	return status;
 }
 
-/* What of the earlier epochs is of use: their messages, to be searched for. */
+/* Only their messages are of use from now on. */
 static enum mt_status
 retire_earlier(struct state *state, const char *account, const char *mailbox,
     int64_t latest, struct mt_error *err)
@@ -208,13 +208,12 @@ retire_earlier(struct state *state, const char *account, const char *mailbox,
 	" WHERE mailbox IN (SELECT id FROM mailbox"                            \
 	" WHERE account = ?1 AND name = ?2 AND id <> ?3)"
 	static const char *const statements[] = {
-	    "UPDATE message SET earlier = 1" EARLIER,
 	    "DELETE FROM done" EARLIER,
 	    "DELETE FROM suspect" EARLIER,
 	};
 	enum mt_status status = MT_OK;
 
-	for (size_t i = 0; i < 3 && status == MT_OK; i++)
+	for (size_t i = 0; i < 2 && status == MT_OK; i++)
 		status = run_on_epochs(
 		    state, statements[i], account, mailbox, latest, err);
 	return status;

@@ -100,23 +100,77 @@ find_header(struct state *state, int64_t mailbox_id,
 	return read_candidate(&s, ret_candidate, err);
 }
 
-/* By the size alone: for what was never fetched, and what is said to have the
- * same size and date now. */
+/* Something that might be it, for which there must be a look at the bytes. */
 static enum mt_status
-find_size(struct state *state, int64_t mailbox_id,
-    const struct inbound_identity *identity, bool never_fetched,
-    struct candidate *ret_candidate, struct mt_error *err)
+find_similar(struct state *state, int64_t mailbox_id,
+    const struct inbound_identity *identity, struct candidate *ret_candidate,
+    struct mt_error *err)
 {
 	struct state_statement s;
 
 	state_db_prepare(&s, state,
-	    "SELECT message.mailbox, uid" CANDIDATES " AND size = ?2"
-	    " AND (digest IS NULL AND ?4 OR internal_date = ?3) LIMIT 1");
+	    "SELECT message.mailbox, uid" CANDIDATES
+	    " AND size = ?2 AND internal_date = ?3 LIMIT 1");
 	state_db_bind_number(&s, mailbox_id);
 	state_db_bind_number(&s, (int64_t)identity->size);
 	state_db_bind_number(&s, identity->internal_date);
-	state_db_bind_number(&s, never_fetched);
 	return read_candidate(&s, ret_candidate, err);
+}
+
+/* Of what was never fetched there is the size alone. */
+static enum mt_status
+find_unfetched(struct state *state, int64_t mailbox_id,
+    const struct inbound_identity *identity, struct candidate *ret_candidate,
+    struct mt_error *err)
+{
+	struct state_statement s;
+
+	state_db_prepare(&s, state,
+	    "SELECT message.mailbox, uid" CANDIDATES
+	    " AND size = ?2 AND internal_date IS NULL AND digest IS NULL"
+	    " LIMIT 1");
+	state_db_bind_number(&s, mailbox_id);
+	state_db_bind_number(&s, (int64_t)identity->size);
+	return read_candidate(&s, ret_candidate, err);
+}
+
+#define MARKED_AT_ONCE 5000
+
+/* To mark a large mailbox takes long, and others wait for each transaction. */
+static enum mt_status
+mark_some(struct state *state, int64_t mailbox_id, bool *ret_more,
+    struct mt_error *err)
+{
+	struct state_statement s;
+	enum mt_status status = state_db_begin(state, err);
+
+	if (status != MT_OK)
+		return status;
+	state_db_prepare(&s, state,
+	    "UPDATE message SET earlier = 1 WHERE (mailbox, uid) IN"
+	    " (SELECT message.mailbox, uid FROM mailbox AS ours"
+	    "  JOIN mailbox AS theirs ON theirs.account = ours.account"
+	    "  AND theirs.name = ours.name AND theirs.id < ours.id"
+	    "  JOIN message ON message.mailbox = theirs.id"
+	    "  WHERE ours.id = ? AND earlier = 0 LIMIT ?)");
+	state_db_bind_number(&s, mailbox_id);
+	state_db_bind_number(&s, MARKED_AT_ONCE);
+	status = state_db_run(&s, err);
+	*ret_more = sqlite3_changes(state->db) == MARKED_AT_ONCE;
+	state_db_finish(&s);
+	return state_db_end(state, status, err);
+}
+
+enum mt_status
+match_state_prepare(
+    struct state *state, int64_t mailbox_id, struct mt_error *err)
+{
+	bool more = true;
+	enum mt_status status = MT_OK;
+
+	while (status == MT_OK && more)
+		status = mark_some(state, mailbox_id, &more, err);
+	return status;
 }
 
 /* Runs a statement whose parameters are an epoch and, if it has a second one,
@@ -235,8 +289,7 @@ match_header(struct state *state, const struct epoch *epoch,
 		return change_over(state, epoch->id, m->uid, &c, err);
 	/* what might still be known by its bytes is not passed */
 	if (status == MT_OK)
-		status =
-		    find_size(state, epoch->id, &m->identity, false, &c, err);
+		status = find_similar(state, epoch->id, &m->identity, &c, err);
 	if (status != MT_OK || c.count)
 		return status;
 	return pass_old(state, epoch, m->uid, &m->identity, ret_done, err);
@@ -270,8 +323,8 @@ find_fetched(struct state *state, int64_t mailbox_id,
 	enum mt_status status;
 
 	if (!identity->has_digest)
-		return find_size(
-		    state, mailbox_id, identity, true, ret_candidate, err);
+		return find_unfetched(
+		    state, mailbox_id, identity, ret_candidate, err);
 	status = find_bytes(state, mailbox_id, identity, ret_candidate, err);
 	if (status != MT_OK || ret_candidate->count ||
 	    !identity->has_message_id)

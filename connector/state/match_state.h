@@ -32,6 +32,11 @@ struct inbound_identity {
 	uint8_t message_id[INBOUND_MESSAGE_ID_BYTES]; /* a hash of it */
 };
 
+/* Makes the messages of earlier epochs ready to be searched for; to be done
+ * before anything of a new epoch is.  Goes on where it was cut short. */
+enum mt_status match_state_prepare(struct state *state, int64_t mailbox_id,
+    struct mt_error *err) MT_MUST_CHECK;
+
 struct inbound_described {
 	uint32_t uid;
 	struct inbound_identity identity; /* without a digest */
