@@ -151,6 +151,8 @@ show_line(struct progress *p, size_t tried, size_t total, int64_t now)
 {
 	bool tenth = percent(tried, total) / 10 > percent(p->shown, total) / 10;
 
+	if (!total)
+		return;
 	if (now - p->shown_ms < LOG_MS && !(tenth && total >= SHORT_POLL))
 		return;
 	p->shown_ms = now;

@@ -8,7 +8,8 @@
 #include "mail/imap_uid_fetch.h"
 
 #define LIST_MAX 5000000 /* messages */
-#define HEADER_MAX 8192  /* bytes of a Message-ID field */
+#define UIDS_PER_COMMAND 20000
+#define HEADER_MAX 8192 /* bytes of a Message-ID field */
 #define MESSAGE_ID_MAX 1024
 
 /* The array grows by a half: a long list does not need twice its memory. */
@@ -190,6 +191,27 @@ sort_numbers(struct numbers *n)
 	n->count = kept + 1;
 }
 
+/* libetpan keeps the text of an answer to its end, so a long list is asked for
+ * in pieces.  UIDs are not spread evenly, but mostly. */
+static enum mt_status
+ask_for_uids(struct imap_conn *conn, uint32_t last_uid, enum imap_items items,
+    struct mt_error *err)
+{
+	uint64_t pieces = most(conn) / UIDS_PER_COMMAND + 1;
+	uint64_t step = last_uid / pieces + 1, first = 1, last;
+	enum mt_status status = MT_OK;
+
+	for (; first <= last_uid && status == MT_OK; first = last + 1) {
+		last = first + step - 1;
+		if (last > last_uid)
+			last = last_uid;
+		status = imap_uid_fetch(conn,
+		    mailimap_set_new_interval((uint32_t)first, (uint32_t)last),
+		    items, err);
+	}
+	return status;
+}
+
 enum mt_status
 imap_conn_uids(struct imap_conn *conn, uint32_t last_uid, uint32_t **ret_uids,
     size_t *ret_count, time_t *ret_newest, struct deadline deadline,
@@ -200,8 +222,8 @@ imap_conn_uids(struct imap_conn *conn, uint32_t last_uid, uint32_t **ret_uids,
 
 	imap_uid_fetch_begin(conn, deadline, most(conn), 0);
 	imap_uid_fetch_handlers(conn, take_number, NULL, &n);
-	status = imap_uid_fetch(conn, mailimap_set_new_interval(1, last_uid),
-	    ret_newest ? IMAP_ITEMS_DATE : IMAP_ITEMS_UID, err);
+	status = ask_for_uids(
+	    conn, last_uid, ret_newest ? IMAP_ITEMS_DATE : IMAP_ITEMS_UID, err);
 	imap_uid_fetch_handlers(conn, NULL, NULL, NULL);
 	if (status == MT_OK && n.failed)
 		status = fail_memory(n.count, err);
