@@ -14,7 +14,7 @@
 
 struct mailboxes {
 	struct mailbox_setting {
-		char *name;   /* on the server, as it writes it */
+		char *name;   /* on the server, UTF-8 */
 		char *folder; /* beneath the agent's directory */
 	} * list;
 	size_t count;

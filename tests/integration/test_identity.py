@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from bed import BedTestCase
 from bed.connector import Connector
 from bed.helper import PASSWORD, USER
+from bed.process import wait_until
 
 
 def message(number, message_id=True):
@@ -126,13 +127,27 @@ class RealServerTest(BedTestCase):
             self.save(mailbox, 1)
         poll = connector.poll()
         self.assertEqual(poll.json["delivered"],
-                         ["1", "Lists/1", "clients/1"])
+                         ["clients/1", "Lists/1", "1"])
         self.assertIn("Email 1 written to clients for agent email", poll.err)
         agent = connector.workspace / "agents/email"
         for folder in ("inbox", "Lists", "clients"):
             self.assertTrue((agent / folder / "1/message.json").exists())
         self.assertEqual((agent / "state/last_uid").read_text(), "1")
         self.assertEqual(connector.poll().json["delivered"], [])
+
+    def test_news_of_every_mailbox_arrive_at_once(self):
+        connector = self.connector(EMAIL_MAILBOXES="INBOX,Lists",
+                                   IMAP_POLL_INTERVAL=3600000)
+        self.doveadm("mailbox create", "Lists")
+        process = connector.start()
+        self.addCleanup(process.kill_session)
+        self.deliver(1)
+        connector.wait_handles(1, process)
+        self.save("Lists", 1)
+        lists = connector.workspace / "agents/email/Lists/1"
+        wait_until(lists.exists, 60, "mail in Lists")
+        self.deliver(2)
+        connector.wait_handles(2, process)
 
     def test_mailbox_that_is_not_there_keeps_back_no_other(self):
         connector = self.connector(EMAIL_MAILBOXES="None,INBOX")
