@@ -169,7 +169,6 @@ poll_account(struct account *account, struct json_object *reports)
 
 	operations_show_bar(operations);
 	status = operations_receive(operations, &report, &err);
-
 	if (status != MT_OK)
 		log_error("IMAP poll failed: %s", err.text);
 	json_object_array_add(reports, report);

@@ -2,6 +2,7 @@
 /* Which messages are delivered, whatever the server does with its numbers. */
 #include "inbound/identity.h"
 
+#include "mime/mime_client.h"
 #include "state/state.h"
 #include "state/state_db.h"
 #include "unit/cmocka_headers.h"
@@ -9,6 +10,7 @@
 #include "unit/connector/scratch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Texts of messages that differ; each lives as long as the test. */
@@ -201,6 +203,29 @@ message_that_always_breaks_the_connection_does_so_ever_less(void **state)
 	fake_imap_find(&b->server, 2)->breaks = false;
 	run_sql(b, "UPDATE suspect SET retry_at = 1");
 	bench_expect(b, "2 ");
+}
+
+static void
+message_that_kills_every_worker_is_delivered_raw(void **state)
+{
+	struct bench *b = *state;
+	char *defects, *raw;
+
+	mime_client_free(&b->in.mime);
+	b->in.mime = mime_client_new(BAD_WORKER);
+	fake_imap_add(&b->server, "whole\n");
+	fake_imap_add(&b->server, "segv\n");
+	fake_imap_add(&b->server, "whole\n");
+	bench_expect(b, "1 2 3 ");
+	assert_false(bench_has(b, "1/raw.eml"));
+	raw = scratch_read(b->workspace, INBOX "/2/raw.eml");
+	assert_string_equal(raw, "segv\n");
+	free(raw);
+	defects = bench_json(b, "2", "defects");
+	assert_string_not_equal(defects, "[ ]");
+	free(defects);
+	reconcile(b, "");
+	assert_int_equal(count_suspects(b), 0);
 }
 
 static void
@@ -736,6 +761,7 @@ main(void)
 	    CASE(suspect_that_is_moved_away_is_forgotten),
 	    CASE(message_given_as_nothing_is_not_delivered_as_nothing),
 	    CASE(message_that_always_breaks_the_connection_does_so_ever_less),
+	    CASE(message_that_kills_every_worker_is_delivered_raw),
 	    CASE(highest_uid_there_is),
 	    CASE(empty_mailbox_is_reconciled),
 	    CASE(known_mail_is_not_delivered_again_under_other_numbers),
