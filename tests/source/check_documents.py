@@ -110,9 +110,13 @@ class Check:
 
     def requests(self):
         source, document = f"{DAEMON}/requests.c", "docs/protocol.md"
-        self.same(source, find(r'^    \{"([a-z-]+)", handle_',
-                               self.read(source)),
-                  document, find(r"^- `([a-z-]+)` \(", self.read(document)))
+        text, listed = self.read(document), r"^- `([a-z-]+)` \("
+        verb = r'^    \{"([a-z-]+)", request_'
+        self.same(source, find(verb, self.read(source)),
+                  document, find(listed, text))
+        self.same(source, find(verb + r"\w+, ADMIN\}", self.read(source)),
+                  f"{document}, administration", find(
+                      listed, text.split("## Requests of administration")[1]))
 
     # -- what is there -------------------------------------------------------
 

@@ -10,10 +10,12 @@
 _Static_assert(NOTIFY_FIRST_FD == SD_LISTEN_FDS_START, "as systemd has it");
 
 int
-notify_listen_fds(void)
+notify_listen_fds(char ***ret_names)
 {
-	int count = sd_listen_fds(1);
+	int count;
 
+	*ret_names = NULL;
+	count = sd_listen_fds_with_names(1, ret_names);
 	return count > 0 ? count : 0;
 }
 
@@ -42,8 +44,9 @@ notify_stopping(void)
 #else
 
 int
-notify_listen_fds(void)
+notify_listen_fds(char ***ret_names)
 {
+	*ret_names = NULL;
 	return 0;
 }
 

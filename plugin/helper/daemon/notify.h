@@ -8,9 +8,10 @@
 #define MT_DAEMON_NOTIFY_H
 
 /* The number of listening sockets that were passed, the first being
- * NOTIFY_FIRST_FD. */
+ * NOTIFY_FIRST_FD.  *ret_names: as many names and the array, all for the caller
+ * to free; or NULL. */
 #define NOTIFY_FIRST_FD 3
-int notify_listen_fds(void);
+int notify_listen_fds(char ***ret_names);
 
 void notify_ready(void);
 void notify_reloading(void);
