@@ -45,6 +45,10 @@ struct state {
  */
 extern const char inbound_state_schema_1[];
 extern const char outbox_schema_1[];
+extern const char done_state_schema_1[];
+extern const char mailbox_state_schema_1[];
+extern const char match_state_schema_1[];
+extern const char suspect_state_schema_1[];
 
 /* Fills `err` from the connection's last failure, `result`. */
 enum mt_status state_db_fail(

@@ -44,7 +44,7 @@ LIBRARY_USERS = {
     r"^gmime/": r"^connector/mime/",
     r"^(json-c|json)": r"^(plugin/helper/daemon/|connector/)",
     r"^uv\.h": r"^(plugin/helper/daemon/|connector/)",
-    r"^gnutls/": r"^(plugin/helper/daemon/|connector/(net|mail|mime|delivery|outbound)/)",
+    r"^gnutls/": r"^(plugin/helper/daemon/|connector/(net|mail|mime|inbound|delivery|outbound)/)",
     r"^sodium": r"^plugin/helper/daemon/(key_slots|seal)\.",
     r"^sasl/": r"^(plugin/sasl/|connector/mail/)",
     r"^seccomp\.h": r"^(plugin/helper/daemon/|connector/mime/)",
