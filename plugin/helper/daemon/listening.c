@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "listening.h"
 
-#include "notify.h"
 
 #include "base/log.h"
+#include "base/notify.h"
 
 #include <grp.h>
 #include <libgen.h>

@@ -7,7 +7,6 @@
 #include "login.h"
 #include "network.h"
 #include "news.h"
-#include "notify.h"
 #include "records.h"
 #include "requests.h"
 #include "socketmap.h"
@@ -15,6 +14,7 @@
 #include "unlock.h"
 
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/settings.h"
 
 #include <errno.h>

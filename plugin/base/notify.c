@@ -41,6 +41,23 @@ notify_stopping(void)
 	sd_notify(0, "STOPPING=1");
 }
 
+long
+notify_watchdog_ms(void)
+{
+	uint64_t limit_us = 0;
+
+	if (sd_watchdog_enabled(0, &limit_us) <= 0)
+		return 0;
+	/* half of it, as sd_watchdog_enabled(3) says */
+	return limit_us > 2000 ? (long)(limit_us / 2000) : 1;
+}
+
+void
+notify_alive(void)
+{
+	sd_notify(0, "WATCHDOG=1");
+}
+
 #else
 
 int
@@ -62,6 +79,17 @@ notify_reloading(void)
 
 void
 notify_stopping(void)
+{
+}
+
+long
+notify_watchdog_ms(void)
+{
+	return 0;
+}
+
+void
+notify_alive(void)
 {
 }
 
