@@ -27,6 +27,12 @@ GString *mime_part_read(GMimePart *part, size_t max);
  * frees it. */
 char *mime_part_type(GMimePart *part);
 
+/* type/subtype in lower case, as RFC 6838 section 4.2 has them. */
+bool mime_part_is_type(const char *type);
+
+/* Any case. */
+bool mime_part_has_type(GMimePart *part, const char *type, const char *subtype);
+
 /* Text in the type that GMime goes by: an unreadable one counts as text/plain
  * (RFC 2045 section 5.2). */
 bool mime_part_is_text(GMimePart *part);

@@ -26,7 +26,7 @@ TEXT_KEYS = ("uid", "message_id", "from", "from_address", "to", "cc",
              "body_html", "imap_uid", "uidvalidity")
 ATTACHMENT_KEYS = {"filename": str, "content_type": str, "size": int,
                    "original_filename": str, "sha256": str, "inline": bool,
-                   "content_id": str}
+                   "content_id": str, "unpacked_from": str}
 # One line: everything but the bodies.
 LINE_KEYS = tuple(k for k in TEXT_KEYS if not k.startswith("body_"))
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
