@@ -122,11 +122,10 @@ report_contents(struct extraction *x, GMimePart *part)
 {
 	GMimeStream *stream = mime_part_open(part);
 	char chunk[32768];
-	ssize_t n;
+	size_t n;
 
-	while (stream &&
-	       (n = g_mime_stream_read(stream, chunk, sizeof(chunk))) > 0)
-		if (!mime_attach_data(&x->attach, chunk, (size_t)n))
+	while (stream && (n = mime_part_next(stream, chunk, sizeof(chunk))) > 0)
+		if (!mime_attach_data(&x->attach, chunk, n))
 			break;
 	if (stream)
 		g_object_unref(stream);

@@ -63,15 +63,23 @@ with_padding(GMimeStream *raw)
 	return whole;
 }
 
+static void
+add_filter(GMimeStream *stream, GMimeFilter *filter)
+{
+	g_mime_stream_filter_add(GMIME_STREAM_FILTER(stream), filter);
+	g_object_unref(filter);
+}
+
 /* A stream that decodes `raw`. */
 static GMimeStream *
 decoded(GMimeStream *raw, GMimeContentEncoding encoding)
 {
 	GMimeStream *stream = g_mime_stream_filter_new(raw);
-	GMimeFilter *filter = g_mime_filter_basic_new(encoding, FALSE);
 
-	g_mime_stream_filter_add(GMIME_STREAM_FILTER(stream), filter);
-	g_object_unref(filter);
+	/* its decoder takes CR for a part of the line */
+	if (encoding == GMIME_CONTENT_ENCODING_UUENCODE)
+		add_filter(stream, g_mime_filter_dos2unix_new(FALSE));
+	add_filter(stream, g_mime_filter_basic_new(encoding, FALSE));
 	return stream;
 }
 
@@ -105,17 +113,30 @@ mime_part_open(GMimePart *part)
 	return g_object_ref(raw);
 }
 
+size_t
+mime_part_next(GMimeStream *stream, char *bytes, size_t size)
+{
+	ssize_t n;
+
+	/* a decoder gives nothing for what is all line ends, or for less than
+	 * it needs for a byte: that is not the end */
+	do
+		n = g_mime_stream_read(stream, bytes, size);
+	while (n == 0 && !g_mime_stream_eos(stream));
+	return n > 0 ? (size_t)n : 0;
+}
+
 GString *
 mime_part_read(GMimePart *part, size_t max)
 {
 	GString *bytes = g_string_new(NULL);
 	GMimeStream *stream = mime_part_open(part);
 	char chunk[16384];
-	ssize_t n;
+	size_t n;
 
 	while (stream && bytes->len <= max &&
-	       (n = g_mime_stream_read(stream, chunk, sizeof(chunk))) > 0)
-		g_string_append_len(bytes, chunk, n);
+	       (n = mime_part_next(stream, chunk, sizeof(chunk))) > 0)
+		g_string_append_len(bytes, chunk, (gssize)n);
 	if (stream)
 		g_object_unref(stream);
 	return bytes;

@@ -20,6 +20,9 @@ void mime_part_check(
  * none. */
 GMimeStream *mime_part_open(GMimePart *part);
 
+/* The next bytes of contents that are open, at most `size`; 0 at the end. */
+size_t mime_part_next(GMimeStream *stream, char *bytes, size_t size);
+
 /* The contents, of which it may stop reading after `max` bytes. */
 GString *mime_part_read(GMimePart *part, size_t max);
 

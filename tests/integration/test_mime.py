@@ -3,6 +3,7 @@
 with every key of docs/message-json.md, whatever it holds; any charset and any
 encoding is read; what programs send to programs is unpacked and summed up."""
 import base64
+import binascii
 import hashlib
 import os
 import re
@@ -145,6 +146,33 @@ def in_charset(name, text):
         b"Content-Disposition: attachment; filename*0*=" + name.encode() +
         b"'de'" + percent[:middle].encode() + b";\r\n filename*1*=" +
         percent[middle:].encode() + b"\r\n\r\nx\r\n--B--\r\n")
+
+
+def encoded(name, data):
+    return (b"Content-Type: application/x\nContent-Transfer-Encoding: " +
+            name + b"\n\n" + data)
+
+
+def uuencoded(data):
+    lines = [binascii.b2a_uu(data[i:i + 45], backtick=True)
+             for i in range(0, len(data), 45)]
+    return b"begin 644 u\n" + b"".join(lines) + b"`\nend\n"
+
+
+ENCODERS = {
+    "base64": lambda data: encoded(b"base64", base64.encodebytes(data)),
+    "base64 in one line":
+        lambda data: encoded(b"base64", base64.b64encode(data)),
+    "base64 without padding": lambda data: encoded(
+        b"base64", base64.encodebytes(data).replace(b"=", b"")),
+    "base64 after empty lines": lambda data: encoded(
+        b"base64", b"\n" * 70000 + base64.encodebytes(data)),
+    "quoted-printable": lambda data: encoded(
+        b"quoted-printable", b"".join(b"=%02X=\n" % byte for byte in data)),
+    "uuencode": lambda data: encoded(b"x-uuencode", uuencoded(data)),
+    "uuencode after other lines": lambda data: encoded(
+        b"x-uuencode", b"hello\n" * 20000 + uuencoded(data)),
+}
 
 
 class MimeTest(unittest.TestCase):
@@ -354,6 +382,25 @@ class MimeTest(unittest.TestCase):
             self.assertEqual((said["subject"], said["body_text"]),
                              ("caf\u00e9", "\u20ac"))
             self.assertEqual(len(said["defects"]), defects)
+
+    def test_encodings_are_read_whatever_their_lines(self):
+        """Every length near the decoders' steps and chunks, with what may
+        stand between, before and after the lines."""
+        messages, wanted = {}, {}
+        for size in (0, 1, 2, 3, 44, 45, 46, 57, 4095, 4096, 4097, 40000):
+            data = hashlib.shake_128(b"%d" % size).digest(size)
+            for name, encode in ENCODERS.items():
+                for end in (b"\n", b"\r\n"):
+                    key = f"{name} {size} {end}"
+                    messages[key] = encode(data).replace(b"\n", end)
+                    wanted[key] = data
+        with tempfile.TemporaryDirectory() as directory:
+            parsed = probe(directory, messages)
+            for key, data in wanted.items():
+                with self.subTest(key):
+                    attachment, = parsed[key].json["attachments"]
+                    self.assertEqual(parsed[key].file(attachment), data)
+                    self.assertEqual(parsed[key].json["defects"], [])
 
     def test_large_attachment_arrives_whole(self):
         data = os.urandom(1000003) * 20

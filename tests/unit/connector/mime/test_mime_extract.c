@@ -163,7 +163,7 @@ static const struct {
 	"hi\nbegin 644 u\n%:&5L;&\\\n`\nend\n", "", "", ""},
     {"uuencode",
 	"Content-Type: application/x; name=u\r\nContent-Transfer-Encoding: "
-	"x-uuencode\r\n\r\nbegin 644 u\r\n%:&5L;&\\\r\n`\r\nend\r\n",
+	"x-uuencode\r\n\r\nbegin 644 u\r\n%:&5L;&\\`\r\n`\r\nend\r\n",
 	"", "", "1-u application/x 5", ""},
     {"format=flowed is left alone",
 	"Content-Type: text/plain; format=flowed\r\n\r\none \r\n two\r\n",
