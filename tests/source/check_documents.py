@@ -118,6 +118,16 @@ class Check:
                   f"{document}, administration", find(
                       listed, text.split("## Requests of administration")[1]))
 
+    def message_keys(self):
+        source = "connector/delivery/message_json.c"
+        document = "docs/message-json.md"
+        self.same(source,
+                  find(r'(?:add_?\w*\(\s*\w+,\s+| = )"([a-z0-9_-]+)"',
+                       self.read(source)) | {"bounce", "calendar",
+                                             "recipients", "attendees"},
+                  document, find(r"^\| `([a-z0-9_-]+)` \|",
+                                 self.read(document)))
+
     # -- what is there -------------------------------------------------------
 
     def exists(self, name, *places):
@@ -185,6 +195,7 @@ class Check:
         self.options("docs/man/mailtokend.8", f"{DAEMON}/options.c")
         self.options("docs/man/mailtoken-connector.8", "connector/main.c")
         self.requests()
+        self.message_keys()
         self.architecture()
         self.links()
         self.manuals()

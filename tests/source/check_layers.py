@@ -42,6 +42,8 @@ LIBRARY_USERS = {
     r"^sqlite3\.h": r"^connector/state/",
     r"^libetpan/": r"^connector/mail/",
     r"^gmime/": r"^connector/mime/",
+    r"^libical/": r"^connector/mime/mime_calendar\.",
+    r"^ytnef\.h": r"^connector/mime/mime_tnef_props\.",
     r"^(json-c|json)": r"^(plugin/helper/daemon/|connector/)",
     r"^uv\.h": r"^(plugin/helper/daemon/|connector/)",
     r"^gnutls/": r"^(plugin/helper/daemon/|connector/(net|mail|mime|inbound|delivery|outbound)/)",
