@@ -3,12 +3,15 @@
 
 #include "base/child.h"
 #include "mail/sasl_session.h"
-#include "mime/mime_client.h"
+#include "mime/mime_pool.h"
 #include "net/net.h"
 #include "state/state.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* One that stalls holds up one other at most. */
+#define MIME_WORKERS 4
 
 struct resources_trust {
 	struct resources_trust *next;
@@ -21,8 +24,10 @@ open_mime(struct resources *r, struct mt_error *err)
 {
 	char path[PATH_MAX];
 
-	r->mime = mime_client_new(child_find_program("mailtoken-mime-worker",
-	    MT_LIBEXEC_DIR "/mailtoken-mime-worker", path));
+	r->mime =
+	    mime_pool_new(child_find_program("mailtoken-mime-worker",
+			      MT_LIBEXEC_DIR "/mailtoken-mime-worker", path),
+		MIME_WORKERS);
 	return r->mime ? MT_OK : mt_fail(err, MT_NO_MEMORY, "no memory");
 }
 
@@ -63,7 +68,7 @@ resources_close(struct resources *r)
 {
 	struct resources_trust *t;
 
-	mime_client_free(&r->mime);
+	mime_pool_free(&r->mime);
 	state_close(&r->state);
 	sasl_library_close(&r->sasl);
 	token_helper_free(&r->private_helper);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What all accounts of the process share, opened once, before the first thread:
- * the state, the MIME worker, libsasl2, trusted certificates, the token helper
+ * the state, the MIME workers, libsasl2, trusted certificates, the token helper
  * of the machine.
  */
 #ifndef MT_CONNECTOR_RESOURCES_H
@@ -11,14 +11,14 @@
 #include "config.h"
 #include "token_helper.h"
 
-struct mime_client;
+struct mime_pool;
 struct net_trust;
 struct sasl_library;
 struct state;
 
 struct resources {
 	struct state *state;
-	struct mime_client *mime;
+	struct mime_pool *mime;
 	struct sasl_library *sasl;
 	struct token_helper *helper;         /* of the machine */
 	struct token_helper *private_helper; /* of the environment; or NULL */

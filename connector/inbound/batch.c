@@ -5,7 +5,7 @@
 #include "base/fs.h"
 #include "delivery/message_json.h"
 #include "inbound/placing.h"
-#include "mime/mime_client.h"
+#include "mime/mime_pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
  * large one. */
 #define PARSE_MS 20000
 #define PARSE_BYTES_PER_MS 1024
+#define WAIT_MS 300000 /* for a worker, when others have much to do */
 
 /* After so long, what is ready is published before the rest is prepared: a
  * message that stalls the worker holds up no earlier one. */
@@ -303,8 +304,9 @@ parse(const struct batch *b, const struct batch_message *m,
 	if (raw < 0)
 		return mt_fail_errno(err, MT_RETRY_LATER, errno,
 		    "cannot read %s in the workspace", raw_name);
-	status = mime_client_parse(b->in->mime, raw, m->stage.fd,
-	    &mime_limits_default, ret_mime, deadline_in_ms(time_ms), err);
+	status =
+	    mime_pool_parse(b->in->mime, raw, m->stage.fd, &mime_limits_default,
+		ret_mime, time_ms, deadline_in_ms(WAIT_MS), err);
 	close(raw);
 	return status;
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct mime_client;
+struct mime_pool;
 struct publisher;
 struct state;
 
@@ -39,7 +39,7 @@ struct inbound_delivery {
 struct inbound {
 	struct state *state; /* with the deliverer's lock */
 	struct publisher *publisher;
-	struct mime_client *mime;
+	struct mime_pool *mime;
 
 	const char *account; /* as the state knows it; must never change */
 	const char *mailbox; /* its name on the server */

@@ -4,7 +4,7 @@
 #include "delivery/publish.h"
 #include "inbound/fetch.h"
 #include "inbound/recover.h"
-#include "mime/mime_client.h"
+#include "mime/mime_pool.h"
 #include "state/state.h"
 #include "unit/cmocka_headers.h"
 #include "unit/connector/scratch.h"
@@ -39,7 +39,7 @@ open_all(struct bench *b)
 	OK(state_lock_deliverer(b->in.state, &err));
 	OK(publish_open(
 	    &b->in.publisher, b->workspace, state_id(b->in.state), &err));
-	b->in.mime = mime_client_new(MIME_WORKER);
+	b->in.mime = mime_pool_new(MIME_WORKER, 1);
 	assert_non_null(b->in.mime);
 	OK(recover_all(&b->in, &err));
 }
@@ -47,7 +47,7 @@ open_all(struct bench *b)
 static void
 close_all(struct bench *b)
 {
-	mime_client_free(&b->in.mime);
+	mime_pool_free(&b->in.mime);
 	publish_close(&b->in.publisher);
 	state_close(&b->in.state);
 }

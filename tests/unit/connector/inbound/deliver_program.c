@@ -9,7 +9,7 @@
 #include "delivery/publish.h"
 #include "inbound/fetch.h"
 #include "inbound/recover.h"
-#include "mime/mime_client.h"
+#include "mime/mime_pool.h"
 #include "state/state.h"
 #include "unit/connector/inbound/fake_imap.h"
 
@@ -69,7 +69,7 @@ open_means(struct inbound *in, const char *workspace, const char *state,
 	if (status == MT_OK)
 		status = publish_open(
 		    &in->publisher, workspace, state_id(in->state), err);
-	in->mime = mime_client_new(MIME_WORKER);
+	in->mime = mime_pool_new(MIME_WORKER, 1);
 	if (status == MT_OK && !in->mime)
 		status = mt_fail(err, MT_NO_MEMORY, "no memory");
 	return status;
@@ -102,7 +102,7 @@ main(int argc, char **argv)
 		status = fetch_poll(&in, &server, &err);
 	if (status != MT_OK)
 		fprintf(stderr, "%s\n", err.text);
-	mime_client_free(&in.mime);
+	mime_pool_free(&in.mime);
 	publish_close(&in.publisher);
 	state_close(&in.state);
 	return mt_exit_code(status);

@@ -2,7 +2,7 @@
 /* Which messages are delivered, whatever the server does with its numbers. */
 #include "inbound/identity.h"
 
-#include "mime/mime_client.h"
+#include "mime/mime_pool.h"
 #include "state/state.h"
 #include "state/state_db.h"
 #include "unit/cmocka_headers.h"
@@ -211,8 +211,8 @@ message_that_kills_every_worker_is_delivered_raw(void **state)
 	struct bench *b = *state;
 	char *defects, *raw;
 
-	mime_client_free(&b->in.mime);
-	b->in.mime = mime_client_new(BAD_WORKER);
+	mime_pool_free(&b->in.mime);
+	b->in.mime = mime_pool_new(BAD_WORKER, 1);
 	fake_imap_add(&b->server, "whole\n");
 	fake_imap_add(&b->server, "segv\n");
 	fake_imap_add(&b->server, "whole\n");
