@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX (1024 * 1024)
+#define OUTPUT_MAX (64 * 1024 * 1024)
 #define SENTENCE_MAX 1024
 
 static void MT_PRINTF(3, 0) add_sentence(
