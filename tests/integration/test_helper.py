@@ -7,13 +7,12 @@ import resource
 import socket
 import stat
 import subprocess
-import tempfile
 import urllib.parse
 from pathlib import Path
 
 from bed import BedTestCase, wait_until
 from bed.sealed import read_record
-from bed.tokensock import Mailtokend, TokenSocket, account, encode
+from bed.tokensock import Mailtokend, TokenSocket, account, encode, passed
 
 USER, BOB = "alice@example.test", "bob@example.test"
 NOBODY = 65534
@@ -96,14 +95,6 @@ def counted(helper, secret):
     """How often the text is in the memory of a Mailtokend."""
     memory = written_memory(helper.process.pid)
     return sum(text.count(secret.encode()) for text in memory.values())
-
-
-def passed(text):
-    """A descriptor of an unnamed file that holds `text`."""
-    file = tempfile.TemporaryFile()
-    file.write(text.encode())
-    file.seek(0)
-    return file
 
 
 class LoginTest(HelperTestCase):

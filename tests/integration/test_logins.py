@@ -8,7 +8,8 @@ import unittest
 from bed import BedTestCase, wait_until
 from bed.browser import Browser
 from bed.chromium import look_at
-from bed.tokensock import Mailtokend, account
+from bed.sealed import read_record
+from bed.tokensock import Mailtokend, account, passed
 
 USER, BOB = "alice@example.test", "bob@example.test"
 
@@ -488,6 +489,78 @@ class IdentityTest(LoginsTestCase):
             self.oidc.login(url, **walk)
             self.assertEqual(command.wait(), 0)
             self.assertIn(text, command.stderr_text())
+
+
+class SeedIdentityTest(LoginsTestCase):
+    """A refresh token that was given shows only at its first use whose it is,
+    if the server says so at all."""
+    SCOPE = "openid profile email mail offline_access"
+
+    def seed(self, helper, user, scope=SCOPE, **fields):
+        token = self.oidc.mint(user, scope=scope)["refresh_token"]
+        with passed(token) as file:
+            return helper.call("seed", fd=file.fileno(), account="alice",
+                               **fields)
+
+    def test_right_person_is_named(self):
+        for user, settings in ((USER, {}), (BOB, {"login_user": BOB})):
+            helper = self.helper(**settings)
+            self.seed(helper, user).expect()
+            helper.call("get", account="alice").expect()
+            self.assertEqual(helper.status("alice")["identity"], user)
+            # for good, and until another login
+            helper.stop()
+            helper.start()
+            helper.call("refresh", account="alice").expect()
+            self.assertIn(f"logged in as  {user}\n",
+                          helper.command("status", "alice").check().out)
+            helper.command("logout", "alice", "--local").check()
+            self.assertEqual(helper.status("alice")["identity"], "")
+
+    def test_person_whom_the_server_does_not_name_is_taken_and_that_is_said(
+            self):
+        self.oidc.config(identity={})
+        for scope in self.SCOPE, "mail":
+            helper = self.helper()
+            self.seed(helper, BOB, scope).expect()
+            helper.call("get", account="alice").expect()
+            self.assertEqual(helper.status("alice")["identity"], "")
+            self.assertIn("logged in as  not known, the server did not say\n",
+                          helper.command("status", "alice").check().out)
+
+    def test_token_of_another_person_is_refused_and_kept(self):
+        helper = self.helper()
+        self.seed(helper, BOB).expect()
+        for _ in range(2):
+            reply = helper.call("get", account="alice").expect("login")
+            self.assertIn(f"it was {BOB} who logged in, not {USER}",
+                          reply["text"])
+            self.assertIn("login_user", reply["text"])
+        self.assertEqual(len(self.posts("refresh_token")), 1)
+        record = read_record(helper.state, "alice")
+        self.assertNotIn("refresh_token", record)
+        self.assertEqual(self.oidc.refresh(record["candidate"])[0], 200)
+        helper.stop()
+        helper.start()
+        self.assertEqual(helper.status("alice")["state"], "needs-login")
+        helper.call("get", account="alice").expect("login")
+
+    def test_token_of_another_person_leaves_the_login_before(self):
+        helper = self.helper(scope=self.SCOPE)
+        helper.login(self.oidc, "alice").expect()
+        reply = self.seed(helper, BOB, prove=1).expect("login")
+        self.assertIn(f"it was {BOB} who logged in", reply["text"])
+        self.assertIn("the login before it still serves", reply["text"])
+        helper.call("refresh", account="alice").expect()
+        status = helper.status("alice")
+        self.assertEqual((status["state"], status["identity"]), ("ok", USER))
+        self.assertIn("was refused", status["alarm"])
+
+    def test_token_of_another_server_is_refused(self):
+        helper = self.helper(issuer="https://another.example.test")
+        self.seed(helper, USER).expect()
+        reply = helper.call("get", account="alice").expect("login")
+        self.assertIn("set `issuer`", reply["text"])
 
 
 class MicrosoftIdentityTest(LoginsTestCase):
