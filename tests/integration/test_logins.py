@@ -8,6 +8,7 @@ import unittest
 from bed import BedTestCase, wait_until
 from bed.browser import Browser
 from bed.chromium import look_at
+from bed.glewlwyd import SECRET
 from bed.sealed import read_record
 from bed.tokensock import Mailtokend, account, passed
 
@@ -855,9 +856,11 @@ class SecondServerTest(BedTestCase):
     def test_refresh_and_its_end(self):
         helper = self.helper(redirect_port=self.redirect_port)
         self.assertEqual(self.login(helper), 0)
+        asked = len(self.server.log())
         for _ in range(3):
             helper.call("refresh", account="alice").expect()
-        answers = [json.loads(entry["body"]) for entry in self.server.log()
+        answers = [json.loads(entry["body"])
+                   for entry in self.server.log()[asked:]
                    if entry["form"]["grant_type"] == "refresh_token"]
         self.assertEqual({answer["token_type"] for answer in answers},
                          {"bearer"})
@@ -871,6 +874,41 @@ class SecondServerTest(BedTestCase):
         self.assertEqual((self.server.log()[-1]["status"],
                           self.server.log()[-1]["body"]), (400, ""))
         self.assertIn("ended the login without saying why", reply["text"])
+
+    def revocations(self):
+        return self.server.log("/api/oidc/revoke")
+
+    def test_logout_ends_the_login_at_the_server(self):
+        file = self.bed.subdir("secret") / "secret"
+        file.write_text(SECRET)
+        file.chmod(0o600)
+        helper = self.helper(redirect_port=self.redirect_port,
+                             client_id="desktop", client_secret_file=file)
+        self.assertEqual(self.login(helper), 0)
+        token = read_record(helper.state, "alice")["refresh_token"]
+        result = helper.command("logout", "alice").check()
+        self.assertIn("the server has", result.out)
+        self.assertEqual(self.revocations()[-1]["form"]["token"], token)
+        self.assertEqual(self.revocations()[-1]["status"], 200)
+        # really
+        with passed(token) as file:
+            helper.call("seed", fd=file.fileno(), account="alice",
+                        prove=1).expect("login")
+
+    def test_logout_that_the_server_does_not_take_keeps_the_login(self):
+        """This server revokes for no client without a secret."""
+        helper = self.helper(redirect_port=self.redirect_port)
+        self.assertEqual(self.login(helper), 0)
+        result = helper.command("logout", "alice")
+        self.assertEqual(result.rc, 78, result)
+        self.assertIn("the server refuses the client", result.err)
+        self.assertIn("--local", result.err)
+        asked = len(self.revocations())
+        self.assertEqual(self.revocations()[-1]["status"], 401)
+        helper.call("refresh", account="alice").expect()
+        helper.command("logout", "alice", "--local").check()
+        helper.call("get", account="alice").expect("login")
+        self.assertEqual(len(self.revocations()), asked)
 
     def test_device_that_asks_too_often_is_told_so_and_logs_in(self):
         self.server.device_interval = 1
