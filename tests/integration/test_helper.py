@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import resource
+import select
 import socket
 import stat
 import subprocess
@@ -291,9 +292,13 @@ class RefreshTest(HelperTestCase):
     def test_256_askers_make_one_request(self):
         helper = self.logged_in()
         helper.call("reject", account="alice", serial=1).expect()
+        self.oidc.fault(hang=True)
         askers = [helper.connect() for _ in range(256)]
         for asker in askers:
             asker.send("get", account="alice")
+        # who is asked this has seen all that came before
+        self.assertEqual(helper.status("alice")["state"], "refreshing")
+        self.oidc.release()
         replies = [asker.receive().expect() for asker in askers]
         self.assertEqual({reply["serial"] for reply in replies}, {"2"})
         self.assertEqual(len(self.posts()), 1)
@@ -1463,10 +1468,27 @@ class SocketTest(HelperTestCase):
         helper = self.logged_in()
         with helper.connect() as stuck:
             stuck.socket.sendall(b"1\tget\tacc")
-            for _ in range(20):
-                self.get(helper).expect()
+            self.get(helper).expect()
+            # not by having waited for its end
+            self.assertTrue(self.is_open(stuck))
             with self.assertRaises(EOFError):
                 stuck.receive()
+
+    def is_open(self, connection):
+        """Whether the helper has neither answered nor ended it."""
+        return not select.select([connection.socket], [], [], 0)[0]
+
+    def test_frame_that_trickles_in_ends_the_connection(self):
+        helper = self.logged_in()
+        with helper.connect() as slow:
+            # bytes, each long before the helper's patience with one ends
+            for _ in range(60):
+                slow.socket.sendall(b"x")
+                if select.select([slow.socket], [], [], 0.25)[0]:
+                    break
+            with self.assertRaises((EOFError, ConnectionResetError)):
+                slow.receive()
+            self.get(helper).expect()
 
     def test_idle_connections_stay(self):
         helper = self.logged_in()
@@ -1486,8 +1508,11 @@ class SocketTest(HelperTestCase):
                     greedy.socket.send(encode("get", account="alice"))
             except BlockingIOError:
                 pass
-            for _ in range(20):
-                self.get(helper).expect()
+            self.get(helper).expect()
+            # not by having waited for its end
+            with self.assertRaises(BlockingIOError):
+                while True:
+                    greedy.socket.send(b"x")
 
     def test_half_closed_connection_gets_its_reply(self):
         helper = self.logged_in()
