@@ -12,6 +12,7 @@ import urllib.parse
 from pathlib import Path
 
 from bed import BedTestCase, wait_until
+from bed.core import PATH
 from bed.sealed import read_record
 from bed.tokensock import Mailtokend, TokenSocket, account, encode, passed
 
@@ -663,6 +664,70 @@ class DiskTest(HelperTestCase):
         helper.start()
         self.refresh(helper).expect()
         self.assertEqual(helper.status("alice")["alarm"], "")
+
+
+class FullDiskTest(HelperTestCase):
+    """A store on a disk of its own, which can be filled to the last byte."""
+
+    def setUp(self):
+        super().setUp()
+        self.work = self.helper(start=False)
+        self.work.state.mkdir()
+        holder = self.bed.spawn(
+            ["unshare", "--mount", "sh", "-c", "mount --make-rprivate / && "
+             f"mount -t tmpfs -o size=512k t {self.work.state} && "
+             "echo ready && exec cat"], {"PATH": PATH}, stdin=True)
+        self.addCleanup(holder.stop)
+        holder.wait_output("^ready$", "stdout")
+        argv = self.work.argv
+        self.work.argv = lambda *more: [
+            "nsenter", f"--target={holder.pid}", "--mount", *argv(*more)]
+        self.disk = Path(f"/proc/{holder.pid}/root{self.work.state}")
+        self.work.start()
+        self.work.login(self.oidc, "alice").expect()
+
+    def fill(self):
+        with open(self.disk / "filler", "wb", 0) as file:
+            for size in 4096, 1:
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(b"x" * size)
+
+    def test_before_a_refresh(self):
+        self.fill()
+        reply = self.refresh(self.work).expect("later")
+        self.assertRegex(reply["text"], "alice.next: No space left")
+        self.assertEqual(self.posts(), [])
+        self.assertEqual(self.get(self.work).expect()["serial"], "1")
+        self.assertEqual(self.work.status("alice")["state"], "degraded")
+        (self.disk / "filler").unlink()
+        self.refresh(self.work).expect()
+
+    def test_during_a_refresh(self):
+        self.oidc.fault(hang=True)
+        with self.work.administer() as asker:
+            asker.send("refresh", account="alice")
+            wait_until(self.posts, what="the request")
+            self.fill()
+            self.oidc.release()
+            asker.receive().expect()
+        # the room for it was taken before
+        self.assertEqual(self.work.status("alice")["alarm"], "")
+        self.work.kill()
+        (self.disk / "filler").unlink()
+        self.work.start()
+        self.refresh(self.work).expect()
+        self.assertEqual({e["status"] for e in self.posts()}, {200})
+
+    def test_after_a_refresh(self):
+        self.refresh(self.work).expect()
+        self.fill()
+        self.work.kill()
+        self.work.start()       # recovery needs no room
+        self.refresh(self.work).expect("later")
+        self.assertEqual(len(self.posts()), 1)
+        (self.disk / "filler").unlink()
+        self.refresh(self.work).expect()
 
 
 class SeedTest(HelperTestCase):
