@@ -104,6 +104,12 @@ class Bed:
         """The path of a program of the project."""
         return _existing(self.build_dir() / "bin" / name)
 
+    def is_sanitized(self, name):
+        """Whether a program was built with a sanitizer, whose heap keeps what
+        was released."""
+        text = self.program(name).read_bytes()
+        return b"__asan_init" in text or b"__tsan_init" in text
+
     def public_program(self, name):
         """A copy of it that other users can run, wherever the build lies."""
         copy = self.subdir("bin") / name

@@ -3,7 +3,8 @@
 
 It differs where servers do: it really sends slow_down, answers a used refresh
 token with an empty 400, writes `bearer` in lower case, lies beneath a path that
-is not its issuer, and takes a redirect URI only with its registered port.
+is not its issuer, takes a redirect URI only with its registered port, and
+revokes for a client with a secret only.
 """
 import gzip
 import http.client
@@ -21,6 +22,7 @@ from .scripted import ScriptedServer
 
 _DOC = Path("/usr/share/doc/glewlwyd")
 USER, PASSWORD = "alice@example.test", "alice-pw-123"
+SECRET = "desktop-secret-value"     # of the client "desktop"
 _HS256_KEY = "0123456789abcdef0123456789abcdef"
 
 
@@ -31,6 +33,7 @@ class Glewlwyd:
     mount               issuer and the path that all endpoints lie beneath
     url(name)           an endpoint: "auth", "token", "device_authorization"
     device_interval     what a device is told, in place of the server's 5 s
+    The clients are "native" and, with a secret, "desktop".
     """
 
     def __init__(self, bed, redirect_uri):
@@ -147,7 +150,9 @@ class Glewlwyd:
         """A browser in which the user has logged in and consented."""
         browser = Browser()
         self._api(browser, "auth/", {"username": USER, "password": PASSWORD})
-        self._api(browser, "auth/grant/native", {"scope": "mail"}, "PUT")
+        for client in "native", "desktop":
+            self._api(browser, f"auth/grant/{client}", {"scope": "mail"},
+                      "PUT")
         return browser
 
     def _configure(self, redirect_uri):
@@ -162,12 +167,17 @@ class Glewlwyd:
         self._api(admin, "user/?source=database", {
             "username": USER, "name": "Alice", "email": USER,
             "password": PASSWORD, "enabled": True, "scope": ["mail"]})
-        self._api(admin, "client/?source=database", {
-            "client_id": "native", "name": "native", "confidential": False,
-            "enabled": True, "redirect_uri": [redirect_uri],
-            "authorization_type": ["code", "refresh_token",
-                                   "device_authorization"],
-            "token_endpoint_auth_method": ["none"], "scope": []})
+        for client in ({"client_id": "native", "confidential": False,
+                        "token_endpoint_auth_method": ["none"]},
+                       {"client_id": "desktop", "confidential": True,
+                        "password": SECRET, "token_endpoint_auth_method": [
+                            "client_secret_post", "client_secret_basic"]}):
+            self._api(admin, "client/?source=database", client | {
+                "name": client["client_id"], "enabled": True,
+                "redirect_uri": [redirect_uri],
+                "authorization_type": ["code", "refresh_token",
+                                       "device_authorization"],
+                "scope": []})
 
 
 _PARAMETERS = {

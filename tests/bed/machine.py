@@ -77,8 +77,8 @@ class SystemHelper(Mailtokend):
         self.socket = machine.root / "run/mailtoken/socket"
         self.admin = machine.root / "run/mailtoken/admin"
 
-    def start(self):
-        self.process = self.bed.spawn(self.machine.argv(self.argv()))
+    def start(self, env=None):
+        self.process = self.bed.spawn(self.machine.argv(self.argv()), env)
         wait_until(self._listens, what="mailtokend to listen")
         return self
 

@@ -3,6 +3,7 @@
 import array
 import signal
 import socket
+import tempfile
 from pathlib import Path
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n"}
@@ -224,3 +225,11 @@ def account(oidc, name="alice", user="alice@example.test", **settings):
     lines = [f"{key} = {value}" for key, value in values.items()
              if value is not None]
     return "\n".join([f"[account {name}]", *lines, ""])
+
+
+def passed(text):
+    """A descriptor of an unnamed file that holds `text`."""
+    file = tempfile.TemporaryFile()
+    file.write(text.encode())
+    file.seek(0)
+    return file

@@ -1,16 +1,28 @@
 # SPDX-License-Identifier: ISC
-"""tests/bench/run NAME [--quick] [--many]"""
+"""tests/bench/run NAME [--quick] [--many] [--svg FILE]"""
+import argparse
 import importlib
-import sys
+from pathlib import Path
 
-NAMES = ("accounts", "idle", "sasl")
-OPTIONS = ("--quick", "--many")
+# And the options that only some have.
+NAMES = {"accounts": ["svg"], "idle": ["many"], "sasl": []}
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run")
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--many", action="store_true")
+    parser.add_argument("--svg", type=Path)
+    arguments = parser.parse_args()
+    for option in "many", "svg":
+        if getattr(arguments, option) and option not in NAMES[arguments.name]:
+            parser.error(f"--{option} is not for {arguments.name}")
+    return arguments
+
 
 if __name__ == "__main__":
-    names = [name for name in sys.argv[1:] if name not in OPTIONS]
-    if len(names) != 1 or names[0] not in NAMES:
-        sys.exit(f"usage: tests/bench/run {{{'|'.join(NAMES)}}} "
-                 "[--quick] [--many]")
-    more = {"many": True} if "--many" in sys.argv else {}
-    importlib.import_module(f"bench.{names[0]}").main("--quick" in sys.argv,
-                                                      **more)
+    arguments = read_arguments()
+    importlib.import_module(f"bench.{arguments.name}").main(
+        arguments.quick,
+        **{name: getattr(arguments, name) for name in NAMES[arguments.name]})

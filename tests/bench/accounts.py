@@ -2,21 +2,23 @@
 """What mailtokend costs by the number of its accounts: time to start, memory,
 wake-ups, time for an answer.
 
-Every account has a login (from a seed) and then a token of 2,000 bytes; the
-last, "alice", is asked for as a mail program would.
+Every account has a login (from a seed) and then a token of 2,000 bytes, and all
+are at one mail server; the last, "alice", is asked for as a mail program would.
 """
 import json
+import statistics
 import time
 from pathlib import Path
 
 from bed import Bed
 from bed.tokensock import Mailtokend
 
+from . import plot
 from .samples import Worker, in_turn, print_table, ratio, spread
 
 TOKEN = "t" * 2000
 HOUR, GRID = 3600, 300
-TRIPS = 50          # requests in a sample
+TRIPS = 5           # requests in a sample: few, that most are undisturbed
 
 
 def serve(conn):
@@ -38,11 +40,13 @@ def names(count):
 
 
 def settings(count, endpoint):
+    """Short, for a settings file has 1 MiB at most."""
     lines = []
     for name in names(count):
-        lines.append(f"[account {name}]\nuser = {name}@example.test\n"
-                     f"client_id = i\ntoken_endpoint = {endpoint}\n")
-    return "".join(lines) + "imap_host = localhost\npermit = get\n"
+        host = "example.test" if name == "alice" else "x"
+        lines.append(f"[account {name}]\nuser={name}@{host}\nclient_id=i\n"
+                     f"token_endpoint={endpoint}\nimap_host=localhost\n")
+    return "".join(lines) + "permit=get\n"
 
 
 def log_in(bed, helper, count):
@@ -71,6 +75,7 @@ def sleeps(pid):
 
 
 def wakeups_per_hour(pid, window):
+    time.sleep(1)           # those who asked have gone by then
     before = sleeps(pid)
     time.sleep(window)      # this is what is measured
     return (sleeps(pid) - before) * HOUR / window
@@ -84,7 +89,8 @@ def planned(helper, count):
         for name in names(count):
             due = now + int(connection.call(
                 "status", account=name).expect()["next_refresh_s"])
-            hours.setdefault(due // HOUR, []).append(round(due / GRID))
+            slot = round(due / GRID)
+            hours.setdefault(slot * GRID // HOUR, []).append(slot)
     return (max(len(set(slots)) for slots in hours.values()),
             max(len(slots) for slots in hours.values()))
 
@@ -116,8 +122,48 @@ class Sample:
         self.helper.stop()
 
 
+def each_kib(samples, counts):
+    """What an account takes, of memory, when there are many."""
+    least, most = counts[0], counts[-1]
+    return ((samples[most].with_tokens - samples[least].with_tokens)
+            / (most - least))
 
-def measure(bed, counts, rounds, window):
+
+def draw(path, counts, samples, us):
+    """Whether it is flat."""
+    first = us[counts[0]]
+
+    def quarters(values):
+        """Of the ratios within the rounds: the machine may be busy."""
+        return tuple(statistics.quantiles(
+            (value / one for value, one in zip(values, first)), n=4))
+    start_ms = {count: samples[count].start for count in counts}
+    memory = {count: samples[count].with_tokens / 1024 for count in counts}
+    each = each_kib(samples, counts)
+    plot.write(path, counts, [
+        plot.Plot("an answer, times that with 1 account", 2, [
+            ("median, and half of the samples",
+             {count: quarters(us[count]) for count in counts})],
+            f"{statistics.median(first):.0f} µs with 1 account, where it was "
+            "measured"),
+        plot.Plot("wake-ups an hour, nobody asks", 20, [
+            ("planned, in the busiest hour",
+             {count: samples[count].planned[0] for count in counts}),
+            ("seen, while watched",
+             {count: samples[count].wakeups for count in counts})],
+            "at most 12: refreshes go in groups"),
+        plot.Plot("memory, MiB", None, [
+            ("all accounts have a token", memory),
+            ("a fixed part, and as much each",
+             {count: memory[counts[0]] + each * count / 1024
+              for count in counts})],
+            f"{each:.1f} KiB for each account, 2 of them its token"),
+        plot.Plot("start, ms", None, [("until it answers", start_ms)],
+                  "every record is opened once"),
+    ])
+
+
+def measure(bed, counts, rounds, window, svg=None):
     samples = {count: Sample(bed, count, window) for count in counts}
     for sample in samples.values():
         sample.worker.sample(TRIPS)     # warm up
@@ -137,14 +183,16 @@ def measure(bed, counts, rounds, window):
     print_table(["accounts", "start ms", "KiB idle", "KiB, tokens",
                  "each", "wake-ups/h", "most/h", "refreshes", "answer µs",
                  "ratio"], rows)
+    if svg:
+        draw(svg, counts, samples, us)
     print("\nmost/h, refreshes: wake-ups for refreshes that keep unused "
           "logins alive, and\nsuch refreshes, in the busiest hour to come\n")
 
 
-def main(quick):
+def main(quick, svg=None):
     """With `quick`, only as much as shows that it works."""
     with Bed() as bed:
         if quick:
-            measure(bed, [1, 20], 3, 1)
+            measure(bed, [1, 20], 3, 1, svg or bed.dir / "plot.svg")
         else:
-            measure(bed, [1, 100, 1000, 10000], 101, 20)
+            measure(bed, [1, 10, 100, 1000, 10000], 1001, 30, svg)

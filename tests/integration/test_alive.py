@@ -8,11 +8,11 @@ import threading
 import time
 
 from bed import wait_until
+from bed.clock import faked_clock
 from bed.tokensock import Mailtokend, account
 from integration.test_helper import HelperTestCase, passed
 
 CLONE_NEWNET = 0x40000000
-FAKETIME = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -266,9 +266,7 @@ class ClockTest(HelperTestCase):
         """Start it with a wall clock that set_clock() can set."""
         self.clock = helper.dir / "clock"
         self.set_clock(offset)
-        helper.start(env={"LD_PRELOAD": FAKETIME, "FAKETIME_NO_CACHE": "1",
-                          "FAKETIME_TIMESTAMP_FILE": self.clock,
-                          "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+        helper.start(env=faked_clock(file=self.clock))
 
     def set_clock(self, offset):
         temporary = self.clock.with_suffix(".new")

@@ -9,7 +9,9 @@ import shutil
 import unittest
 
 from bed import BedTestCase, wait_until
+from bed.clock import faked_clock
 from bed.core import PATH, debian_sasl_dir
+from bed.exchange import exchange_imap, exchange_smtp
 from bed.machine import Machine, SystemHelper, installed_modules
 from bed.tokensock import Mailtokend, account
 
@@ -22,6 +24,7 @@ class DoctorTestCase(BedTestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.oidc = cls.bed.oidc()
+        cls.mail = cls.bed.dovecot(oidc=cls.oidc, sink=cls.bed.sink())
 
     def setUp(self):
         self.oidc.release()
@@ -57,6 +60,12 @@ class DoctorTestCase(BedTestCase):
             helper.login(self.oidc, "alice").expect()
         return helper
 
+    def servers(self, imap=None, smtp=None):
+        """Options: where the mail servers are."""
+        return ["--imap", imap or f"{self.mail.imaps_port},tls",
+                "--smtp", smtp or f"{self.mail.submission_port},starttls",
+                "--ca-file", self.mail.ca]
+
     def doctor(self, machine, *args, etc="/nowhere", uid=None, before=()):
         return self.bed.run(
             machine.argv([self.bed.program("mailtoken"), *before, "doctor",
@@ -88,7 +97,8 @@ class HealthyTest(DoctorTestCase):
             etc, queue = self.postfix(chroot)
             helper = self.helper(machine, queue if chroot == "y" else None)
             self.assertHealthy(self.doctor(machine, etc=etc))
-            self.assertHealthy(self.doctor(machine, "alice", etc=etc))
+            self.assertHealthy(self.doctor(machine, "alice",
+                                           *self.servers(), etc=etc))
             self.assertHealthy(self.doctor(machine, "--user", "postfix",
                                            etc=etc))
             if chroot == "y":
@@ -300,7 +310,7 @@ class AccountTest(DoctorTestCase):
                      + account(self.oidc, "bob"))
         helper.reload()
         self.assertFinds(self.doctor(machine), "account bob needs", "login")
-        self.assertHealthy(self.doctor(machine, "alice"))
+        self.assertHealthy(self.doctor(machine, "alice", *self.servers()))
 
     def test_interrupted_refresh_is_an_alarm(self):
         machine, helper = self.healthy()
@@ -315,6 +325,87 @@ class AccountTest(DoctorTestCase):
         self.assertFinds(self.doctor(machine), "account alice raises an alarm:"
                          " a refresh .* was interrupted",
                          "mailtoken login alice")
+
+
+class ClockTest(DoctorTestCase):
+    def start(self, offset):
+        """A helper whose clock is that far off, with two accounts."""
+        machine = self.machine()
+        helper = SystemHelper(
+            self.bed, machine, account(self.oidc) + account(
+                self.oidc, "bob", "bob@example.test"))
+        helper.start(env=faked_clock(offset))
+        self.addCleanup(lambda: helper.process and helper.process.stop())
+        helper.login(self.oidc, "alice").expect()
+        helper.login(self.oidc, "bob", user="bob@example.test").expect()
+        with helper.administer() as person:
+            for name in "alice", "bob":
+                person.call("refresh", account=name).expect()
+        return machine
+
+    def test_wrong_clock(self):
+        for offset, text in (("-7200", "(119|120) min behind"),
+                             ("+864000", "14(399|400) min ahead")):
+            self.assertFinds(
+                self.doctor(self.start(offset)), "the clock of this machine "
+                f"is wrong: by that of account alice's server it is {text}",
+                "set the clock .*timedatectl.*'mailtoken refresh alice'")
+
+    def test_clock_that_is_nearly_right(self):
+        result = self.doctor(self.start("-240"))
+        self.assertEqual(result.rc, 0, result)
+
+
+class MailServerTest(DoctorTestCase):
+    def look(self, machine, **servers):
+        return self.doctor(machine, "alice", *self.servers(**servers))
+
+    def test_smtp_auth_that_is_switched_off(self):
+        machine, _ = self.healthy()
+        smtp = exchange_smtp(self, "535 5.7.139 Authentication unsuccessful, "
+                             "SmtpClientAuthentication is disabled for the "
+                             "Tenant.")
+        self.assertFinds(
+            self.look(machine, smtp=smtp), "smtp localhost:[0-9]+: refused .*"
+            "SmtpClientAuthentication is disabled", "SMTP AUTH is switched "
+            "off; .*Set-CASMailbox .*Set-TransportConfig")
+        # without its name no mail server is asked
+        self.assertHealthy(self.doctor(machine, *self.servers(smtp=smtp)))
+
+    def test_service_principal_that_is_missing(self):
+        secret = self.bed.subdir("secret") / "secret"
+        secret.write_text("service-secret")
+        secret.chmod(0o600)
+        machine = self.machine()
+        helper = self.helper(machine, login=False, provider="microsoft",
+                             tenant="t", client_id="service", scope="mail",
+                             grant="client_credentials",
+                             client_secret_file=secret)
+        with helper.administer() as person:
+            person.call("refresh", account="alice").expect()
+        result = self.look(
+            machine, imap=exchange_imap(self, "NO AUTHENTICATE failed."),
+            smtp=exchange_smtp(self, "535 5.7.3 Authentication unsuccessful"))
+        for service in "imap", "smtp":
+            self.assertFinds(
+                result, f"{service} localhost:[0-9]+: refused", "Exchange "
+                "does not know the application; .*New-ServicePrincipal",
+                count=2)
+
+    def test_mailbox_of_another_person(self):
+        machine = self.machine()
+        helper = self.helper(machine, login=False)
+        helper.login(self.oidc, "alice", user="bob@example.test").expect()
+        self.assertFinds(
+            self.look(machine), "imap localhost:[0-9]+: refused the token of "
+            "alice@example.test", "run 'mailtoken login alice' as", count=2)
+
+    def test_server_that_cannot_be_reached(self):
+        machine, _ = self.healthy()
+        self.assertFinds(
+            self.look(machine, imap=f"{self.bed.port()},tls"),
+            "imap localhost:[0-9]+: cannot be reached",
+            "'mailtoken test alice'")
 
 
 if __name__ == "__main__":

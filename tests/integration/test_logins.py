@@ -8,7 +8,9 @@ import unittest
 from bed import BedTestCase, wait_until
 from bed.browser import Browser
 from bed.chromium import look_at
-from bed.tokensock import Mailtokend, account
+from bed.glewlwyd import SECRET
+from bed.sealed import read_record
+from bed.tokensock import Mailtokend, account, passed
 
 USER, BOB = "alice@example.test", "bob@example.test"
 
@@ -490,6 +492,78 @@ class IdentityTest(LoginsTestCase):
             self.assertIn(text, command.stderr_text())
 
 
+class SeedIdentityTest(LoginsTestCase):
+    """A refresh token that was given shows only at its first use whose it is,
+    if the server says so at all."""
+    SCOPE = "openid profile email mail offline_access"
+
+    def seed(self, helper, user, scope=SCOPE, **fields):
+        token = self.oidc.mint(user, scope=scope)["refresh_token"]
+        with passed(token) as file:
+            return helper.call("seed", fd=file.fileno(), account="alice",
+                               **fields)
+
+    def test_right_person_is_named(self):
+        for user, settings in ((USER, {}), (BOB, {"login_user": BOB})):
+            helper = self.helper(**settings)
+            self.seed(helper, user).expect()
+            helper.call("get", account="alice").expect()
+            self.assertEqual(helper.status("alice")["identity"], user)
+            # for good, and until another login
+            helper.stop()
+            helper.start()
+            helper.call("refresh", account="alice").expect()
+            self.assertIn(f"logged in as  {user}\n",
+                          helper.command("status", "alice").check().out)
+            helper.command("logout", "alice", "--local").check()
+            self.assertEqual(helper.status("alice")["identity"], "")
+
+    def test_person_whom_the_server_does_not_name_is_taken_and_that_is_said(
+            self):
+        self.oidc.config(identity={})
+        for scope in self.SCOPE, "mail":
+            helper = self.helper()
+            self.seed(helper, BOB, scope).expect()
+            helper.call("get", account="alice").expect()
+            self.assertEqual(helper.status("alice")["identity"], "")
+            self.assertIn("logged in as  not known, the server did not say\n",
+                          helper.command("status", "alice").check().out)
+
+    def test_token_of_another_person_is_refused_and_kept(self):
+        helper = self.helper()
+        self.seed(helper, BOB).expect()
+        for _ in range(2):
+            reply = helper.call("get", account="alice").expect("login")
+            self.assertIn(f"it was {BOB} who logged in, not {USER}",
+                          reply["text"])
+            self.assertIn("login_user", reply["text"])
+        self.assertEqual(len(self.posts("refresh_token")), 1)
+        record = read_record(helper.state, "alice")
+        self.assertNotIn("refresh_token", record)
+        self.assertEqual(self.oidc.refresh(record["candidate"])[0], 200)
+        helper.stop()
+        helper.start()
+        self.assertEqual(helper.status("alice")["state"], "needs-login")
+        helper.call("get", account="alice").expect("login")
+
+    def test_token_of_another_person_leaves_the_login_before(self):
+        helper = self.helper(scope=self.SCOPE)
+        helper.login(self.oidc, "alice").expect()
+        reply = self.seed(helper, BOB, prove=1).expect("login")
+        self.assertIn(f"it was {BOB} who logged in", reply["text"])
+        self.assertIn("the login before it still serves", reply["text"])
+        helper.call("refresh", account="alice").expect()
+        status = helper.status("alice")
+        self.assertEqual((status["state"], status["identity"]), ("ok", USER))
+        self.assertIn("was refused", status["alarm"])
+
+    def test_token_of_another_server_is_refused(self):
+        helper = self.helper(issuer="https://another.example.test")
+        self.seed(helper, USER).expect()
+        reply = helper.call("get", account="alice").expect("login")
+        self.assertIn("set `issuer`", reply["text"])
+
+
 class MicrosoftIdentityTest(LoginsTestCase):
     flavor = "ms"
 
@@ -782,9 +856,11 @@ class SecondServerTest(BedTestCase):
     def test_refresh_and_its_end(self):
         helper = self.helper(redirect_port=self.redirect_port)
         self.assertEqual(self.login(helper), 0)
+        asked = len(self.server.log())
         for _ in range(3):
             helper.call("refresh", account="alice").expect()
-        answers = [json.loads(entry["body"]) for entry in self.server.log()
+        answers = [json.loads(entry["body"])
+                   for entry in self.server.log()[asked:]
                    if entry["form"]["grant_type"] == "refresh_token"]
         self.assertEqual({answer["token_type"] for answer in answers},
                          {"bearer"})
@@ -798,6 +874,41 @@ class SecondServerTest(BedTestCase):
         self.assertEqual((self.server.log()[-1]["status"],
                           self.server.log()[-1]["body"]), (400, ""))
         self.assertIn("ended the login without saying why", reply["text"])
+
+    def revocations(self):
+        return self.server.log("/api/oidc/revoke")
+
+    def test_logout_ends_the_login_at_the_server(self):
+        file = self.bed.subdir("secret") / "secret"
+        file.write_text(SECRET)
+        file.chmod(0o600)
+        helper = self.helper(redirect_port=self.redirect_port,
+                             client_id="desktop", client_secret_file=file)
+        self.assertEqual(self.login(helper), 0)
+        token = read_record(helper.state, "alice")["refresh_token"]
+        result = helper.command("logout", "alice").check()
+        self.assertIn("the server has", result.out)
+        self.assertEqual(self.revocations()[-1]["form"]["token"], token)
+        self.assertEqual(self.revocations()[-1]["status"], 200)
+        # really
+        with passed(token) as file:
+            helper.call("seed", fd=file.fileno(), account="alice",
+                        prove=1).expect("login")
+
+    def test_logout_that_the_server_does_not_take_keeps_the_login(self):
+        """This server revokes for no client without a secret."""
+        helper = self.helper(redirect_port=self.redirect_port)
+        self.assertEqual(self.login(helper), 0)
+        result = helper.command("logout", "alice")
+        self.assertEqual(result.rc, 78, result)
+        self.assertIn("the server refuses the client", result.err)
+        self.assertIn("--local", result.err)
+        asked = len(self.revocations())
+        self.assertEqual(self.revocations()[-1]["status"], 401)
+        helper.call("refresh", account="alice").expect()
+        helper.command("logout", "alice", "--local").check()
+        helper.call("get", account="alice").expect("login")
+        self.assertEqual(len(self.revocations()), asked)
 
     def test_device_that_asks_too_often_is_told_so_and_logs_in(self):
         self.server.device_interval = 1

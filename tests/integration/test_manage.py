@@ -64,6 +64,19 @@ class ListTest(ManageTestCase):
         result = self.run_on(helper, "list").check()
         self.assertEqual(result.out.split(), names)
 
+    def test_as_many_as_10000_are_shown_and_looked_at(self):
+        count = 10000
+        helper = self.helper("".join(
+            f"[account a{number}]\nuser = a\nclient_id = c\n"
+            "provider = google\n" for number in range(count)))
+        result = self.run_on(helper, "status").check()
+        self.assertEqual(result.out.count("nobody has logged in yet"), count)
+        result = self.run_on(helper, "status", "--json").check()
+        self.assertEqual(len(json.loads(result.out)), count)
+        result = self.run_on(helper, "doctor")
+        self.assertEqual(result.rc, 1)
+        self.assertEqual(result.out.count("nobody has logged in yet"), count)
+
     def test_no_account_is_an_empty_list(self):
         result = self.run_on(self.helper(""), "list").check()
         self.assertEqual((result.out, result.err), ("", ""))

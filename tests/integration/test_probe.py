@@ -4,6 +4,7 @@ import os
 import unittest
 
 from bed import BedTestCase
+from bed.exchange import exchange_imap, exchange_smtp
 from bed.tokensock import Mailtokend, account
 
 USER, BOB = "alice@example.test", "bob@example.test"
@@ -165,48 +166,11 @@ class DovecotTest(ProbeTestCase):
 
 
 class ScriptedTest(ProbeTestCase):
-    """In the words of Exchange, which Dovecot does not use."""
-
-    def smtp(self, answer):
-        def talk(conn):
-            conn.send("220 here\r\n")
-            conn.expect("EHLO .*")
-            conn.send("250-here\r\n250 STARTTLS\r\n")
-            conn.expect("STARTTLS")
-            conn.send("220 go\r\n")
-            conn.starttls()
-            conn.expect("EHLO .*")
-            conn.send("250-here\r\n250 AUTH LOGIN XOAUTH2\r\n")
-            conn.expect("AUTH XOAUTH2")
-            conn.send("334 \r\n")
-            conn.expect("[A-Za-z0-9+/=]+")
-            conn.send(answer + "\r\n")
-            conn.readline()
-        server = self.bed.scripted_server(talk, self.bed.tls.cert(),
-                                          implicit=False)
-        self.addCleanup(server.stop)
-        return f"{server.port},starttls"
-
-    def imap(self, answer, say=lambda conn: None):
-        def talk(conn):
-            conn.send("* OK here\r\n")
-            tag = conn.expect("(.*) CAPABILITY")[1]
-            conn.send("* CAPABILITY IMAP4rev1 AUTH=XOAUTH2 AUTH=\x1b[J "
-                      "SASL-IR\r\n"
-                      f"{tag} OK done\r\n")
-            say(conn)
-            tag = conn.expect("(.*) AUTHENTICATE XOAUTH2 .*")[1]
-            conn.send(f"{tag} {answer}\r\n")
-            conn.readline()
-        server = self.bed.scripted_server(talk, self.bed.tls.cert())
-        self.addCleanup(server.stop)
-        return f"{server.port},tls"
-
     def test_smtp_auth_that_is_off_is_not_the_tokens_fault(self):
         helper = self.helper()
         words = ("535 5.7.139 Authentication unsuccessful, SmtpClient"
                  "Authentication is disabled for the Mailbox.")
-        result = self.run_test(helper, smtp=self.smtp(words))
+        result = self.run_test(helper, smtp=exchange_smtp(self, words))
         self.assertLines(
             result, 77, "logged in", f'refused .*by XOAUTH2: "{words}" '
             r"\(TLS1.3; offers LOGIN XOAUTH2\); SMTP AUTH is switched off; "
@@ -217,9 +181,9 @@ class ScriptedTest(ProbeTestCase):
     def test_shared_mailbox_of_microsoft_has_its_remedy(self):
         helper = self.helper(provider="microsoft", tenant="t",
                              resend_scope="no")
-        result = self.run_test(helper, self.imap("NO AUTHENTICATE failed."),
-                               self.smtp("535 5.7.3 Authentication "
-                                         "unsuccessful"))
+        result = self.run_test(
+            helper, exchange_imap(self, "NO AUTHENTICATE failed."),
+            exchange_smtp(self, "535 5.7.3 Authentication unsuccessful"))
         words = f"refused .*Add-MailboxPermission -Identity {USER} -User WHO"
         self.assertLines(result, 77, words, words)
         self.assertIn('"NO AUTHENTICATE failed."', self.lines["imap"])
@@ -232,16 +196,17 @@ class ScriptedTest(ProbeTestCase):
                              client_id="service", scope="mail",
                              grant="client_credentials",
                              client_secret_file=secret)
-        result = self.run_test(helper, self.imap("NO AUTHENTICATE failed."),
-                               self.smtp("430 4.2.0 STOREDRV; Cannot open "
-                                         "mailbox"))
+        result = self.run_test(
+            helper, exchange_imap(self, "NO AUTHENTICATE failed."),
+            exchange_smtp(self, "430 4.2.0 STOREDRV; Cannot open mailbox"))
         self.assertLines(
             result, 77, "refused .*New-ServicePrincipal -AppId CLIENT-ID",
             f"refused .*may not open the mailbox; .*-Identity {USER} -User "
             "OBJECT-ID")
 
     def test_words_of_a_server_cannot_drive_the_terminal(self):
-        result = self.run_test(self.helper(), self.imap("NO \x1b[2J\x07"))
+        result = self.run_test(self.helper(),
+                               exchange_imap(self, "NO \x1b[2J\x07"))
         self.assertLines(result, 77, r'refused .*"NO \?\[2J\?" '
                          r"\(.*offers XOAUTH2 \?\[J\)")
 
@@ -260,7 +225,7 @@ class ScriptedTest(ProbeTestCase):
         def leave(conn):
             conn.rst()
             raise EOFError
-        result = self.run_test(self.helper(), self.imap("", leave))
+        result = self.run_test(self.helper(), exchange_imap(self, "", leave))
         self.assertLines(result, 75, "cannot be reached", "logged in")
 
 

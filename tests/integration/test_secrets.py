@@ -6,6 +6,7 @@ from pathlib import Path
 from bed import BedTestCase, wait_until
 from bed.connector import Connector
 from bed.helper import PASSWORD, USER
+from bed.tokensock import TokenSocket
 
 MESSAGE = b"From: x@example.test\nSubject: hello\n\nbody\n"
 
@@ -66,7 +67,11 @@ class SecretsTest(BedTestCase):
         self.assertIn("mailtokend", descendants(run.pid).values())
         used = [entry["form"].get("refresh_token")
                 for entry in self.oidc.log()]
-        self.assert_nowhere(set(filter(None, used)) | {seed}, connector, run)
+        with TokenSocket(connector.state / "helper/socket") as helper:
+            token = helper.call("get", service="imap",
+                                host="localhost").expect()["token"]
+        self.assert_nowhere(set(filter(None, used)) | {seed, token},
+                            connector, run)
 
     def test_password_leaves_the_environment(self):
         connector, run = self.start()

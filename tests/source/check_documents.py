@@ -191,7 +191,7 @@ class Check:
                       r"&cmd_(\w+)")
         self.commands("docs/man/mailtoken-connector.8", "connector/main.c",
                       r'^    \{"(\w+)", "[^"]*", "')
-        self.options("docs/man/mailtoken.1", f"{COMMAND}/*.c")
+        self.options("docs/man/mailtoken.1", f"{COMMAND}/*.[ch]")
         self.options("docs/man/mailtokend.8", f"{DAEMON}/options.c")
         self.options("docs/man/mailtoken-connector.8", "connector/main.c")
         self.requests()

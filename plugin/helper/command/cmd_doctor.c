@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX (1024 * 1024)
+#define OUTPUT_MAX (64 * 1024 * 1024)
 #define SENTENCE_MAX 1024
 
 static void MT_PRINTF(3, 0) add_sentence(
@@ -56,6 +56,15 @@ copy(const struct token_wire_message *reply, const char *name)
 	return strdup(value ? value : "");
 }
 
+/* In seconds; it may be less than nothing. */
+static long
+skew_of(const struct token_wire_message *reply)
+{
+	const char *text = token_wire_get(reply, "skew_s");
+
+	return text ? strtol(text, NULL, 10) : 0;
+}
+
 static void
 account_done(struct doctor_account *account)
 {
@@ -86,7 +95,8 @@ take_account(struct invocation *in, const char *name, void *context,
 	x->accounts = grown;
 	account = &grown[x->account_count];
 	*account = (struct doctor_account){strdup(name), copy(&reply, "state"),
-	    copy(&reply, "text"), copy(&reply, "alarm"), copy(&reply, "allow")};
+	    copy(&reply, "text"), copy(&reply, "alarm"), copy(&reply, "allow"),
+	    skew_of(&reply)};
 	if (account->name && account->state && account->text &&
 	    account->alarm && account->allow) {
 		x->account_count++;
@@ -116,7 +126,8 @@ static void
 examine(struct examination *x)
 {
 	static const struct doctor_row *const tables[] = {doctor_module_rows,
-	    doctor_socket_rows, doctor_postfix_rows, doctor_account_rows};
+	    doctor_socket_rows, doctor_postfix_rows, doctor_account_rows,
+	    doctor_server_rows};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		for (const struct doctor_row *row = tables[i]; row->name;
@@ -136,6 +147,7 @@ read_options(
 	static const struct option known[] = {
 	    {"user", required_argument, NULL, 'u'},
 	    {"chroot", required_argument, NULL, 'c'},
+	    MAIL_TEST_OPTIONS,
 	    {NULL, 0, NULL, 0},
 	};
 	struct invocation *in = x->in;
@@ -144,6 +156,11 @@ read_options(
 	while ((c = getopt_long(in->argc, in->argv, "", known, NULL)) != -1) {
 		if (c == 'c') {
 			x->jail = optarg;
+			continue;
+		}
+		if (mail_test_take_option(x->mail, c, optarg, err)) {
+			if (err->status != MT_OK)
+				return err->status;
 			continue;
 		}
 		if (c != 'u')
@@ -179,10 +196,14 @@ print(struct examination *x, struct mt_error *err)
 static enum mt_status
 run(struct invocation *in, struct mt_error *err)
 {
-	struct examination x = {.in = in, .out = BUF_INIT(OUTPUT_MAX)};
+	struct mail_test mail;
+	struct examination x = {
+	    .in = in, .out = BUF_INIT(OUTPUT_MAX), .mail = &mail};
 	struct doctor_user user;
-	enum mt_status status = read_options(&x, &user, err);
+	enum mt_status status;
 
+	mail_test_init(&mail, in);
+	status = read_options(&x, &user, err);
 	if (status == MT_OK)
 		doctor_name_socket(&x);
 	if (status == MT_OK)
@@ -200,7 +221,7 @@ run(struct invocation *in, struct mt_error *err)
 
 const struct command cmd_doctor = {
     .name = "doctor",
-    .arguments = "[ACCOUNT] [--user NAME] [--chroot DIR]",
+    .arguments = "[ACCOUNT] [--user NAME] [--chroot DIR] " MAIL_TEST_ARGUMENTS,
     .help = "look for what is wrong, and say what to do",
     .run = run,
 };

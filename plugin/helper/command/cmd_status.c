@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define OUTPUT_MAX (1024 * 1024)
+#define OUTPUT_MAX (64 * 1024 * 1024)
 
 struct report {
 	bool json;

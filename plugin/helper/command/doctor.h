@@ -8,6 +8,7 @@
 #define MT_COMMAND_DOCTOR_H
 
 #include "command.h"
+#include "mail_test.h"
 
 #include "base/buf.h"
 #include "tokensock/module_settings.h"
@@ -28,6 +29,7 @@ struct doctor_account {
 	char *text;
 	char *alarm;
 	char *allow; /* words uid:N and gid:N */
+	long skew_s; /* the server's clock is so far ahead of ours */
 };
 
 struct examination {
@@ -36,6 +38,7 @@ struct examination {
 	int findings;
 	const struct doctor_user *user;  /* --user, or NULL */
 	const char *jail;                /* --chroot, or NULL */
+	struct mail_test *mail;          /* where the servers are */
 	struct module_settings settings; /* the defaults if they are not good */
 	/* --socket, or where mail programs ask that helper; "": not given */
 	char named[TOKEN_SOCKET_PATH_MAX];
@@ -55,6 +58,7 @@ extern const struct doctor_row doctor_module_rows[];
 extern const struct doctor_row doctor_socket_rows[];
 extern const struct doctor_row doctor_postfix_rows[];
 extern const struct doctor_row doctor_account_rows[];
+extern const struct doctor_row doctor_server_rows[];
 
 /* Says what is wrong, in one sentence without a full stop; what to do has to
  * follow. */

@@ -30,6 +30,7 @@ status_row_read(struct status_row *ret_row, const char *account,
 	    .user = copy_field(reply, "user"),
 	    .provider = copy_field(reply, "provider"),
 	    .login_at = copy_field(reply, "login_at"),
+	    .identity = copy_field(reply, "identity"),
 	    .refreshed_at = copy_field(reply, "refreshed_at"),
 	    .text = copy_field(reply, "text"),
 	    .alarm = copy_field(reply, "alarm"),
@@ -48,7 +49,8 @@ status_row_read(struct status_row *ret_row, const char *account,
 	};
 
 	if (!row.account || !row.state || !row.user || !row.provider ||
-	    !row.login_at || !row.refreshed_at || !row.text || !row.alarm) {
+	    !row.login_at || !row.identity || !row.refreshed_at || !row.text ||
+	    !row.alarm) {
 		status_row_done(&row);
 		return mt_fail(err, MT_NO_MEMORY, "no memory for a status");
 	}
@@ -64,6 +66,7 @@ status_row_done(struct status_row *row)
 	free(row->user);
 	free(row->provider);
 	free(row->login_at);
+	free(row->identity);
 	free(row->refreshed_at);
 	free(row->text);
 	free(row->alarm);
@@ -321,6 +324,10 @@ status_view_detail(struct buf *out, const struct status_row *row)
 		snprintf(serial, sizeof(serial), "%ld", row->serial);
 	add_detail(out, "token number", serial);
 	add_detail(out, "logged in at", row->login_at);
+	if (*row->login_at)
+		add_detail(out, "logged in as",
+		    *row->identity ? row->identity
+				   : "not known, the server did not say");
 	add_detail(out, "refreshed at", row->refreshed_at);
 	add_next_refresh(out, row);
 	status_view_duration(left, row->next_attempt_s);

@@ -21,6 +21,7 @@ struct status_row {
 	char *user;
 	char *provider;
 	char *login_at;
+	char *identity;
 	char *refreshed_at;
 	char *text;  /* the last error, or empty */
 	char *alarm; /* what needs a person's eye, or empty */

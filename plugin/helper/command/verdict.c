@@ -122,20 +122,21 @@ add_circumstances(struct buf *out, const struct verdict_facts *facts)
 }
 
 static enum mt_status
-write_refusal(struct buf *out, const struct verdict_facts *facts)
+write_refusal(
+    struct buf *out, struct buf *remedy, const struct verdict_facts *facts)
 {
 	const struct rule *rule = find_rule(facts);
 
 	buf_add_format(out, "refused the token of %s by %s: \"%s\"",
 	    facts->user, facts->used, facts->refusal);
 	add_circumstances(out, facts);
-	buf_add_text(out, "; ");
-	add_remedy(out, rule->remedy, facts);
+	add_remedy(remedy, rule->remedy, facts);
 	return rule->status;
 }
 
 static enum mt_status
-write_end(struct buf *out, const struct verdict_facts *facts)
+write_end(
+    struct buf *out, struct buf *remedy, const struct verdict_facts *facts)
 {
 	if (strcmp(facts->end, "done") == 0) {
 		buf_add_format(
@@ -144,7 +145,7 @@ write_end(struct buf *out, const struct verdict_facts *facts)
 		return MT_OK;
 	}
 	if (strcmp(facts->end, "refused") == 0)
-		return write_refusal(out, facts);
+		return write_refusal(out, remedy, facts);
 	if (strcmp(facts->end, "no-mechanism") == 0) {
 		buf_add_text(out, "takes no token: neither XOAUTH2 nor "
 				  "OAUTHBEARER is offered");
@@ -170,9 +171,10 @@ write_end(struct buf *out, const struct verdict_facts *facts)
 }
 
 enum mt_status
-verdict_write(struct buf *out, const struct verdict_facts *facts)
+verdict_write(
+    struct buf *out, struct buf *remedy, const struct verdict_facts *facts)
 {
 	buf_add_format(
 	    out, "%s %s:%ld: ", facts->service, facts->host, facts->port);
-	return write_end(out, facts);
+	return write_end(out, remedy, facts);
 }

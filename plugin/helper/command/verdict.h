@@ -31,9 +31,9 @@ struct verdict_facts {
 /* True if the server refused, and another token may be a better one. */
 bool verdict_blames_token(const struct verdict_facts *facts);
 
-/* Writes the line, without its end.  MT_OK when the login went well; a refusal is taken to be one
- * of a token that is new. */
+/* Writes the line, without its end, and what to do, if a rule tells.  MT_OK when
+ * the login went well; a refusal is taken to be one of a token that is new. */
 enum mt_status verdict_write(
-    struct buf *out, const struct verdict_facts *facts);
+    struct buf *out, struct buf *remedy, const struct verdict_facts *facts);
 
 #endif

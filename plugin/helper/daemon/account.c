@@ -79,6 +79,13 @@ settle_login(struct account *a, const struct record *record)
 		a->state = ACCOUNT_OK;
 }
 
+static void
+take_identity(struct account *a, const char *identity)
+{
+	free(a->identity);
+	a->identity = *identity ? strdup(identity) : NULL;
+}
+
 void
 account_settle(struct account *a, const struct record *record)
 {
@@ -87,6 +94,7 @@ account_settle(struct account *a, const struct record *record)
 		a->serial = record->serial;
 		a->refreshed_at = record->refreshed_at;
 		a->login_at = record->login_at;
+		take_identity(a, record->identity);
 	}
 	a->candidate_refused = record->candidate.len && record->refused.since_s;
 	a->has_candidate =
@@ -140,8 +148,8 @@ describe_alarm(const struct account *a, struct mt_error *alarm)
 		    a->save_text);
 	else if (a->candidate_refused)
 		mt_fail(alarm, MT_NEEDS_LOGIN,
-		    "the server refused the refresh token that was given to "
-		    "start from; the login before it still serves");
+		    "the refresh token that was given to start from was "
+		    "refused; the login before it still serves");
 	else if (a->interrupted_s)
 		mt_fail(alarm, MT_RETRY_LATER,
 		    "a refresh begun at %s was interrupted before its answer "
@@ -173,6 +181,7 @@ account_view(const struct account *a, struct account_view *ret_view)
 	    .expires_in_s = left_s(a),
 	    .refreshed_at = a->refreshed_at,
 	    .login_at = a->login_at,
+	    .identity = a->identity ? a->identity : "",
 	    .skew_s = (long)a->skew_s,
 	};
 	memcpy(ret_view->alarm, alarm.text, sizeof(ret_view->alarm));
@@ -509,6 +518,7 @@ account_free(struct account **account)
 	secret_done(&a->token);
 	record_free(&a->record);
 	account_settings_free(&a->settings);
+	free(a->identity);
 	schedule_set(a->env->schedule, &a->timer, SCHEDULE_NEVER);
 	free(a);
 	*account = NULL;

@@ -113,6 +113,7 @@ struct account_view {
 	long expires_in_s;    /* 0: no token */
 	int64_t refreshed_at; /* wall clock; 0: never */
 	int64_t login_at;     /* wall clock; 0: not known */
+	const char *identity; /* whom the server named at the login, or "" */
 	long next_attempt_s;  /* pause that is left, 0: none */
 	struct issuer_view issuer;
 	long skew_s; /* how far the server's clock is ahead of ours, if much */
@@ -197,9 +198,10 @@ enum mt_status account_prepare_login(
 /* The login came to nothing. */
 void account_abandon_login(struct account *account);
 
-/* Takes the tokens of a login over.  When they cannot be saved they are kept in
- * memory, and the alarm says so. */
+/* Takes the tokens of a login over; `identity` is whom the server named, or "".
+ * When they cannot be saved they are kept in memory, and the alarm says so. */
 enum mt_status account_take_login(struct account *account,
-    struct oauth_tokens *tokens, struct mt_error *err) MT_MUST_CHECK;
+    struct oauth_tokens *tokens, const char *identity,
+    struct mt_error *err) MT_MUST_CHECK;
 
 #endif

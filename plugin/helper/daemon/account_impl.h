@@ -63,6 +63,7 @@ struct account {
 	int64_t serial;
 	int64_t refreshed_at; /* wall clock */
 	int64_t login_at;     /* wall clock */
+	char *identity;       /* whom the server named; NULL: nobody */
 	int64_t rejected_ms;  /* boot clock, of the last token given up */
 
 	bool has_candidate;              /* a seed waits to be tried ... */
@@ -181,8 +182,10 @@ enum mt_status account_hash_endpoint(const struct account *a,
 bool account_login_is_alive(const struct account *a);
 bool account_candidate_is_alive(const struct account *a);
 
-/* Puts what the answer to a->flight brought into a->record. */
-void account_record_answer(struct account *a, struct oauth_tokens *tokens);
+/* Puts what the answer to a->flight brought into a->record; `identity` is whom
+ * the server named, if there is a new login. */
+void account_record_answer(
+    struct account *a, struct oauth_tokens *tokens, const char *identity);
 
 /* account_flight.c: */
 

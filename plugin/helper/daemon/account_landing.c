@@ -4,6 +4,7 @@
 #include "account_impl.h"
 
 #include "clock.h"
+#include "oauth_identity.h"
 #include "refresh.h"
 
 #include "base/log.h"
@@ -58,9 +59,9 @@ fail_app_only(struct account *a, const struct failure *failure,
 }
 
 static void
-succeed(struct account *a, struct oauth_tokens *tokens)
+succeed(struct account *a, struct oauth_tokens *tokens, const char *identity)
 {
-	account_record_answer(a, tokens);
+	account_record_answer(a, tokens, identity);
 	account_commit(a);
 	if (strcmp(a->flight.fingerprint, a->fingerprint) == 0)
 		account_take_token(a, tokens);
@@ -165,13 +166,35 @@ tell_issuer(const struct flight *flight, enum issuer_outcome outcome,
 	    flight->issuer, flight->is_trial, outcome, retry_after_s, why);
 }
 
-/* True if it brought tokens. */
+/*
+ * A seed may be anybody's.  Where the server says that it is not that of the
+ * person who is to log in, the seed is refused here, as the login would be; what
+ * the server gave for it is kept in its place, for a diagnosis may be wrong.
+ */
+static bool
+seed_is_right(struct account *a, struct oauth_tokens *tokens,
+    char ret_name[OAUTH_IDENTITY_NAME_SIZE], struct failure *ret_failure,
+    struct mt_error *ret_why)
+{
+	ret_name[0] = '\0';
+	if (!a->flight.with_candidate ||
+	    oauth_identity_judge(
+		a->settings, &tokens->id_token, ret_name, ret_why) == MT_OK)
+		return true;
+	*ret_failure = (struct failure){.class = FAILURE_LOGIN};
+	if (tokens->refresh_token.len)
+		secret_move(&a->record->candidate, &tokens->refresh_token);
+	return false;
+}
+
+/* True if it brought tokens that are of use. */
 static bool
 land(struct account *a, struct http_reply *reply, enum issuer_news *ret_news)
 {
 	struct oauth_tokens tokens;
 	struct failure failure = {0};
 	struct mt_error why = {0};
+	char identity[OAUTH_IDENTITY_NAME_SIZE];
 	bool app_only = account_settings_app_only(a->settings);
 	bool good;
 
@@ -181,12 +204,13 @@ land(struct account *a, struct http_reply *reply, enum issuer_news *ret_news)
 	    good || failure.class != FAILURE_TRANSIENT ? ISSUER_ANSWERED
 						       : ISSUER_FAILED,
 	    failure.retry_after_s, &why);
+	good = good && seed_is_right(a, &tokens, identity, &failure, &why);
 	if (app_only && good)
 		succeed_app_only(a, &tokens);
 	else if (app_only)
 		fail_app_only(a, &failure, &why);
 	else if (good)
-		succeed(a, &tokens);
+		succeed(a, &tokens, identity);
 	else
 		fail(a, &failure, &why);
 	oauth_tokens_done(&tokens);

@@ -114,8 +114,8 @@ open_record_for_login(struct account *a, struct mt_error *err)
 }
 
 enum mt_status
-account_take_login(
-    struct account *a, struct oauth_tokens *tokens, struct mt_error *err)
+account_take_login(struct account *a, struct oauth_tokens *tokens,
+    const char *identity, struct mt_error *err)
 {
 	enum mt_status status = open_record_for_login(a, err);
 
@@ -129,8 +129,8 @@ account_take_login(
 	memcpy(a->flight.fingerprint, a->fingerprint,
 	    sizeof(a->flight.fingerprint));
 	record_clear_candidate(a->record);
-	a->record->login_at = clock_wall_s();
-	account_record_answer(a, tokens);
+	record_take_person(a->record, identity, clock_wall_s());
+	account_record_answer(a, tokens, identity);
 	account_commit(a);
 	account_take_token(a, tokens);
 	account_settle(a, a->record);

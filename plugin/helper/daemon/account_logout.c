@@ -75,6 +75,7 @@ wipe(struct record *record)
 	secret_done(&record->refresh_token);
 	secret_done(&record->candidate);
 	record->candidate_fingerprint[0] = '\0';
+	record->identity[0] = '\0';
 	record->refused = (struct record_mark){0};
 	record->dead = (struct record_mark){
 	    .since_s = clock_wall_s(), .reason = "logged out"};

@@ -117,7 +117,8 @@ account_candidate_is_alive(const struct account *a)
 }
 
 void
-account_record_answer(struct account *a, struct oauth_tokens *tokens)
+account_record_answer(
+    struct account *a, struct oauth_tokens *tokens, const char *identity)
 {
 	struct record *record = a->record;
 
@@ -127,7 +128,7 @@ account_record_answer(struct account *a, struct oauth_tokens *tokens)
 		secret_move(&record->refresh_token, &record->candidate);
 	if (a->flight.with_candidate) {
 		record_clear_candidate(record);
-		record->login_at = clock_wall_s();
+		record_take_person(record, identity, clock_wall_s());
 	}
 	memcpy(record->fingerprint, a->flight.fingerprint,
 	    sizeof(record->fingerprint));

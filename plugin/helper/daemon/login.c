@@ -5,7 +5,6 @@
 #include "clock.h"
 #include "crypto.h"
 #include "oauth_identity.h"
-#include "url.h"
 
 #include "base/fs.h"
 
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -238,101 +236,43 @@ check_tokens(const struct account_settings *settings,
 	return MT_OK;
 }
 
-bool
-login_same_server(const char *a, const char *b)
-{
-	struct url left, right;
-
-	return a && b && url_parse(a, &left) && url_parse(b, &right) &&
-	       left.tls == right.tls && left.port == right.port &&
-	       strcasecmp(left.host, right.host) == 0;
-}
-
-/* As with the answer to the browser; Google may leave the scheme out. */
-static bool
-is_right_issuer(const struct provider *provider, const char *issuer)
-{
-	static const char scheme[] = "https://";
-	const char *own = provider->issuer;
-
-	if (!own && provider->discovery &&
-	    strcmp(issuer, provider->discovery) == 0)
-		return true;
-	if (!own)
-		return login_same_server(
-			   issuer, provider->authorization_endpoint) ||
-		       login_same_server(issuer, provider->token_endpoint);
-	return strcmp(issuer, own) == 0 ||
-	       (strncmp(own, scheme, strlen(scheme)) == 0 &&
-		   strcmp(issuer, own + strlen(scheme)) == 0);
-}
-
-static enum mt_status
-check_identity(const struct account_settings *settings,
-    const struct oauth_identity *identity, struct mt_error *err)
-{
-	const char *name = oauth_identity_name(identity);
-	const char *wanted = oauth_identity_wanted(settings);
-
-	if (!identity->for_client)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "account %s: the server's ID token is for another client",
-		    settings->name);
-	if (!is_right_issuer(&settings->provider, identity->issuer))
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "account %s: the ID token is one of %.128s, not of this "
-		    "account's server; if that is its right name, set `issuer` "
-		    "to it",
-		    settings->name, identity->issuer);
-	if (!name || oauth_identity_fits(identity, settings))
-		return MT_OK;
-	return mt_fail(err, MT_NEEDS_LOGIN,
-	    "account %s: it was %.128s who logged in, not %.128s; log in as "
-	    "that person, or, if %.128s may use the mailbox, set 'login_user' "
-	    "to that",
-	    settings->name, name, wanted, name);
-}
-
 /* Where the server does not say who it was, nobody can tell. */
 static enum mt_status
-judge_identity(struct login *login, const struct oauth_tokens *tokens,
-    struct mt_error *err)
+judge_identity(const struct login *login, const struct oauth_tokens *tokens,
+    char ret_name[OAUTH_IDENTITY_NAME_SIZE], struct mt_error *err)
 {
 	const struct account_settings *settings =
 	    account_settings_of(login->account);
-	struct oauth_identity identity;
-	const char *name;
-	enum mt_status status;
+	struct mt_error why = {0};
+	enum mt_status status =
+	    oauth_identity_judge(settings, &tokens->id_token, ret_name, &why);
 
+	if (status != MT_OK)
+		return mt_fail(
+		    err, status, "account %s: %s", settings->name, why.text);
 	if (login->waiter)
-		login->waiter->identity[0] = '\0';
-	if (!oauth_identity_read(
-		&tokens->id_token, settings->client_id, &identity))
-		return MT_OK;
-	status = check_identity(settings, &identity, err);
-	name = oauth_identity_name(&identity);
-	if (status == MT_OK && name && login->waiter)
-		snprintf(login->waiter->identity,
-		    sizeof(login->waiter->identity), "%s", name);
-	return status;
+		memcpy(login->waiter->identity, ret_name,
+		    sizeof(login->waiter->identity));
+	return MT_OK;
 }
 
 enum mt_status
 login_use_tokens(
     struct login *login, struct oauth_tokens *tokens, struct mt_error *err)
 {
+	char name[OAUTH_IDENTITY_NAME_SIZE];
 	enum mt_status status;
 
 	if (!login->account)
 		return mt_fail(err, MT_BAD_CONFIG, "%s", login->ended);
 	status = check_tokens(account_settings_of(login->account), tokens, err);
 	if (status == MT_OK)
-		status = judge_identity(login, tokens, err);
+		status = judge_identity(login, tokens, name, err);
 	if (status != MT_OK)
 		return status;
 	if (login->emit_fd >= 0)
 		return emit_token(login->emit_fd, &tokens->refresh_token, err);
-	return account_take_login(login->account, tokens, err);
+	return account_take_login(login->account, tokens, name, err);
 }
 
 enum mt_status

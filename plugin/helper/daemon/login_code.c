@@ -168,8 +168,8 @@ is_right_issuer(const struct account_settings *settings, enum form_found found,
 		return found == FORM_FOUND &&
 		       strcmp(issuer, provider->issuer) == 0;
 	return found == FORM_MISSING ||
-	       (found == FORM_FOUND &&
-		   login_same_server(issuer, provider->authorization_endpoint));
+	       (found == FORM_FOUND && oauth_identity_same_server(issuer,
+					   provider->authorization_endpoint));
 }
 
 /* RFC 9207: an answer of another server must not reach ours. */

@@ -63,9 +63,6 @@ enum mt_status login_use_tokens(struct login *login,
 void login_answer(struct login_waiter *waiter, struct account *account,
     const struct mt_error *result);
 
-/* Both addresses are of one server. */
-bool login_same_server(const char *a, const char *b);
-
 void login_drop_emit_file(struct login *login);
 
 #endif

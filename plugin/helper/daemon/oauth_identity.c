@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "oauth_identity.h"
 
+#include "url.h"
+
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,4 +172,76 @@ oauth_identity_fits(const struct oauth_identity *identity,
 		if (has_name(identity, settings->service_user[i]))
 			return true;
 	return false;
+}
+
+bool
+oauth_identity_same_server(const char *a, const char *b)
+{
+	struct url left, right;
+
+	return a && b && url_parse(a, &left) && url_parse(b, &right) &&
+	       left.tls == right.tls && left.port == right.port &&
+	       strcasecmp(left.host, right.host) == 0;
+}
+
+/* As with the answer to the browser; Google may leave the scheme out. */
+static bool
+is_right_issuer(const struct provider *provider, const char *issuer)
+{
+	static const char scheme[] = "https://";
+	const char *own = provider->issuer;
+
+	if (!own && provider->discovery &&
+	    strcmp(issuer, provider->discovery) == 0)
+		return true;
+	if (!own)
+		return oauth_identity_same_server(
+			   issuer, provider->authorization_endpoint) ||
+		       oauth_identity_same_server(
+			   issuer, provider->token_endpoint);
+	return strcmp(issuer, own) == 0 ||
+	       (strncmp(own, scheme, strlen(scheme)) == 0 &&
+		   strcmp(issuer, own + strlen(scheme)) == 0);
+}
+
+static enum mt_status
+check(const struct account_settings *settings,
+    const struct oauth_identity *identity, struct mt_error *err)
+{
+	const char *name = oauth_identity_name(identity);
+	const char *wanted = oauth_identity_wanted(settings);
+
+	if (!identity->for_client)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "the server's ID token is for another client");
+	if (!is_right_issuer(&settings->provider, identity->issuer))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "the ID token is one of %.128s, not of this account's "
+		    "server; if that is its right name, set `issuer` to it",
+		    identity->issuer);
+	if (!name || oauth_identity_fits(identity, settings))
+		return MT_OK;
+	return mt_fail(err, MT_NEEDS_LOGIN,
+	    "it was %.128s who logged in, not %.128s; log in as that person, "
+	    "or, if %.128s may use the mailbox, set 'login_user' to that",
+	    name, wanted, name);
+}
+
+enum mt_status
+oauth_identity_judge(const struct account_settings *settings,
+    const struct secret *id_token, char ret_name[OAUTH_IDENTITY_NAME_SIZE],
+    struct mt_error *err)
+{
+	struct oauth_identity identity;
+	const char *name;
+	enum mt_status status;
+
+	ret_name[0] = '\0';
+	if (!oauth_identity_read(id_token, settings->client_id, &identity))
+		return MT_OK;
+	status = check(settings, &identity, err);
+	name = oauth_identity_name(&identity);
+	if (status == MT_OK && name)
+		snprintf(ret_name, OAUTH_IDENTITY_NAME_SIZE, "%s", name);
+	return status;
 }

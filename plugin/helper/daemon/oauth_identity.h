@@ -13,6 +13,8 @@
 
 #include <stdbool.h>
 
+#define OAUTH_IDENTITY_NAME_SIZE (CONFIG_USER_MAX + 1)
+
 enum oauth_name {
 	OAUTH_NAME_PREFERRED, /* preferred_username */
 	OAUTH_NAME_UPN,       /* Microsoft's */
@@ -23,7 +25,7 @@ enum oauth_name {
 /* What it says; "" where it says nothing. */
 struct oauth_identity {
 	char issuer[1024];
-	char name[OAUTH_NAMES][CONFIG_USER_MAX + 1];
+	char name[OAUTH_NAMES][OAUTH_IDENTITY_NAME_SIZE];
 	bool for_client; /* it is meant for the client that was named */
 };
 
@@ -40,5 +42,15 @@ bool oauth_identity_fits(const struct oauth_identity *identity,
 
 /* The person who is to log in. */
 const char *oauth_identity_wanted(const struct account_settings *settings);
+
+/* Whether the ID token is one of this account's server, client and person; if
+ * not, why and what to do.  Where it cannot be read or names nobody (*ret_name
+ * is ""), nobody can tell, and MT_OK is returned. */
+enum mt_status oauth_identity_judge(const struct account_settings *settings,
+    const struct secret *id_token, char ret_name[OAUTH_IDENTITY_NAME_SIZE],
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Both addresses are of one server. */
+bool oauth_identity_same_server(const char *a, const char *b);
 
 #endif

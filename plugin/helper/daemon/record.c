@@ -59,6 +59,14 @@ record_clear_candidate(struct record *record)
 	record->refused = (struct record_mark){0};
 }
 
+void
+record_take_person(
+    struct record *record, const char *identity, int64_t login_at)
+{
+	record->login_at = login_at;
+	snprintf(record->identity, sizeof(record->identity), "%s", identity);
+}
+
 static bool
 add(struct json_object *object, const char *name, struct json_object *value)
 {
@@ -117,6 +125,8 @@ fill_object(struct json_object *object, const struct record *record,
 	       add_token(object, "refresh_token", &record->refresh_token) &&
 	       add(object, "fingerprint",
 		   json_object_new_string(record->fingerprint)) &&
+	       add(object, "identity",
+		   json_object_new_string(record->identity)) &&
 	       add_mark(object, "dead", &record->dead) &&
 	       add_token(object, "candidate", &record->candidate) &&
 	       add(object, "token_endpoint",
@@ -242,6 +252,8 @@ record_decode(const struct secret *bytes, const char *account,
 		whole =
 		    get_token(object, "refresh_token", &record->refresh_token);
 		get_fingerprint(object, "fingerprint", record->fingerprint);
+		snprintf(record->identity, sizeof(record->identity), "%s",
+		    get_text(object, "identity"));
 		get_mark(object, "dead", &record->dead);
 		whole &= get_token(object, "candidate", &record->candidate);
 		get_fingerprint(

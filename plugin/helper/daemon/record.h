@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #define RECORD_SEEDS_MAX 256
+#define RECORD_IDENTITY_MAX 1024
 
 /* Why a refresh token is not tried any more.  It is kept all the same: a
  * diagnosis may be wrong, and only a new login replaces a token. */
@@ -37,6 +38,8 @@ struct record {
 	char fingerprint[CRYPTO_HEX_SIZE];
 	/* SHA-256 of the endpoint, if that is not a matter of the settings */
 	char token_endpoint[CRYPTO_HEX_SIZE];
+	/* whom the server called the person who logged in; "": nobody */
+	char identity[RECORD_IDENTITY_MAX + 1];
 	struct record_mark dead;
 
 	struct secret candidate; /* a seed that has not proven itself yet */
@@ -60,6 +63,10 @@ void record_add_seed(struct record *record, const char hash[CRYPTO_HEX_SIZE]);
 
 /* Forgets the candidate and what became of it. */
 void record_clear_candidate(struct record *record);
+
+/* Somebody logged in, whom the server called so. */
+void record_take_person(
+    struct record *record, const char *identity, int64_t login_at);
 
 /* Replaces `bytes` by the record of `account`. */
 enum mt_status record_encode(const struct record *record, const char *account,

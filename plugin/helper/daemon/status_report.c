@@ -15,7 +15,7 @@ struct item {
 	long number;
 };
 
-#define ITEMS 22
+#define ITEMS 23
 #define ALLOW_MAX 4096
 
 /* What the items point to. */
@@ -70,6 +70,7 @@ fill(const struct account *account, struct account_view *view,
 	    {"serial", NULL, (long)view->serial},
 	    {"expires_in", NULL, view->expires_in_s},
 	    {"login_at", texts->login_at, 0},
+	    {"identity", view->identity, 0},
 	    {"refreshed_at", texts->refreshed_at, 0},
 	    {"next_attempt_s", NULL, view->next_attempt_s},
 	    {"in_use", NULL, view->in_use},

@@ -156,6 +156,7 @@ detail_tells_what_happens_next(void **state)
 	    "  expires in    11 min\n"
 	    "  token number  7\n"
 	    "  logged in at  2026-01-02T03:04:05Z\n"
+	    "  logged in as  not known, the server did not say\n"
 	    "  refreshed at  2026-11-24T20:00:00Z\n"
 	    "  next refresh  in 1 min, for it is in use\n"
 	    "  next attempt  1 min\n"

@@ -162,7 +162,7 @@ bench_login(struct account_bench *bench, const char *token)
 	set(&tokens.access_token, "login-access");
 	set(&tokens.refresh_token, token);
 	tokens.expires_in_s = 3600;
-	OK(account_take_login(bench->account, &tokens, &err));
+	OK(account_take_login(bench->account, &tokens, "", &err));
 	oauth_tokens_done(&tokens);
 }
 

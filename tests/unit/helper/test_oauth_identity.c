@@ -24,15 +24,21 @@ add_base64(struct secret *out, const char *text)
 	}
 }
 
+static void
+make_token(struct secret *token, const char *claims)
+{
+	secret_add(token, "e30.", 4);
+	add_base64(token, claims);
+	secret_add(token, ".sig", 4);
+}
+
 static bool
 read_claims(const char *claims, struct oauth_identity *identity)
 {
 	struct secret token = SECRET_INIT;
 	bool read;
 
-	secret_add(&token, "e30.", 4);
-	add_base64(&token, claims);
-	secret_add(&token, ".sig", 4);
+	make_token(&token, claims);
 	read = oauth_identity_read(&token, "client", identity);
 	secret_done(&token);
 	return read;
@@ -118,6 +124,54 @@ person_who_logs_in_is_the_user_or_the_one_that_is_set(void **state)
 	assert_true(oauth_identity_fits(&identity, &settings));
 }
 
+/* For the client "client" at https://id.test, and the user alice@x.test. */
+static const struct {
+	const char *claims; /* NULL: no ID token came */
+	enum mt_status status;
+	const char *name;
+	const char *words; /* in the reason */
+} judged[] = {
+    {NULL, MT_OK, "", ""},
+    {"{}", MT_BAD_CONFIG, "", "for another client"},
+    {"{\"aud\":\"client\"}", MT_BAD_CONFIG, "", "set `issuer`"},
+    {"{\"aud\":\"client\",\"iss\":\"https://id.test\"}", MT_OK, "", ""},
+    {"{\"aud\":\"client\",\"iss\":\"id.test\",\"email\":\"Alice@x.test\"}",
+	MT_OK, "Alice@x.test", ""},
+    {"{\"aud\":\"client\",\"iss\":\"https://id.test\",\"email\":\"bob@x\"}",
+	MT_NEEDS_LOGIN, "", "it was bob@x who logged in, not alice@x.test"},
+    {"{\"aud\":\"other\",\"iss\":\"https://id.test\",\"email\":"
+     "\"alice@x.test\"}",
+	MT_BAD_CONFIG, "", "for another client"},
+    {"{\"aud\":\"client\",\"iss\":\"https://evil.test\",\"email\":"
+     "\"alice@x.test\"}",
+	MT_BAD_CONFIG, "", "https://evil.test"},
+};
+
+static void
+token_is_judged_by_server_client_and_person(void **state)
+{
+	char client[] = "client", alice[] = "alice@x.test";
+	char issuer[] = "https://id.test", name[OAUTH_IDENTITY_NAME_SIZE];
+	const struct account_settings settings = {
+	    .user = alice, .client_id = client, .provider = {.issuer = issuer}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(judged) / sizeof(*judged); i++) {
+		struct secret token = SECRET_INIT;
+		struct mt_error err = {0};
+
+		if (judged[i].claims)
+			make_token(&token, judged[i].claims);
+		if (oauth_identity_judge(&settings, &token, name, &err) !=
+			judged[i].status ||
+		    strcmp(name, judged[i].name) != 0 ||
+		    !strstr(err.text, judged[i].words))
+			fail_msg(
+			    "%s: %s, %s", judged[i].claims, name, err.text);
+		secret_done(&token);
+	}
+}
+
 int
 main(void)
 {
@@ -126,6 +180,7 @@ main(void)
 	    cmocka_unit_test(what_is_no_token_is_not_read),
 	    cmocka_unit_test(
 		person_who_logs_in_is_the_user_or_the_one_that_is_set),
+	    cmocka_unit_test(token_is_judged_by_server_client_and_person),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
