@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "publish.h"
 
+#include "base/deadline.h"
 #include "base/fs.h"
 
 #include <dirent.h>
@@ -8,23 +9,35 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define DIR_MODE 0750
 #define FILE_MODE 0640
 #define STAGING "email-tmp"
 
+/* For how many directories at least one sync of the file system is tried, when
+ * it is taken to be slow, and for how many times it is then not tried. */
+#define SYNC_ALL_MIN 4
+#define SYNC_ALL_MS_PER_STAGE 10
+#define SYNC_ALL_PAUSE 20
+
 struct publisher {
 	char workspace[PATH_MAX]; /* for error texts only */
 	int root_fd;
 	int staging_fd;
 	gid_t group;
+	bool can_sync_all;          /* syncfs(2) is as good as fsync(2) */
+	atomic_uint sync_all_pause; /* calls for which it is not used */
 };
 
 /* What to do about a failed system call: wait for space, or for a person. */
@@ -221,6 +234,27 @@ open_staging(struct publisher *p, const char *id, struct mt_error *err)
 	return status;
 }
 
+/*
+ * syncfs(2) makes files durable and tells of failures since Linux 5.8, on file
+ * systems that implement it.  Those of which we know nothing are trusted with
+ * fsync(2) only; FUSE, for one, does nothing for syncfs.
+ */
+static bool
+can_sync_all(int fd)
+{
+	struct utsname kernel;
+	struct statfs info;
+	int major = 0, minor = 0;
+
+	if (uname(&kernel) || fstatfs(fd, &info) ||
+	    sscanf(kernel.release, "%d.%d", &major, &minor) != 2 || major < 5 ||
+	    (major == 5 && minor < 8))
+		return false;
+	return info.f_type == EXT4_SUPER_MAGIC ||
+	       info.f_type == XFS_SUPER_MAGIC ||
+	       info.f_type == BTRFS_SUPER_MAGIC;
+}
+
 static enum mt_status
 open_root(struct publisher *p, struct mt_error *err)
 {
@@ -251,10 +285,12 @@ publish_open(struct publisher **ret_publisher, const char *workspace,
 		status = open_root(p, err);
 	if (status == MT_OK)
 		status = open_staging(p, id, err);
-	if (status == MT_OK)
+	if (status == MT_OK) {
+		p->can_sync_all = can_sync_all(p->staging_fd);
 		*ret_publisher = p;
-	else
+	} else {
 		publish_close(&p);
+	}
 	return status;
 }
 
@@ -348,8 +384,24 @@ next_name(DIR *entries)
 	return entry ? entry->d_name : NULL;
 }
 
+/* What is to be done to each new file. */
+typedef int (*file_action)(const struct publisher *p, int fd);
+
 static int
-sync_file(const struct publisher *p, int dir, const char *name)
+only_access(const struct publisher *p, int fd)
+{
+	return set_access(p, fd, FILE_MODE);
+}
+
+static int
+access_and_sync(const struct publisher *p, int fd)
+{
+	return set_access(p, fd, FILE_MODE) || fsync(fd) ? -1 : 0;
+}
+
+static int
+treat_file(
+    const struct publisher *p, int dir, const char *name, file_action action)
 {
 	int fd =
 	    openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -364,16 +416,14 @@ sync_file(const struct publisher *p, int dir, const char *name)
 		result = -1;
 	}
 	if (!result)
-		result = set_access(p, fd, FILE_MODE);
-	if (!result)
-		result = fsync(fd);
+		result = action(p, fd);
 	close(fd);
 	return result;
 }
 
-enum mt_status
-publish_stage_sync(struct publisher *p, const struct publish_stage *stage,
-    struct mt_error *err)
+static enum mt_status
+treat_files(const struct publisher *p, const struct publish_stage *stage,
+    file_action action, struct mt_error *err)
 {
 	enum mt_status status = MT_OK;
 	DIR *entries = list(stage->fd);
@@ -382,14 +432,80 @@ publish_stage_sync(struct publisher *p, const struct publish_stage *stage,
 	if (!entries)
 		return fail(p, "read", stage->name, err);
 	while (status == MT_OK && (name = next_name(entries)))
-		if (sync_file(p, stage->fd, name))
+		if (treat_file(p, stage->fd, name, action))
 			status = fail(p, "sync the new file", name, err);
 	if (status == MT_OK && errno)
 		status = fail(p, "read", stage->name, err);
 	closedir(entries);
+	return status;
+}
+
+enum mt_status
+publish_stage_sync(struct publisher *p, const struct publish_stage *stage,
+    struct mt_error *err)
+{
+	enum mt_status status = treat_files(p, stage, access_and_sync, err);
+
 	if (status == MT_OK && fsync(stage->fd))
 		status = fail(p, "sync", stage->name, err);
 	return status;
+}
+
+static enum mt_status
+sync_one_by_one(struct publisher *p, const struct publish_stage *const *stages,
+    size_t count, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	for (size_t i = 0; i < count && status == MT_OK; i++)
+		status = publish_stage_sync(p, stages[i], err);
+	if (status == MT_OK && fsync(p->staging_fd))
+		status = fail(p, "sync", STAGING, err);
+	return status;
+}
+
+/*
+ * One commit of the file system in place of one for each file.  It writes what
+ * others have left unwritten there too: a call that took longer than the files
+ * alone are likely to take makes us go back to these for a while.
+ */
+static enum mt_status
+sync_all(struct publisher *p, const struct publish_stage *const *stages,
+    size_t count, struct mt_error *err)
+{
+	struct deadline late =
+	    deadline_in_ms((int64_t)count * SYNC_ALL_MS_PER_STAGE);
+	enum mt_status status = MT_OK;
+
+	for (size_t i = 0; i < count && status == MT_OK; i++)
+		status = treat_files(p, stages[i], only_access, err);
+	if (status == MT_OK && syncfs(p->staging_fd))
+		status = fail(p, "sync", STAGING, err);
+	if (deadline_passed(late))
+		atomic_store(&p->sync_all_pause, SYNC_ALL_PAUSE);
+	return status;
+}
+
+/* Whether sync_all is the better for so many; each call counts down a pause. */
+static bool
+is_worth_all(struct publisher *p, size_t count)
+{
+	unsigned pause = atomic_load(&p->sync_all_pause);
+
+	if (!p->can_sync_all || count < SYNC_ALL_MIN)
+		return false;
+	return pause == 0 || !atomic_compare_exchange_strong(
+				 &p->sync_all_pause, &pause, pause - 1);
+}
+
+enum mt_status
+publish_sync_stages(struct publisher *p,
+    const struct publish_stage *const *stages, size_t count,
+    struct mt_error *err)
+{
+	if (is_worth_all(p, count))
+		return sync_all(p, stages, count, err);
+	return sync_one_by_one(p, stages, count, err);
 }
 
 void
@@ -421,14 +537,6 @@ publish_stage_discard(struct publisher *p, struct publish_stage *stage)
 		remove_files(stage->fd);
 	publish_stage_close(stage);
 	unlinkat(p->staging_fd, stage->name, AT_REMOVEDIR);
-}
-
-enum mt_status
-publish_sync_staging(struct publisher *p, struct mt_error *err)
-{
-	if (fsync(p->staging_fd))
-		return fail(p, "sync", STAGING, err);
-	return MT_OK;
 }
 
 static void

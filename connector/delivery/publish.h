@@ -41,6 +41,11 @@ struct publish_stage {
 	int fd;
 };
 
+#define PUBLISH_STAGE_INIT                                                     \
+	{                                                                      \
+		.fd = -1                                                       \
+	}
+
 /* Makes a staged directory.  It stays until it is published or discarded;
  * publish_stage_close releases the descriptor only. */
 enum mt_status publish_stage_new(struct publisher *publisher,
@@ -62,10 +67,14 @@ void publish_stage_close(struct publish_stage *stage);
 void publish_stage_discard(
     struct publisher *publisher, struct publish_stage *stage);
 
-/* Makes the names of all staged directories durable; to be called before they
- * are written down. */
-enum mt_status publish_sync_staging(
-    struct publisher *publisher, struct mt_error *err) MT_MUST_CHECK;
+/*
+ * The same for several, which are open, and makes their names durable as well;
+ * to be called before these are written down.  Together this costs little more
+ * than one alone.
+ */
+enum mt_status publish_sync_stages(struct publisher *publisher,
+    const struct publish_stage *const *stages, size_t count,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /* Removes all that is staged, as far as that goes. */
 void publish_sweep(struct publisher *publisher);

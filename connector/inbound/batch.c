@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* What a message may take, both attempts together: so much, and more for a
@@ -24,6 +25,11 @@
 /* After so long, what is ready is published before the rest is prepared: a
  * message that stalls the worker holds up no earlier one. */
 #define SHARE_MS 5000
+
+/* What messages may have in memory: one, and all of a batch.  More goes through
+ * a file. */
+#define RAW_MEMORY_MAX (512u * 1024)
+#define BATCH_MEMORY_MAX (5u * 1024 * 1024)
 
 #define REPORT_TEXT_MAX 500           /* bytes of From and Subject */
 #define JSON_MAX (128u * 1024 * 1024) /* beyond what mime_limits allow */
@@ -51,23 +57,28 @@ close_raw(struct batch *b)
 	identity_digest_end(&b->digest, NULL);
 }
 
+static void
+drop_message(struct batch *b, struct batch_message *m)
+{
+	if (m->recorded)
+		publish_stage_close(&m->stage);
+	else if (*m->stage.name)
+		publish_stage_discard(b->in->publisher, &m->stage);
+	buf_done(&m->raw);
+	free(m->sender);
+	free(m->subject);
+}
+
 void
 batch_done(struct batch *b)
 {
-	/* one more than counted may have begun to come in */
-	size_t begun = b->count + (b->raw_fd >= 0);
+	size_t begun = b->count + b->coming;
 
 	close_raw(b);
-	for (size_t i = 0; i < begun; i++) {
-		struct batch_message *m = &b->messages[i];
-		if (m->recorded)
-			publish_stage_close(&m->stage);
-		else
-			publish_stage_discard(b->in->publisher, &m->stage);
-		free(m->sender);
-		free(m->subject);
-	}
+	for (size_t i = 0; i < begun; i++)
+		drop_message(b, &b->messages[i]);
 	b->count = 0;
+	b->coming = false;
 }
 
 /* A failure to write the staged files; errno says why. */
@@ -78,8 +89,9 @@ fail_write(const char *name, struct mt_error *err)
 	    "cannot write %s in the workspace", name);
 }
 
+/* Moves what there is of the message that is coming in into a file. */
 static enum mt_status
-stage_raw(struct batch *b, struct batch_message *m, struct mt_error *err)
+spill(struct batch *b, struct batch_message *m, struct mt_error *err)
 {
 	enum mt_status status =
 	    publish_stage_new(b->in->publisher, &m->stage, err);
@@ -88,28 +100,51 @@ stage_raw(struct batch *b, struct batch_message *m, struct mt_error *err)
 		return status;
 	b->raw_fd = openat(m->stage.fd, raw_name,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (b->raw_fd >= 0)
-		return MT_OK;
-	status = fail_write(raw_name, err);
-	publish_stage_discard(b->in->publisher, &m->stage);
-	return status;
+	if (b->raw_fd < 0 || fs_write_all(b->raw_fd, m->raw.data, m->raw.len))
+		return fail_write(raw_name, err);
+	b->memory -= m->raw.len;
+	buf_done(&m->raw);
+	m->in_file = true;
+	return MT_OK;
+}
+
+static enum mt_status
+keep_bytes(struct batch *b, struct batch_message *m, const void *bytes,
+    size_t len, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	if (!m->in_file && (len > RAW_MEMORY_MAX - m->raw.len ||
+			       len > BATCH_MEMORY_MAX - b->memory))
+		status = spill(b, m, err);
+	if (status != MT_OK)
+		return status;
+	if (m->in_file)
+		return fs_write_all(b->raw_fd, bytes, len)
+			   ? fail_write(raw_name, err)
+			   : MT_OK;
+	buf_add(&m->raw, bytes, len);
+	b->memory += len;
+	return buf_ok(&m->raw)
+		   ? MT_OK
+		   : mt_fail(err, MT_NO_MEMORY, "no memory for a message");
 }
 
 static enum mt_status
 begin_message(void *context, struct mt_error *err)
 {
 	struct batch *b = context;
-	struct batch_message *m = &b->messages[b->count];
-	enum mt_status status;
 
 	if (b->count == WORKLIST_BATCH_MAX)
 		return mt_fail(err, MT_RETRY_LATER,
 		    "the server sends more messages than it was asked for");
-	*m = (struct batch_message){.received = true};
-	status = stage_raw(b, m, err);
-	b->disk_failed = status != MT_OK;
-	return status == MT_OK ? identity_digest_begin(&b->digest, err)
-			       : status;
+	b->messages[b->count] = (struct batch_message){
+	    .received = true,
+	    .raw = BUF_INIT(RAW_MEMORY_MAX),
+	    .stage = PUBLISH_STAGE_INIT,
+	};
+	b->coming = true;
+	return identity_digest_begin(&b->digest, err);
 }
 
 static enum mt_status
@@ -117,6 +152,7 @@ add_bytes(void *context, const void *bytes, size_t len, struct mt_error *err)
 {
 	struct batch *b = context;
 	struct batch_message *m = &b->messages[b->count];
+	enum mt_status status;
 
 	if (len > b->in->max_message_bytes - m->bytes) {
 		b->too_large = true;
@@ -127,10 +163,9 @@ add_bytes(void *context, const void *bytes, size_t len, struct mt_error *err)
 	}
 	m->bytes += len;
 	identity_digest_add(&b->digest, bytes, len);
-	if (!fs_write_all(b->raw_fd, bytes, len))
-		return MT_OK;
-	b->disk_failed = true;
-	return fail_write(raw_name, err);
+	status = keep_bytes(b, m, bytes, len, err);
+	b->disk_failed = status != MT_OK;
+	return status;
 }
 
 static enum mt_status
@@ -148,6 +183,7 @@ end_message(
 	m->identity.size = m->bytes;
 	identity_digest_end(&b->digest, &m->identity);
 	close_raw(b);
+	b->coming = false;
 	b->count++;
 	return MT_OK;
 }
@@ -163,20 +199,15 @@ batch_sink(struct batch *b)
 	};
 }
 
-enum mt_status
-batch_add_too_large(
-    struct batch *b, uint32_t uid, uint64_t bytes, struct mt_error *err)
+void
+batch_add_too_large(struct batch *b, uint32_t uid, uint64_t bytes)
 {
-	struct batch_message *m = &b->messages[b->count];
-	enum mt_status status;
-
-	*m = (struct batch_message){
-	    .uid = uid, .bytes = bytes, .identity = {.size = bytes}};
-	status = publish_stage_new(b->in->publisher, &m->stage, err);
-	b->disk_failed = status != MT_OK;
-	if (status == MT_OK)
-		b->count++;
-	return status;
+	b->messages[b->count++] = (struct batch_message){
+	    .uid = uid,
+	    .bytes = bytes,
+	    .identity = {.size = bytes},
+	    .stage = PUBLISH_STAGE_INIT,
+	};
 }
 
 static const struct batch_message *
@@ -209,11 +240,10 @@ batch_drop(struct batch *b, uint32_t uid)
 		struct batch_message *m = &b->messages[i];
 		if (m->uid != uid)
 			continue;
-		publish_stage_discard(b->in->publisher, &m->stage);
+		drop_message(b, m);
 		b->count--;
 		/* and the one that has begun to come in */
-		memmove(
-		    m, m + 1, (b->count - i + (b->raw_fd >= 0)) * sizeof(*m));
+		memmove(m, m + 1, (b->count - i + b->coming) * sizeof(*m));
 		return;
 	}
 }
@@ -292,22 +322,60 @@ announce(struct batch *b, struct batch_message *m, struct mt_error *err)
 	return describe(b, m, &mime, err);
 }
 
+/* A descriptor of bytes in memory that nobody can change any more, be it the
+ * MIME worker. */
+static int
+memory_file(const struct buf *bytes)
+{
+	int fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -1;
+	if (!fs_write_all(fd, bytes->data, bytes->len) &&
+	    !fcntl(fd, F_ADD_SEALS,
+		F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int
+open_raw(const struct batch_message *m)
+{
+	if (!m->in_file)
+		return memory_file(&m->raw);
+	return openat(m->stage.fd, raw_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static enum mt_status
 parse(const struct batch *b, const struct batch_message *m,
     struct mime_message *ret_mime, struct mt_error *err)
 {
 	int64_t time_ms = PARSE_MS + (int64_t)(m->bytes / PARSE_BYTES_PER_MS);
 	enum mt_status status;
-	int raw =
-	    openat(m->stage.fd, raw_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int raw = open_raw(m);
 
 	if (raw < 0)
 		return mt_fail_errno(err, MT_RETRY_LATER, errno,
-		    "cannot read %s in the workspace", raw_name);
+		    "cannot read a message that has come in");
 	status =
 	    mime_pool_parse(b->in->mime, raw, m->stage.fd, &mime_limits_default,
 		ret_mime, time_ms, deadline_in_ms(WAIT_MS), err);
 	close(raw);
+	return status;
+}
+
+/* Sees to it that raw.eml is there, or is not. */
+static enum mt_status
+settle_raw(struct batch_message *m, bool keep, struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	if (keep && !m->in_file)
+		status = write_file(m->stage.fd, raw_name, &m->raw, err);
+	else if (!keep && m->in_file && unlinkat(m->stage.fd, raw_name, 0))
+		status = fail_write(raw_name, err);
+	buf_done(&m->raw);
 	return status;
 }
 
@@ -324,22 +392,22 @@ take_apart(struct batch *b, struct batch_message *m, struct mt_error *err)
 	status = describe(b, m, &mime, err);
 	keep_raw = b->in->keep_raw || mime.defect_count || !mime.parsed;
 	mime_message_done(&mime);
-	if (status == MT_OK && !keep_raw && unlinkat(m->stage.fd, raw_name, 0))
-		status = fail_write(raw_name, err);
-	return status;
+	return status == MT_OK ? settle_raw(m, keep_raw, err) : status;
 }
 
 static enum mt_status
 prepare(struct batch *b, struct batch_message *m, struct mt_error *err)
 {
-	enum mt_status status = placing_choose(
-	    b->in, b->folder, b->mailbox->uidvalidity, m->uid, m->handle, err);
+	enum mt_status status = MT_OK;
 
+	if (!*m->handle) /* the first name that one would choose is not free */
+		status = placing_choose(b->in, b->folder,
+		    b->mailbox->uidvalidity, m->uid, m->handle, err);
+	if (status == MT_OK && !*m->stage.name)
+		status = publish_stage_new(b->in->publisher, &m->stage, err);
 	if (status == MT_OK)
 		status =
 		    m->received ? take_apart(b, m, err) : announce(b, m, err);
-	if (status == MT_OK)
-		status = publish_stage_sync(b->in->publisher, &m->stage, err);
 	return status;
 }
 
@@ -363,7 +431,7 @@ struct share {
 	size_t end;
 };
 
-/* Step 2, and 3 for what is in the directories. */
+/* Step 2. */
 static enum mt_status
 prepare_share(struct batch *b, struct share *share, struct mt_error *err)
 {
@@ -378,16 +446,26 @@ prepare_share(struct batch *b, struct share *share, struct mt_error *err)
 	return status;
 }
 
+/* Step 3. */
+static enum mt_status
+sync_staged(struct batch *b, struct share share, struct mt_error *err)
+{
+	const struct publish_stage *stages[WORKLIST_BATCH_MAX];
+	size_t count = 0;
+
+	for (size_t i = share.begin; i < share.end; i++)
+		stages[count++] = &b->messages[i].stage;
+	return publish_sync_stages(b->in->publisher, stages, count, err);
+}
+
 static enum mt_status
 record_staged(struct batch *b, struct share share, struct mt_error *err)
 {
-	struct inbound_message records[WORKLIST_BATCH_MAX];
-	bool known[WORKLIST_BATCH_MAX];
+	struct inbound_message records[WORKLIST_BATCH_MAX] = {0};
+	bool known[WORKLIST_BATCH_MAX] = {0};
 	size_t count = 0;
-	enum mt_status status = publish_sync_staging(b->in->publisher, err);
+	enum mt_status status;
 
-	if (status != MT_OK)
-		return status;
 	for (size_t i = share.begin; i < share.end; i++)
 		records[count++] = record_of(b, &b->messages[i]);
 	status = inbound_state_stage(
@@ -450,8 +528,10 @@ static enum mt_status
 deliver_share(
     struct batch *b, struct share share, uint32_t cursor, struct mt_error *err)
 {
-	enum mt_status status = record_staged(b, share, err);
+	enum mt_status status = sync_staged(b, share, err);
 
+	if (status == MT_OK)
+		status = record_staged(b, share, err);
 	if (status == MT_OK)
 		status = publish(b, share, err);
 	if (status == MT_OK)
@@ -472,14 +552,33 @@ compare_uids(const void *a, const void *b)
 	return (x->uid > y->uid) - (x->uid < y->uid);
 }
 
+/* The plain UID for each message that can have it. */
+static enum mt_status
+choose_handles(struct batch *b, struct mt_error *err)
+{
+	uint32_t uids[WORKLIST_BATCH_MAX];
+	bool available[WORKLIST_BATCH_MAX];
+	enum mt_status status;
+
+	for (size_t i = 0; i < b->count; i++)
+		uids[i] = b->messages[i].uid;
+	status =
+	    placing_are_free(b->in, b->folder, uids, b->count, available, err);
+	for (size_t i = 0; i < b->count && status == MT_OK; i++)
+		if (available[i])
+			inbound_handle(b->messages[i].handle, 0, uids[i], 0);
+	return status;
+}
+
 enum mt_status
 batch_deliver(struct batch *b, uint32_t cursor, struct mt_error *err)
 {
 	struct share share = {0, 0};
-	enum mt_status status = MT_OK;
+	enum mt_status status;
 
 	/* in the order of the mailbox, whatever the server's */
 	qsort(b->messages, b->count, sizeof(*b->messages), compare_uids);
+	status = choose_handles(b, err);
 	while (share.end < b->count && status == MT_OK) {
 		share.begin = share.end;
 		status = prepare_share(b, &share, err);

@@ -3,9 +3,10 @@
  * Takes a handful of messages through the steps of their delivery, in the order
  * that makes a crash harmless at any point:
  *
- *   1. each message streams into a staged directory of its own (raw.eml);
- *   2. it is taken apart there, and message.json written;
- *   3. all files and directories are synced;
+ *   1. each message streams into memory, or, if it is a large one, into a
+ *      staged directory of its own (raw.eml);
+ *   2. it is taken apart into its staged directory, and message.json written;
+ *   3. all files and directories are synced, together;
  *   4. the state records handles and staged names: one commit, which also
  *      finds what was delivered before the mailbox was numbered anew;
  *   5. the directories are renamed to where agents see them, and synced;
@@ -17,6 +18,7 @@
 #ifndef MT_INBOUND_BATCH_H
 #define MT_INBOUND_BATCH_H
 
+#include "base/buf.h"
 #include "base/status.h"
 #include "delivery/publish.h"
 #include "inbound/identity.h"
@@ -33,11 +35,13 @@
 struct batch_message {
 	uint32_t uid;
 	uint64_t bytes; /* as received, or as announced */
-	bool received;  /* false: larger than allowed, raw.eml is not there */
+	bool received;  /* false: larger than allowed, it was not fetched */
+	bool in_file;   /* its bytes are in raw.eml, and not in `raw` */
 	bool recorded;  /* the state knows of it as staged */
 	bool known;     /* it was delivered under another number */
 	struct inbound_identity identity;
-	struct publish_stage stage;
+	struct buf raw;
+	struct publish_stage stage; /* without a name: not made yet */
 	char handle[INBOUND_HANDLE_MAX];
 	char *sender; /* for the report; owned */
 	char *subject;
@@ -50,9 +54,10 @@ struct batch {
 	struct batch_message messages[WORKLIST_BATCH_MAX];
 	size_t count;
 
-	/* of the message that is coming in */
-	int raw_fd;
-	struct identity_digest digest;
+	bool coming; /* one more than counted has begun to come in */
+	int raw_fd;  /* raw.eml of that one; -1: it is in memory */
+	struct identity_digest digest; /* of that one */
+	size_t memory; /* bytes of all messages that are there */
 
 	/* why step 1 failed; neither: something about the server */
 	bool too_large;
@@ -71,8 +76,7 @@ struct imap_fetch_sink batch_sink(struct batch *batch);
 
 /* Instead of step 1: a message that is too large to be fetched.  `bytes` is
  * what is known of its size. */
-enum mt_status batch_add_too_large(struct batch *batch, uint32_t uid,
-    uint64_t bytes, struct mt_error *err) MT_MUST_CHECK;
+void batch_add_too_large(struct batch *batch, uint32_t uid, uint64_t bytes);
 
 /* Whether a message is in the batch, whole. */
 bool batch_has(const struct batch *batch, uint32_t uid);

@@ -6,9 +6,11 @@
 #include "inbound/opening.h"
 #include "inbound/recover.h"
 #include "inbound/rematch.h"
+#include "inbound/relay.h"
 #include "inbound/takeover.h"
 #include "state/suspect_state.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #define BATCH_BYTES (4u * 1024 * 1024)
@@ -34,19 +36,17 @@ receive(struct poll *p, struct batch *batch, struct work *const *work,
 	uint32_t uids[WORKLIST_BATCH_MAX];
 	size_t wanted = 0;
 	uint64_t bytes = 0;
-	enum mt_status status = MT_OK;
 
-	for (size_t i = 0; i < count && status == MT_OK; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (work[i]->size > p->in->max_message_bytes) {
-			status = batch_add_too_large(
-			    batch, work[i]->uid, work[i]->size, err);
+			batch_add_too_large(batch, work[i]->uid, work[i]->size);
 		} else {
 			uids[wanted++] = work[i]->uid;
 			bytes += work[i]->size;
 		}
 	}
-	if (status != MT_OK || !wanted)
-		return status;
+	if (!wanted)
+		return MT_OK;
 	return imap_conn_fetch(p->conn, uids, wanted, size_limit(p->in, wanted),
 	    &sink, poll_deadline(bytes), err);
 }
@@ -76,26 +76,69 @@ count_batch(const struct poll *p, const struct batch *batch)
 	}
 }
 
-/* Delivers what has come in whole. */
+/* A batch on its way to the agents. */
+struct delivery {
+	struct poll *poll; /* while it is under way, its cursor is ours */
+	struct batch batch;
+	uint32_t cursor;
+};
+
+static struct delivery *
+delivery_new(struct poll *p, struct mt_error *err)
+{
+	struct delivery *d = calloc(1, sizeof(*d));
+
+	if (!d) {
+		mt_fail(err, MT_NO_MEMORY, "no memory for messages");
+		return NULL;
+	}
+	d->poll = p;
+	batch_init(&d->batch, p->in, &p->mailbox, &p->folder);
+	return d;
+}
+
+static void
+delivery_free(struct delivery *d)
+{
+	batch_done(&d->batch);
+	free(d);
+}
+
+/* Delivers the batch and forgets it; runs in the relay's thread. */
 static enum mt_status
-deliver(struct poll *p, struct batch *batch, struct work *const *work,
+carry_out(void *context, struct mt_error *err)
+{
+	struct delivery *d = context;
+	struct poll *p = d->poll;
+	enum mt_status status = batch_deliver(&d->batch, d->cursor, err);
+
+	if (status == MT_OK) {
+		p->mailbox.cursor = d->cursor;
+		count_batch(p, &d->batch);
+		tell_gateway(p);
+	}
+	delivery_free(d);
+	return status;
+}
+
+/* Has delivered what has come in whole, after all that came before it; takes
+ * the ownership of `d`. */
+static enum mt_status
+deliver(struct poll *p, struct delivery *d, struct work *const *work,
     size_t count, struct mt_error *err)
 {
-	uint32_t cursor;
-	enum mt_status status;
+	enum mt_status status = MT_OK;
 
-	if (!batch->count)
-		return MT_OK;
-	for (size_t i = 0; i < count; i++)
-		work[i]->done = batch_has(batch, work[i]->uid);
-	cursor = worklist_cursor(&p->list);
-	status = batch_deliver(batch, cursor, err);
-	if (status != MT_OK)
-		return status;
-	p->mailbox.cursor = cursor;
-	count_batch(p, batch);
-	tell_gateway(p);
-	return MT_OK;
+	if (d->batch.count) {
+		for (size_t i = 0; i < count; i++)
+			work[i]->done = batch_has(&d->batch, work[i]->uid);
+		d->cursor = worklist_cursor(&p->list);
+		status = relay_give(p->relay, carry_out, d, err);
+		if (status == MT_OK)
+			return MT_OK;
+	}
+	delivery_free(d);
+	return status;
 }
 
 /* Remembers which messages did not come. */
@@ -143,46 +186,45 @@ drop_empty(struct batch *batch, struct work *const *work, size_t count)
 static enum mt_status
 deliver_too_large(struct poll *p, struct work *work, struct mt_error *err)
 {
-	struct batch batch;
-	enum mt_status status;
+	struct delivery *d = delivery_new(p, err);
 
-	batch_init(&batch, p->in, &p->mailbox, &p->folder);
-	status = batch_add_too_large(
-	    &batch, work->uid, p->in->max_message_bytes + 1, err);
-	if (status == MT_OK)
-		status = deliver(p, &batch, &work, 1, err);
-	batch_done(&batch);
-	return status;
+	if (!d)
+		return MT_NO_MEMORY;
+	batch_add_too_large(&d->batch, work->uid, p->in->max_message_bytes + 1);
+	return deliver(p, d, &work, 1, err);
 }
 
 /* After a fetch that failed at the server: saves what can be had of it, so that
  * no message keeps others back.  MT_OK if that much succeeded. */
 static enum mt_status
-salvage(struct poll *p, struct batch *batch, struct work *const *work,
+salvage(struct poll *p, struct delivery *d, struct work *const *work,
     size_t count, struct mt_error *err)
 {
+	bool too_large = d->batch.too_large;
 	size_t missing;
 	enum mt_status status;
 
-	drop_empty(batch, work, count);
-	status = deliver(p, batch, work, count, err);
-	if (status == MT_OK && batch->too_large && count == 1)
-		return deliver_too_large(p, work[0], err);
-	if (status == MT_OK)
+	drop_empty(&d->batch, work, count);
+	status = deliver(p, d, work, count, err);
+	if (status == MT_OK && too_large && count == 1)
+		status = deliver_too_large(p, work[0], err);
+	else if (status == MT_OK)
 		status = suspect(p, work, count, &missing, err);
-	return status;
+	return status == MT_OK ? relay_wait(p->relay, err) : status;
 }
 
 /* After a fetch that went well. */
 static enum mt_status
-deliver_received(struct poll *p, struct batch *batch, struct work *const *work,
+deliver_received(struct poll *p, struct delivery *d, struct work *const *work,
     size_t count, struct mt_error *err)
 {
+	bool all;
 	enum mt_status status;
 
-	drop_empty(batch, work, count);
-	status = deliver(p, batch, work, count, err);
-	if (status == MT_OK && batch->count < count)
+	drop_empty(&d->batch, work, count);
+	all = d->batch.count == count;
+	status = deliver(p, d, work, count, err);
+	if (status == MT_OK && !all)
 		status = note_missing(p, work, count, err);
 	return status;
 }
@@ -191,18 +233,19 @@ static enum mt_status
 do_batch(struct poll *p, struct work *const *work, size_t count,
     struct mt_error *err)
 {
-	struct batch batch;
+	struct delivery *d = delivery_new(p, err);
 	struct mt_error worse = {0};
 	enum mt_status status;
 
-	batch_init(&batch, p->in, &p->mailbox, &p->folder);
-	status = receive(p, &batch, work, count, err);
+	if (!d)
+		return MT_NO_MEMORY;
+	status = receive(p, &d->batch, work, count, err);
 	if (status == MT_OK)
-		status = deliver_received(p, &batch, work, count, err);
-	else if (!batch.disk_failed &&
-		 salvage(p, &batch, work, count, &worse) != MT_OK)
+		return deliver_received(p, d, work, count, err);
+	if (d->batch.disk_failed)
+		delivery_free(d);
+	else if (salvage(p, d, work, count, &worse) != MT_OK)
 		status = mt_fail(err, worse.status, "%s", worse.text);
-	batch_done(&batch);
 	return status;
 }
 
@@ -247,7 +290,24 @@ do_all(struct poll *p, struct mt_error *err)
 		p->tried += count;
 		report_progress(p);
 	}
-	return status == MT_OK ? move_cursor(p, err) : status;
+	if (status == MT_OK)
+		status = relay_wait(p->relay, err);
+	if (status == MT_OK)
+		status = move_cursor(p, err);
+	return status;
+}
+
+static enum mt_status
+do_all_with_relay(struct poll *p, struct mt_error *err)
+{
+	enum mt_status status;
+
+	p->relay = relay_new();
+	if (!p->relay)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for a poll");
+	status = do_all(p, err);
+	relay_free(&p->relay);
+	return status;
 }
 
 enum mt_status
@@ -269,7 +329,7 @@ fetch_poll(
 	if (status == MT_OK)
 		status = rematch_do(&p, err);
 	if (status == MT_OK)
-		status = do_all(&p, err);
+		status = do_all_with_relay(&p, err);
 	if (status == MT_OK)
 		status = rematch_report(&p, err);
 	worklist_done(&p.list);

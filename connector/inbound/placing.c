@@ -30,6 +30,26 @@ is_free(const struct inbound *in, const struct publish_folder *folder,
 }
 
 enum mt_status
+placing_are_free(const struct inbound *in, const struct publish_folder *folder,
+    const uint32_t *uids, size_t count, bool *ret_free, struct mt_error *err)
+{
+	char handle[INBOUND_HANDLE_MAX];
+	bool used = false;
+	enum mt_status status = inbound_state_uids_used(
+	    in->state, folder->path, uids, count, ret_free, err);
+
+	for (size_t i = 0; i < count && status == MT_OK; i++) {
+		inbound_handle(handle, 0, uids[i], 0);
+		used = ret_free[i];
+		if (!used)
+			status = publish_folder_has(
+			    in->publisher, folder, handle, &used, err);
+		ret_free[i] = !used;
+	}
+	return status;
+}
+
+enum mt_status
 placing_choose(const struct inbound *in, const struct publish_folder *folder,
     uint32_t uidvalidity, uint32_t uid, char ret_handle[INBOUND_HANDLE_MAX],
     struct mt_error *err)

@@ -11,6 +11,12 @@
 #include "inbound/inbound.h"
 #include "state/inbound_state.h"
 
+/* For each of these messages, in one look, whether the plain UID is a name that
+ * it can have. */
+enum mt_status placing_are_free(const struct inbound *in,
+    const struct publish_folder *folder, const uint32_t *uids, size_t count,
+    bool *ret_free, struct mt_error *err) MT_MUST_CHECK;
+
 /* The first handle for this message that no other has had in the folder, and
  * that nothing there has as its name. */
 enum mt_status placing_choose(const struct inbound *in,

@@ -17,6 +17,8 @@
 #define POLL_COMMAND_MS 60000
 #define POLL_MIN_BYTES_PER_MS 32
 
+struct relay;
+
 struct poll {
 	const struct inbound *in;
 	struct imap_conn *conn;
@@ -24,6 +26,7 @@ struct poll {
 	struct inbound_mailbox mailbox;
 	struct publish_folder folder;
 	struct worklist list;
+	struct relay *relay;   /* delivers one batch while the next comes in */
 	uint32_t first_cursor; /* as it was when the poll began */
 	size_t total;          /* messages to fetch */
 	size_t tried;          /* of them */

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WORKLIST_BATCH_MAX 64
+#define WORKLIST_BATCH_MAX 256
 
 struct work {
 	uint32_t uid;

@@ -53,19 +53,23 @@ inbound_handle(char ret_handle[INBOUND_HANDLE_MAX], uint32_t uidvalidity,
 		    "%" PRIu32 "-%" PRIu32 "-%u", uidvalidity, uid, attempt);
 }
 
+static void
+prepare_used(struct state_statement *s, struct state *state)
+{
+	state_db_prepare(
+	    s, state, "SELECT 1 FROM message WHERE folder = ? AND handle = ?");
+}
+
 static enum mt_status
-handle_used(struct state *state, const char *folder, const char *handle,
+handle_used(struct state_statement *s, const char *folder, const char *handle,
     bool *ret_used, struct mt_error *err)
 {
-	struct state_statement s;
 	enum mt_status status;
 
-	state_db_prepare(
-	    &s, state, "SELECT 1 FROM message WHERE folder = ? AND handle = ?");
-	state_db_bind_text(&s, folder);
-	state_db_bind_text(&s, handle);
-	status = state_db_step(&s, ret_used, err);
-	state_db_finish(&s);
+	state_db_bind_text(s, folder);
+	state_db_bind_text(s, handle);
+	status = state_db_step(s, ret_used, err);
+	state_db_reset(s);
 	return status;
 }
 
@@ -73,11 +77,33 @@ enum mt_status
 inbound_state_handle_used(struct state *state, const char *folder,
     const char *handle, bool *ret_used, struct mt_error *err)
 {
+	struct state_statement s;
 	enum mt_status status = state_db_begin(state, err);
 
 	if (status != MT_OK)
 		return status;
-	status = handle_used(state, folder, handle, ret_used, err);
+	prepare_used(&s, state);
+	status = handle_used(&s, folder, handle, ret_used, err);
+	state_db_finish(&s);
+	return state_db_end(state, status, err);
+}
+
+enum mt_status
+inbound_state_uids_used(struct state *state, const char *folder,
+    const uint32_t *uids, size_t count, bool *ret_used, struct mt_error *err)
+{
+	char handle[INBOUND_HANDLE_MAX];
+	struct state_statement s;
+	enum mt_status status = state_db_begin(state, err);
+
+	if (status != MT_OK)
+		return status;
+	prepare_used(&s, state);
+	for (size_t i = 0; i < count && status == MT_OK; i++) {
+		inbound_handle(handle, 0, uids[i], 0);
+		status = handle_used(&s, folder, handle, &ret_used[i], err);
+	}
+	state_db_finish(&s);
 	return state_db_end(state, status, err);
 }
 
@@ -103,12 +129,13 @@ bind_identity(
 }
 
 static enum mt_status
-stage(struct state *state, struct state_statement *insert, int64_t mailbox_id,
-    const struct inbound_message *message, struct mt_error *err)
+stage(struct state_statement *look, struct state_statement *insert,
+    int64_t mailbox_id, const struct inbound_message *message,
+    struct mt_error *err)
 {
 	bool used = false;
 	enum mt_status status =
-	    handle_used(state, message->folder, message->handle, &used, err);
+	    handle_used(look, message->folder, message->handle, &used, err);
 
 	if (status != MT_OK)
 		return status;
@@ -133,9 +160,10 @@ stage_new(struct state *state, int64_t mailbox_id,
     const struct inbound_message *messages, size_t count, bool *ret_known,
     struct uid_list *done, struct mt_error *err)
 {
-	struct state_statement insert;
+	struct state_statement look, insert;
 	enum mt_status status = MT_OK;
 
+	prepare_used(&look, state);
 	state_db_prepare(&insert, state,
 	    "INSERT INTO message"
 	    " (mailbox, uid, folder, handle, staged, sender, subject,"
@@ -147,11 +175,12 @@ stage_new(struct state *state, int64_t mailbox_id,
 		    &m->identity, &ret_known[i], err);
 		if (status != MT_OK || ret_known[i])
 			continue;
-		status = stage(state, &insert, mailbox_id, m, err);
+		status = stage(&look, &insert, mailbox_id, m, err);
 		if (status == MT_OK)
 			status = uid_list_add(done, m->uid, err);
 	}
 	state_db_finish(&insert);
+	state_db_finish(&look);
 	return status;
 }
 

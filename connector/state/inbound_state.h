@@ -38,6 +38,11 @@ enum mt_status inbound_state_handle_used(struct state *state,
     const char *folder, const char *handle, bool *ret_used,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* The same for many handles that are plain UIDs, in one transaction. */
+enum mt_status inbound_state_uids_used(struct state *state, const char *folder,
+    const uint32_t *uids, size_t count, bool *ret_used,
+    struct mt_error *err) MT_MUST_CHECK;
+
 struct inbound_message {
 	uint32_t uid;
 	const char *folder; /* relative to the workspace */

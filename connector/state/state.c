@@ -71,6 +71,14 @@ join(char *path, const char *dir, const char *name, struct mt_error *err)
 	return MT_OK;
 }
 
+/* Space may come by itself. */
+static enum mt_status
+status_of(int error)
+{
+	return error == ENOSPC || error == EDQUOT ? MT_RETRY_LATER
+						  : MT_BAD_CONFIG;
+}
+
 /* SQLite's own would be readable by others.  An existing file is not opened:
  * closing it again would drop the locks of other threads (POSIX). */
 static enum mt_status
@@ -81,10 +89,8 @@ create_file(const char *path, const char *dir, struct mt_error *err)
 	if (fd < 0 && errno == EEXIST)
 		return MT_OK;
 	if (fd < 0)
-		return mt_fail_errno(err,
-		    errno == ENOSPC || errno == EDQUOT ? MT_RETRY_LATER
-						       : MT_BAD_CONFIG,
-		    errno, "cannot create %s", path);
+		return mt_fail_errno(
+		    err, status_of(errno), errno, "cannot create %s", path);
 	close(fd);
 	return fs_sync_dir(dir, err);
 }
@@ -347,7 +353,7 @@ state_lock_deliverer(struct state *state, struct mt_error *err)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return mt_fail_errno(
-		    err, MT_BAD_CONFIG, errno, "cannot open %s", path);
+		    err, status_of(errno), errno, "cannot open %s", path);
 	status = take_lock(state, fd, path, err);
 	if (status != MT_OK) {
 		close(fd);

@@ -1,6 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 #include "state_db.h"
 
+#include <libgen.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/*
+ * Whether a file beside the database could not be made though we may make it:
+ * then there is no space.  SQLite has forgotten the errno value by then.
+ */
+static bool
+is_full(const char *database, int result)
+{
+	char path[PATH_MAX];
+
+	if ((result & 0xff) != SQLITE_CANTOPEN || !database || !*database ||
+	    access(database, R_OK | W_OK))
+		return false;
+	snprintf(path, sizeof(path), "%s", database);
+	return !access(dirname(path), W_OK);
+}
+
 static enum mt_status
 status_of(int result)
 {
@@ -29,9 +49,12 @@ state_db_fail(sqlite3 *db, int result, const char *what, struct mt_error *err)
 {
 	const char *name = db ? sqlite3_db_filename(db, "main") : NULL;
 
+	if (is_full(name, result))
+		result = SQLITE_FULL;
 	return mt_fail(err, status_of(result), "%s%s%s: %s", what,
 	    name && *name ? " " : "", name ? name : "",
-	    db ? sqlite3_errmsg(db) : sqlite3_errstr(result));
+	    db && result != SQLITE_FULL ? sqlite3_errmsg(db)
+					: sqlite3_errstr(result));
 }
 
 static int
@@ -133,6 +156,13 @@ state_db_step(struct state_statement *s, bool *ret_row, struct mt_error *err)
 	return MT_OK;
 }
 
+void
+state_db_reset(struct state_statement *s)
+{
+	sqlite3_reset(s->stmt);
+	s->bound = 0;
+}
+
 enum mt_status
 state_db_run(struct state_statement *s, struct mt_error *err)
 {
@@ -140,11 +170,9 @@ state_db_run(struct state_statement *s, struct mt_error *err)
 	bool row;
 
 	status = state_db_step(s, &row, err);
-	if (status != MT_OK)
-		return status;
-	sqlite3_reset(s->stmt);
-	s->bound = 0;
-	return MT_OK;
+	if (status == MT_OK)
+		state_db_reset(s);
+	return status;
 }
 
 int64_t

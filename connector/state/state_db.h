@@ -90,6 +90,9 @@ void state_db_bind_bytes(
 enum mt_status state_db_step(struct state_statement *s, bool *ret_row,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* Ends the result, so that the statement can be bound and stepped again. */
+void state_db_reset(struct state_statement *s);
+
 /* Runs a statement without a result; it can be bound and run again. */
 enum mt_status state_db_run(
     struct state_statement *s, struct mt_error *err) MT_MUST_CHECK;

@@ -124,10 +124,29 @@ fs_replace(const char *path, const void *data, size_t len, mode_t mode,
 	return fs_sync_dir(dirname(dir), err);
 }
 
+/* Makes one directory, and its name durable; it may be there. */
+static enum mt_status
+make_dir(const char *path, mode_t mode, struct mt_error *err)
+{
+	char copy[PATH_MAX];
+
+	if (mkdir(path, mode))
+		return errno == EEXIST
+			   ? MT_OK
+			   : mt_fail_errno(err,
+				 errno == ENOSPC || errno == EDQUOT
+				     ? MT_RETRY_LATER
+				     : MT_BAD_CONFIG,
+				 errno, "cannot make directory %s", path);
+	snprintf(copy, sizeof(copy), "%s", path);
+	return fs_sync_dir(dirname(copy), err);
+}
+
 enum mt_status
 fs_make_dirs(const char *path, mode_t mode, struct mt_error *err)
 {
 	char part[PATH_MAX];
+	enum mt_status status;
 
 	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
 		return mt_fail(err, MT_BAD_CONFIG, "path too long: %s", path);
@@ -135,11 +154,9 @@ fs_make_dirs(const char *path, mode_t mode, struct mt_error *err)
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
-		if (mkdir(part, mode) && errno != EEXIST)
-			return mt_fail_errno(err, MT_BAD_CONFIG, errno,
-			    "cannot make directory %s", part);
-		if (!slash)
-			return MT_OK;
+		status = make_dir(part, mode, err);
+		if (status != MT_OK || !slash)
+			return status;
 		*slash = '/';
 	}
 }

@@ -35,7 +35,7 @@ enum mt_status fs_sync_dir(const char *path, struct mt_error *err);
 enum mt_status fs_replace(const char *path, const void *data, size_t len,
     mode_t mode, struct mt_error *err) MT_MUST_CHECK;
 
-/* Makes a directory and its missing parents, each with `mode`. */
+/* Makes a directory and its missing parents, each with `mode`, durably. */
 enum mt_status fs_make_dirs(
     const char *path, mode_t mode, struct mt_error *err) MT_MUST_CHECK;
 

@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 
 # And the options that only some have.
-NAMES = {"accounts": ["svg"], "idle": ["many"], "sasl": []}
+NAMES = {"accounts": ["svg"], "idle": ["many"], "receive": [], "sasl": []}
 
 
 def read_arguments():

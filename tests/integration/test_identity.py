@@ -58,6 +58,8 @@ class RealServerTest(BedTestCase):
         connector = self.connector()
         self.deliver(1, 2, 3)
         self.deliver(4, 4, message_id=False)
+        # a new one is the time in seconds, which may not have changed
+        self.mail.reset_uidvalidity(USER, value=1000)
         self.assertEqual(len(connector.poll().json["delivered"]), 5)
         self.doveadm("expunge", "mailbox", "INBOX", "header", "subject", "2")
         self.mail.stop()
@@ -158,11 +160,11 @@ class RealServerTest(BedTestCase):
 
     def test_long_poll_is_shown_in_the_log(self):
         connector = self.connector()
-        self.deliver(*range(120))
+        self.deliver(*range(300))
         poll = connector.poll()
-        self.assertIn("INBOX: 64 of 120 messages (53 %)", poll.err)
-        self.assertIn("INBOX: 120 of 120 messages (100 %)", poll.err)
-        self.deliver(120)
+        self.assertIn("INBOX: 256 of 300 messages (85 %)", poll.err)
+        self.assertIn("INBOX: 300 of 300 messages (100 %)", poll.err)
+        self.deliver(300)
         self.assertNotIn("messages (", connector.poll().err)
 
 

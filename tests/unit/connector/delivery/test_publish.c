@@ -61,8 +61,7 @@ stage(struct publisher *p, const char *text)
 
 	OK(publish_stage_new(p, &s, &err));
 	write_file(s.fd, "message.json", text);
-	OK(publish_stage_sync(p, &s, &err));
-	OK(publish_sync_staging(p, &err));
+	OK(publish_sync_stages(p, &(const struct publish_stage *){&s}, 1, &err));
 	publish_stage_close(&s);
 	return s;
 }

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FAKE_MESSAGES_MAX 300
+#define FAKE_MESSAGES_MAX 600
 
 struct fake_message {
 	uint32_t uid;

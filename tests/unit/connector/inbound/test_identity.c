@@ -741,12 +741,12 @@ progress_is_told_batch_by_batch(void **state)
 	buf_reset(&b->reports);
 	bench_expect(b, "");
 	assert_string_equal(buf_text(&b->reports), "0/0 ");
-	for (int i = 1; i <= 70; i++)
+	for (int i = 1; i <= 270; i++)
 		fake_imap_add(&b->server, "Subject: x\r\n\r\nx\r\n");
 	assert_int_equal(bench_poll(b), MT_OK);
-	assert_non_null(strstr(buf_text(&b->reports), "0/70 "));
-	assert_non_null(strstr(buf_text(&b->reports), "64/70 "));
-	assert_non_null(strstr(buf_text(&b->reports), "70/70 "));
+	assert_non_null(strstr(buf_text(&b->reports), "0/270 "));
+	assert_non_null(strstr(buf_text(&b->reports), "256/270 "));
+	assert_non_null(strstr(buf_text(&b->reports), "270/270 "));
 }
 
 int
