@@ -321,11 +321,14 @@ static enum mt_status
 mark_done(struct state *state, int64_t mailbox_id, const uint32_t *uids,
     size_t count, struct mt_error *err)
 {
-	enum mt_status status = run_for_each(state,
-	    "UPDATE message SET staged = NULL, sender = NULL, subject = NULL"
-	    " WHERE mailbox = ? AND uid = ?",
-	    mailbox_id, uids, count, err);
+	enum mt_status status = run_for_each(
+	    state, event_queue_enter, mailbox_id, uids, count, err);
 
+	if (status == MT_OK)
+		status = run_for_each(state,
+		    "UPDATE message SET staged = NULL, sender = NULL,"
+		    " subject = NULL WHERE mailbox = ? AND uid = ?",
+		    mailbox_id, uids, count, err);
 	if (status == MT_OK)
 		status = run_for_each(state,
 		    "DELETE FROM suspect WHERE mailbox = ? AND uid = ?",

@@ -96,7 +96,8 @@ enum mt_status inbound_state_stage(struct state *state, int64_t mailbox_id,
     const struct inbound_message *messages, size_t count,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Records that these messages are published, and moves the cursor. */
+/* Records that these messages are published, and moves the cursor.  Those that
+ * were not yet enter the queues of the account (event_queue.h). */
 enum mt_status inbound_state_finish(struct state *state, int64_t mailbox_id,
     const uint32_t *uids, size_t count, uint32_t cursor,
     struct mt_error *err) MT_MUST_CHECK;
@@ -123,7 +124,8 @@ enum mt_status inbound_state_staged(struct state *state, const char *account,
 enum mt_status inbound_state_rename(struct state *state, int64_t mailbox_id,
     uint32_t uid, const char *handle, struct mt_error *err) MT_MUST_CHECK;
 
-/* Records one staged message as published; the cursor stays. */
+/* Records one staged message as published, as inbound_state_finish does; the
+ * cursor stays. */
 enum mt_status inbound_state_published(struct state *state, int64_t mailbox_id,
     uint32_t uid, struct mt_error *err) MT_MUST_CHECK;
 

@@ -28,6 +28,7 @@ static const char *const migrations[] = {
     about_schema_1,
     inbound_state_schema_1,
     outbox_schema_1,
+    event_queue_schema_1,
 };
 
 #define VERSION (sizeof(migrations) / sizeof(*migrations))

@@ -45,6 +45,11 @@ struct state {
  */
 extern const char inbound_state_schema_1[];
 extern const char outbox_schema_1[];
+extern const char event_queue_schema_1[];
+
+/* Enters a staged message into the queues of its account; the parameters are
+ * mailbox and UID.  Run before the message is marked as done. */
+extern const char event_queue_enter[];
 
 /* Fills `err` from the connection's last failure, `result`. */
 enum mt_status state_db_fail(
