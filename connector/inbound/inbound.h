@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct manifest_watch;
 struct mime_client;
 struct publisher;
 struct state;
@@ -30,6 +31,7 @@ struct inbound {
 	struct state *state; /* with the deliverer's lock */
 	struct publisher *publisher;
 	struct mime_client *mime;
+	struct manifest_watch *watch; /* of the risk manifest; may be NULL */
 
 	const char *account; /* as the state knows it; must never change */
 	const char *mailbox; /* its name on the server */

@@ -94,9 +94,11 @@ class Delivery:
         return log.read_text().splitlines()
 
     def check_visible(self):
-        """Whatever an agent can see is complete."""
+        """Whatever an agent can see is complete, and its risk is known."""
         if not self.inbox.exists():
             return
+        manifest = self.workspace / ".tri-onyx/risk-manifest.json"
+        risks = json.loads(manifest.read_text()) if manifest.exists() else {}
         for directory in self.inbox.iterdir():
             message = json.loads((directory / "message.json").read_text())
             assert message["uid"] == directory.name, directory
@@ -107,6 +109,10 @@ class Delivery:
             found = {f.name: f.stat().st_size for f in directory.iterdir()}
             assert found.keys() == files.keys(), (directory, found)
             for name, size in files.items():
+                path = (directory / name).relative_to(self.workspace)
+                risk = risks[str(path)]
+                assert (risk["taint_level"], risk["agent"]) == (
+                    "high", "email"), risk
                 assert size is None or found[name] == size, directory / name
 
     def finish(self):
@@ -257,6 +263,15 @@ class SyncedDelivery(unittest.TestCase):
         made = self.indices(rf"^mkdirat\(.*email-tmp/[0-9a-f]{{16}}>, ")[-1]
         listed = self.indices(r"^fsync\(.*email-tmp/[0-9a-f]{16}>")[-1]
         self.assertTrue(made < listed < recorded)
+
+    def test_risk_is_on_disk_before_the_message_is_seen(self):
+        manifest = r"risk-manifest\.json"
+        renamed = self.indices(r"^renameat2\(.*/inbox")[0]
+        synced = self.indices(rf"^fsync\(.*{manifest}>")[0]
+        placed = self.indices(rf'^renameat\(.*"{manifest}"')[0]
+        listed = [i for i in self.indices(r"^fsync\(.*/\.tri-onyx>")
+                  if i > placed][0]
+        self.assertTrue(synced < placed < listed < renamed)
 
     def test_names_are_synced_before_messages_are_recorded_as_done(self):
         renamed = self.indices(r"^renameat2\(.*/inbox")[-1]
