@@ -28,6 +28,7 @@
 #define POLL_LOOK_MS 20
 #define OUTBOX_INTERVAL_MS 60000 /* or that of the polls, if it is shorter */
 #define GRACE_MS 5000            /* for what is under way at the end */
+#define HAND_ON_MS 60000         /* for what a single poll has received */
 
 struct invocation;
 
@@ -132,6 +133,10 @@ command_run(struct invocation *in)
 	status = operations_open(&operations, &in->config, &err);
 	if (status == MT_OK)
 		status = serve(in, operations, &left, &err);
+	if (status == MT_OK)
+		status = operations_trouble(operations, &err);
+	if (operations && !left)
+		left = !operations_end_handing_on(operations, GRACE_MS);
 	if (left) {
 		log_warning("ending in the middle of something that takes too "
 			    "long; nothing is lost by it");
@@ -157,7 +162,10 @@ poll_now(struct operations *operations)
 	/* whose failure is not the poll's */
 	if (operations_work_outbox(operations, &err) != MT_OK)
 		log_error("SMTP send failed: %s", err.text);
+	operations_hand_on(operations, HAND_ON_MS, report);
 	print_report(report);
+	if (operations_trouble(operations, &err) != MT_OK)
+		status = err.status;
 	return mt_exit_code(status);
 }
 
@@ -229,6 +237,8 @@ command_poll(struct invocation *in)
 
 	if (status == MT_OK)
 		status = poll_or_ask(in, operations, &code, &err);
+	if (operations && !operations_end_handing_on(operations, GRACE_MS))
+		_exit(status == MT_OK ? code : mt_exit_code(status));
 	operations_close(&operations);
 	return status == MT_OK ? code : fail(in, &err);
 }

@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "check.h"
 #include "child_program.h"
+#include "delivery/manifest.h"
 #include "delivery/publish.h"
+#include "handon/handon.h"
 #include "inbound/fetch.h"
 #include "inbound/inbound.h"
 #include "inbound/recover.h"
@@ -18,9 +20,11 @@
 #include "state/state.h"
 
 #include <json-c/json.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOGIN_MS 60000
 #define SEND_MS 60000 /* what the caller of `send` is ready to wait */
@@ -34,6 +38,10 @@ struct operations {
 	char *folder;        /* "agents/<agent>/inbox" */
 	char *gateway_state; /* "agents/<agent>/state" */
 	atomic_bool stop;
+	struct manifest_watch *watch;
+	struct handon *handon; /* NULL until the lock is taken */
+	struct handon_account *announced;
+	atomic_bool unread; /* standard output */
 };
 
 static enum mt_status
@@ -74,6 +82,8 @@ operations_open(struct operations **ret_operations, const struct config *config,
 	    (status = session_open(&o->session, config, err)) == MT_OK &&
 	    (status = state_open(&o->state, config->state_dir, err)) == MT_OK)
 		status = open_mime(o, err);
+	if (status == MT_OK && !(o->watch = manifest_watch_new()))
+		status = mt_fail(err, MT_NO_MEMORY, "no memory");
 	if (status != MT_OK)
 		operations_close(&o);
 	else
@@ -88,6 +98,7 @@ operations_close(struct operations **operations)
 
 	if (!o)
 		return;
+	manifest_watch_free(&o->watch);
 	mime_client_free(&o->mime);
 	state_close(&o->state);
 	session_close(&o->session);
@@ -97,10 +108,116 @@ operations_close(struct operations **operations)
 	*operations = NULL;
 }
 
+/* ---- handing on ---- */
+
+#define CHORE_RETRY_MS 10000
+#define GIVE_UP_MS 20000
+
+/* Looks after the risk manifest.  Its publisher has a place of its own: in that
+ * of a poll everything is swept away. */
+static int64_t
+watch_manifest(void *context)
+{
+	struct operations *o = context;
+	struct publisher *publisher;
+	struct mt_error err;
+	int64_t next_ms = manifest_watch_due_ms(o->watch);
+	enum mt_status status;
+
+	if (next_ms > 0)
+		return next_ms;
+	status =
+	    publish_open(&publisher, o->config->workspace, "manifest", &err);
+	if (status == MT_OK) {
+		status =
+		    manifest_watch_look(o->watch, publisher, &next_ms, &err);
+		publish_close(&publisher);
+	}
+	if (status == MT_OK)
+		return next_ms;
+	log_warning("the risk manifest is not looked after: %s", err.text);
+	return CHORE_RETRY_MS;
+}
+
+/* Ends `run` as a signal from outside would. */
+static void
+on_broken(void *context, const char *why)
+{
+	struct operations *o = context;
+
+	log_error("nobody reads the events on standard output: %s", why);
+	atomic_store(&o->unread, true);
+	kill(getpid(), SIGTERM);
+}
+
+static enum mt_status
+begin_handing_on(struct operations *o, struct mt_error *err)
+{
+	const struct config *c = o->config;
+	const struct handon_settings settings = {
+	    .state = o->state,
+	    .trust = o->session.trust,
+	    .chore = watch_manifest,
+	    .broken = on_broken,
+	    .context = o,
+	};
+	const struct handon_account_settings account = {
+	    .account = c->imap_username,
+	    .agent = c->agent,
+	    .gateway_url = c->gateway,
+	    .gateway_token = &c->connector_token,
+	    .agent_wait_ms = c->agent_wait_ms,
+	    .hook_url = c->hook_url,
+	    .hook_secret = &c->hook_secret,
+	    .ca_file = c->ca_file,
+	    .command = c->command,
+	    .to_stdout = c->events_to_stdout,
+	    .queue_max = c->queue_max,
+	};
+	enum mt_status status = handon_open(&o->handon, &settings, err);
+
+	if (status != MT_OK)
+		return status;
+	status = handon_add(o->handon, &account, &o->announced, err);
+	if (status != MT_OK) /* nothing has begun that could take long */
+		handon_close(&o->handon, deadline_in_ms(GIVE_UP_MS));
+	return status;
+}
+
 enum mt_status
 operations_lock(struct operations *o, struct mt_error *err)
 {
-	return state_lock_deliverer(o->state, err);
+	enum mt_status status = state_lock_deliverer(o->state, err);
+
+	if (status == MT_OK && !o->handon)
+		status = begin_handing_on(o, err);
+	return status;
+}
+
+void
+operations_hand_on(
+    struct operations *o, int64_t wait_ms, struct json_object *report)
+{
+	uint64_t left = handon_drain(o->handon, deadline_in_ms(wait_ms));
+
+	json_object_object_add(
+	    report, "queued", json_object_new_int64((int64_t)left));
+	json_object_object_add(report, "queues", handon_status(o->handon));
+}
+
+bool
+operations_end_handing_on(struct operations *o, int64_t wait_ms)
+{
+	return handon_close(&o->handon, deadline_in_ms(wait_ms));
+}
+
+enum mt_status
+operations_trouble(struct operations *o, struct mt_error *err)
+{
+	if (!atomic_load(&o->unread))
+		return MT_OK;
+	return mt_fail(err, MT_RETRY_LATER,
+	    "ended, because nobody reads the events on standard output");
 }
 
 struct token_helper *
@@ -127,10 +244,25 @@ on_delivered(void *context, const struct inbound_delivery *delivery)
 {
 	const struct receipt *receipt = context;
 
+	handon_wake(
+	    receipt->operations->handon, receipt->operations->announced);
 	log_info("Email %s written to inbox for agent %s", delivery->handle,
 	    receipt->operations->config->agent);
 	json_object_array_add(
 	    receipt->handles, json_object_new_string(delivery->handle));
+}
+
+static bool
+is_full(void *context)
+{
+	const struct receipt *receipt = context;
+	const struct operations *o = receipt->operations;
+	struct mt_error err;
+	bool full = false;
+
+	/* after the state has failed nothing can be delivered anyway */
+	return handon_is_full(o->handon, o->announced, &full, &err) == MT_OK &&
+	       full;
 }
 
 static void
@@ -177,6 +309,8 @@ receive(struct operations *o, struct json_object *handles, struct mt_error *err)
 	    .gateway_state = o->gateway_state,
 	    .max_message_bytes = INBOUND_MAX_MESSAGE_BYTES,
 	    .keep_raw = o->config->keep_raw,
+	    .watch = o->watch,
+	    .is_full = is_full,
 	    .stop = &o->stop,
 	    .context = &receipt,
 	    .delivered = on_delivered,
@@ -191,6 +325,7 @@ receive(struct operations *o, struct json_object *handles, struct mt_error *err)
 	if (status == MT_OK)
 		status = fetch_inbox(o, &inbound, err);
 	publish_close(&inbound.publisher);
+	handon_wake(o->handon, o->announced);
 	return status;
 }
 
@@ -205,6 +340,7 @@ operations_receive(
 	report_add_text(report, "type", "poll_response");
 	report_add_outcome(report, status, err, "polled");
 	json_object_object_add(report, "delivered", handles);
+	json_object_object_add(report, "queues", handon_status(o->handon));
 	json_object_object_add(
 	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
 	*ret_report = report;

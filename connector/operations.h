@@ -10,6 +10,9 @@
 #include "base/status.h"
 #include "config.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct json_object;
 struct operations;
 
@@ -19,9 +22,26 @@ enum mt_status operations_open(struct operations **ret_operations,
     const struct config *config, struct mt_error *err) MT_MUST_CHECK;
 void operations_close(struct operations **operations);
 
-/* Becomes the one process that delivers from this state (75 if another is). */
+/* Becomes the one process that delivers from this state (75 if another is), and
+ * begins to hand on what is queued. */
 enum mt_status operations_lock(
     struct operations *operations, struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * Hands on what is queued, for `wait_ms` at most, and tells in `report` what is
+ * left: "queued" (a number) and "queues" (handon.h).
+ */
+void operations_hand_on(
+    struct operations *operations, int64_t wait_ms, struct json_object *report);
+
+/* Ends handing on.  False: something still runs, and the process must end
+ * without operations_close. */
+bool operations_end_handing_on(struct operations *operations, int64_t wait_ms);
+
+/* MT_OK, or why there is no use in going on: nobody reads standard output any
+ * more. */
+enum mt_status operations_trouble(
+    struct operations *operations, struct mt_error *err);
 
 struct token_helper *operations_helper(const struct operations *operations);
 

@@ -296,10 +296,14 @@ move_cursor(struct poll *p, struct mt_error *err)
 static enum mt_status
 check_stop(const struct poll *p, struct mt_error *err)
 {
-	if (!p->in->stop || !atomic_load(p->in->stop))
-		return MT_OK;
-	return mt_fail(
-	    err, MT_RETRY_LATER, "ended before all that is new was fetched");
+	if (p->in->stop && atomic_load(p->in->stop))
+		return mt_fail(err, MT_RETRY_LATER,
+		    "ended before all that is new was fetched");
+	if (p->in->is_full && p->in->is_full(p->in->context))
+		return mt_fail(err, MT_RETRY_LATER,
+		    "too much mail waits to be handed on; the rest is fetched "
+		    "after that");
+	return MT_OK;
 }
 
 static enum mt_status

@@ -51,6 +51,10 @@ struct inbound {
 	/* Nothing further is fetched once it is true; NULL: never. */
 	const atomic_bool *stop;
 
+	/* Asked before each batch: whether so much is not yet handed on that
+	 * the rest has to wait; NULL: never.  `context` is theirs. */
+	bool (*is_full)(void *context);
+
 	/* Told of each message, after it is durable; `context` is theirs. */
 	void *context;
 	void (*delivered)(
