@@ -13,29 +13,29 @@
 
 #define FIELD_MAX 500 /* bytes of From and Subject */
 
-/* U+2028 and U+2029 end lines too. */
-static bool
-ends_line(const char *text)
+/* The length of what must not be in a line: control characters, U+2028 and
+ * U+2029, which end lines too. */
+static size_t
+stray_len(const char *text)
 {
-	return memcmp(text, "\xe2\x80", 2) == 0 &&
-	       (text[2] == '\xa8' || text[2] == '\xa9');
+	if (strncmp(text, "\xe2\x80\xa8", 3) == 0 ||
+	    strncmp(text, "\xe2\x80\xa9", 3) == 0)
+		return 3;
+	return utf8_control_len(text);
 }
 
 static void
 add_line(struct buf *b, const char *text)
 {
-	size_t len = utf8_cut_len(text, strlen(text), FIELD_MAX);
+	struct buf valid = BUF_INIT(FIELD_MAX);
+	size_t n;
 
-	for (size_t at = 0, n; at < len; at += n) {
-		for (n = 0; at + n < len; n++)
-			if (len - at - n >= 3 && ends_line(text + at + n))
-				break;
-		buf_add_printable(b, text + at, n, n);
-		if (at + n < len) {
-			buf_add_char(b, '?');
-			n += 3;
-		}
+	buf_add_printable(&valid, text, strlen(text), FIELD_MAX);
+	for (const char *p = buf_text(&valid); *p; p += n ? n : 1) {
+		n = stray_len(p);
+		buf_add_char(b, n ? '?' : *p);
 	}
+	buf_done(&valid);
 }
 
 static void
