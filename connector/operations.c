@@ -7,6 +7,7 @@
 #include "delivery/manifest.h"
 #include "delivery/publish.h"
 #include "handon/handon.h"
+#include "inbound/audit.h"
 #include "inbound/fetch.h"
 #include "inbound/inbound.h"
 #include "inbound/recover.h"
@@ -39,6 +40,7 @@ struct operations {
 	char *gateway_state; /* "agents/<agent>/state" */
 	atomic_bool stop;
 	struct manifest_watch *watch;
+	struct audit audit;    /* of handing on's thread */
 	struct handon *handon; /* NULL until the lock is taken */
 	struct handon_account *announced;
 	atomic_bool unread; /* standard output */
@@ -113,24 +115,36 @@ operations_close(struct operations **operations)
 #define CHORE_RETRY_MS 10000
 #define GIVE_UP_MS 20000
 
+static enum mt_status
+look_after(struct operations *o, struct publisher *publisher,
+    int64_t *ret_next_ms, struct mt_error *err)
+{
+	int64_t watch_ms = INT64_MAX;
+	enum mt_status status =
+	    manifest_watch_look(o->watch, publisher, &watch_ms, err);
+
+	if (status == MT_OK)
+		status = audit_step(
+		    &o->audit, o->state, publisher, ret_next_ms, err);
+	if (watch_ms < *ret_next_ms)
+		*ret_next_ms = watch_ms;
+	return status;
+}
+
 /* Looks after the risk manifest.  Its publisher has a place of its own: in that
  * of a poll everything is swept away. */
 static int64_t
-watch_manifest(void *context)
+look_after_manifest(void *context)
 {
 	struct operations *o = context;
 	struct publisher *publisher;
 	struct mt_error err;
-	int64_t next_ms = manifest_watch_due_ms(o->watch);
-	enum mt_status status;
-
-	if (next_ms > 0)
-		return next_ms;
-	status =
+	int64_t next_ms = INT64_MAX;
+	enum mt_status status =
 	    publish_open(&publisher, o->config->workspace, "manifest", &err);
+
 	if (status == MT_OK) {
-		status =
-		    manifest_watch_look(o->watch, publisher, &next_ms, &err);
+		status = look_after(o, publisher, &next_ms, &err);
 		publish_close(&publisher);
 	}
 	if (status == MT_OK)
@@ -157,7 +171,7 @@ begin_handing_on(struct operations *o, struct mt_error *err)
 	const struct handon_settings settings = {
 	    .state = o->state,
 	    .trust = o->session.trust,
-	    .chore = watch_manifest,
+	    .chore = look_after_manifest,
 	    .broken = on_broken,
 	    .context = o,
 	};
@@ -340,7 +354,7 @@ operations_receive(
 	report_add_text(report, "type", "poll_response");
 	report_add_outcome(report, status, err, "polled");
 	json_object_object_add(report, "delivered", handles);
-	json_object_object_add(report, "queues", handon_status(o->handon));
+	operations_hand_on(o, 0, report);
 	json_object_object_add(
 	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
 	*ret_report = report;

@@ -13,7 +13,8 @@
  *    that was read; if the old one is written to in that very moment, what was
  *    written there is taken over;
  *  - the gateway may write back what it read before our rename: a watch looks
- *    again later, and enters anew what has vanished.
+ *    again later, and enters anew what has vanished (and inbound/audit.h, for
+ *    mail of any age).
  */
 #ifndef MT_DELIVERY_MANIFEST_H
 #define MT_DELIVERY_MANIFEST_H

@@ -476,6 +476,27 @@ inbound_state_staged(struct state *state, const char *account,
 	return state_db_end(state, status, err);
 }
 
+enum mt_status
+inbound_state_visible(struct state *state, int64_t mailbox_id, uint32_t uid,
+    size_t max, struct inbound_staged *ret_messages, struct mt_error *err)
+{
+	struct state_statement s;
+	enum mt_status status = state_db_begin(state, err);
+
+	if (status != MT_OK)
+		return status;
+	state_db_prepare(&s, state,
+	    "SELECT mailbox, 0, uid, folder, handle, '', '', ''"
+	    " FROM message WHERE (mailbox, uid) > (?, ?) AND staged IS NULL"
+	    " ORDER BY mailbox, uid LIMIT ?");
+	state_db_bind_number(&s, mailbox_id);
+	state_db_bind_number(&s, uid);
+	state_db_bind_number(&s, (int64_t)max);
+	status = read_staged(&s, ret_messages, err);
+	state_db_finish(&s);
+	return state_db_end(state, status, err);
+}
+
 static enum mt_status
 rename_staged(struct state *state, int64_t mailbox_id, uint32_t uid,
     const char *handle, struct mt_error *err)

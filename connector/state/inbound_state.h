@@ -120,6 +120,13 @@ enum mt_status inbound_state_staged(struct state *state, const char *account,
     const char *mailbox, struct inbound_staged *ret_staged,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* Messages that have been published, in the order of (mailbox, UID), `max` at
+ * most behind the given one (0, 0: from the first); only their folder, handle
+ * and UID are told.  inbound_staged_done releases them. */
+enum mt_status inbound_state_visible(struct state *state, int64_t mailbox_id,
+    uint32_t uid, size_t max, struct inbound_staged *ret_messages,
+    struct mt_error *err) MT_MUST_CHECK;
+
 /* Gives a staged message another handle. */
 enum mt_status inbound_state_rename(struct state *state, int64_t mailbox_id,
     uint32_t uid, const char *handle, struct mt_error *err) MT_MUST_CHECK;
