@@ -17,11 +17,12 @@
 struct ws {
 	struct net *net;
 	wslay_event_context_ptr events;
-	struct buf early; /* came with the handshake, not yet read */
-	size_t share;     /* bytes that may still be taken */
+	struct buf early;   /* came with the handshake, not yet read */
+	size_t share;       /* bytes that may still be taken */
+	struct buf message; /* as far as it came; failed: it is too long */
+	bool is_control;    /* the frame that comes in */
 	ws_on_text on_text;
 	void *context;
-	bool too_long;
 };
 
 static enum mt_status
@@ -93,6 +94,28 @@ on_mask(
 	return gnutls_rnd(GNUTLS_RND_NONCE, data, len) == 0 ? 0 : -1;
 }
 
+/* wslay would end the connection at a message that is too long for it. */
+static void
+on_frame(wslay_event_context_ptr events,
+    const struct wslay_event_on_frame_recv_start_arg *frame, void *context)
+{
+	struct ws *ws = context;
+
+	(void)events;
+	ws->is_control = frame->opcode >= WSLAY_CONNECTION_CLOSE;
+}
+
+static void
+on_bytes(wslay_event_context_ptr events,
+    const struct wslay_event_on_frame_recv_chunk_arg *chunk, void *context)
+{
+	struct ws *ws = context;
+
+	(void)events;
+	if (!ws->is_control && buf_ok(&ws->message))
+		buf_add(&ws->message, chunk->data, chunk->data_length);
+}
+
 static void
 on_message(wslay_event_context_ptr events,
     const struct wslay_event_on_msg_recv_arg *message, void *context)
@@ -100,9 +123,12 @@ on_message(wslay_event_context_ptr events,
 	struct ws *ws = context;
 
 	(void)events;
-	if (message->opcode == WSLAY_TEXT_FRAME)
-		ws->on_text(ws->context, (const char *)message->msg,
-		    message->msg_length);
+	if (message->opcode >= WSLAY_CONNECTION_CLOSE)
+		return;
+	if (message->opcode == WSLAY_TEXT_FRAME && buf_ok(&ws->message))
+		ws->on_text(
+		    ws->context, buf_text(&ws->message), ws->message.len);
+	buf_done(&ws->message); /* the next one is mostly small */
 }
 
 /* ---- opening ---- */
@@ -191,12 +217,14 @@ open_events(struct ws *ws, struct mt_error *err)
 	    .recv_callback = on_recv,
 	    .send_callback = on_send,
 	    .genmask_callback = on_mask,
+	    .on_frame_recv_start_callback = on_frame,
+	    .on_frame_recv_chunk_callback = on_bytes,
 	    .on_msg_recv_callback = on_message,
 	};
 
 	if (wslay_event_context_client_init(&ws->events, &callbacks, ws) != 0)
 		return mt_fail(err, MT_NO_MEMORY, "no memory for a WebSocket");
-	wslay_event_config_set_max_recv_msg_length(ws->events, WS_MESSAGE_MAX);
+	wslay_event_config_set_no_buffering(ws->events, 1);
 	return MT_OK;
 }
 
@@ -211,6 +239,7 @@ ws_open(struct ws **ret_ws, const struct gateway_url *url,
 	if (!ws)
 		return mt_fail(err, MT_NO_MEMORY, "no memory for a WebSocket");
 	ws->early = (struct buf)BUF_INIT(WS_ANSWER_MAX);
+	ws->message = (struct buf)BUF_INIT(WS_MESSAGE_MAX);
 	ws->on_text = on_text;
 	ws->context = context;
 	status = open_events(ws, err);
@@ -291,11 +320,6 @@ fail_closed(const struct ws *ws, struct mt_error *err)
 {
 	unsigned code = wslay_event_get_status_code_received(ws->events);
 
-	if (wslay_event_get_status_code_sent(ws->events) ==
-	    WSLAY_CODE_MESSAGE_TOO_BIG)
-		return mt_fail(err, MT_RETRY_LATER,
-		    "%s sent a message of more than %u bytes",
-		    net_name(ws->net), WS_MESSAGE_MAX);
 	return mt_fail(err, MT_RETRY_LATER, "%s closed the connection (%u)",
 	    net_name(ws->net), code);
 }
@@ -335,5 +359,6 @@ ws_close(struct ws **ws)
 	if (old->events)
 		wslay_event_context_free(old->events);
 	buf_done(&old->early);
+	buf_done(&old->message);
 	free(old);
 }

@@ -18,7 +18,7 @@
 struct net_trust;
 struct ws;
 
-#define WS_MESSAGE_MAX (4u * 1024 * 1024) /* a longer one ends the connection */
+#define WS_MESSAGE_MAX (16u * 1024 * 1024) /* a longer one is not handed on */
 
 /* Takes a text message; only lent, and not ended by a NUL. */
 typedef void (*ws_on_text)(void *context, const char *text, size_t len);

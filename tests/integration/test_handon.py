@@ -110,6 +110,18 @@ class GatewayTest(HandonTest):
                 self.assertEqual(run.rc, 0, run.tail())
                 gateway.kill()
 
+    def test_agent_that_says_very_much_is_told_once(self):
+        gateway = self.bed.gateway()
+        gateway.fault("verbose")
+        connector = self.connector(gateway)
+        self.start(connector)
+        self.deliver(message(b"one"))
+        gateway.wait("answered")
+        self.deliver(message(b"two"))
+        gateway.wait("answered", 2)
+        self.assertEqual(told(gateway.contents()), [1, 2])
+        self.assertEqual(len(gateway.log("register")), 1)
+
     def test_agent_that_never_answers_delays_others_for_a_while_only(self):
         gateway = self.bed.gateway()
         gateway.fault("never")

@@ -22,7 +22,7 @@ class Gateway:
     url, port       ws(s)://localhost:port
     Faults, for the next messages: "drop", "close" (before it is accepted),
     "error" (refused), "silent" (nothing), "drop_working", "never" (accepted,
-    but no answer), "failing" (an agent_error).
+    but no answer), "failing" (an agent_error), "verbose" (20 MB before the end).
     """
 
     def __init__(self, bed, cert=None, token=TOKEN):

@@ -54,7 +54,8 @@ function work(socket, frame) {
 	if (fault === 'never')
 		return
 	const answer = () => {
-		send(socket, {type: 'agent_text', ...about, text: 'thinking'})
+		send(socket, {type: 'agent_text', ...about,
+			text: 'x'.repeat(fault === 'verbose' ? 20e6 : 9)})
 		send(socket, fault === 'failing'
 			? {type: 'agent_error', ...about, message: 'out of budget'}
 			: {type: 'agent_result', ...about, result: 'done'})
