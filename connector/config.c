@@ -38,6 +38,13 @@ struct raw {
 	char *queue_max;
 };
 
+/* Whose a variable is, when several accounts are served. */
+enum scope {
+	SCOPE_ACCOUNT,   /* each account's own */
+	SCOPE_INHERITED, /* likewise; who says nothing has the environment's */
+	SCOPE_PROCESS,   /* one for all: the environment's */
+};
+
 #define TEXT(member) offsetof(struct config, member), NULL_RAW
 #define NULL_RAW SIZE_MAX
 #define RAW(member) SIZE_MAX, offsetof(struct raw, member)
@@ -48,61 +55,79 @@ static const struct variable {
 	size_t raw_offset;    /* the same in struct raw */
 	const char *otherwise;
 	const char *help;
+	enum scope scope;
 } variables[] = {
     {"TRI_ONYX_IMAP_HOST", TEXT(imap_host), NULL,
-	"IMAP server; without it mail is off"},
-    {"TRI_ONYX_IMAP_PORT", RAW(imap_port), "993", "its port"},
+	"IMAP server; without it mail is off", SCOPE_ACCOUNT},
+    {"TRI_ONYX_IMAP_PORT", RAW(imap_port), "993", "its port", SCOPE_ACCOUNT},
     {"TRI_ONYX_IMAP_SSL", RAW(imap_ssl), "true",
-	"true: TLS at once; false: STARTTLS required (not on loopback)"},
-    {"TRI_ONYX_IMAP_USERNAME", TEXT(imap_username), NULL, "login name"},
+	"true: TLS at once; false: STARTTLS required (not on loopback)",
+	SCOPE_ACCOUNT},
+    {"TRI_ONYX_IMAP_USERNAME", TEXT(imap_username), NULL, "login name",
+	SCOPE_ACCOUNT},
     {"TRI_ONYX_IMAP_AUTH", RAW(auth), "login",
-	"login (a password) or oauth2 (a token), for IMAP and SMTP"},
+	"login (a password) or oauth2 (a token), for IMAP and SMTP",
+	SCOPE_ACCOUNT},
     {"TRI_ONYX_IMAP_POLL_INTERVAL", RAW(poll_interval), "300000",
-	"milliseconds from the end of a poll to the next"},
+	"milliseconds from the end of a poll to the next", SCOPE_INHERITED},
     {"TRI_ONYX_SMTP_HOST", TEXT(smtp_host), NULL,
-	"submission server; the IMAP server if not set"},
+	"submission server; the IMAP server if not set", SCOPE_ACCOUNT},
     {"TRI_ONYX_SMTP_PORT", RAW(smtp_port), "587",
-	"its port; 465 means TLS at once, any other STARTTLS"},
+	"its port; 465 means TLS at once, any other STARTTLS", SCOPE_ACCOUNT},
     {"TRI_ONYX_SMTP_SSL", RAW(smtp_ssl), "true",
-	"false: STARTTLS required (not on loopback)"},
+	"false: STARTTLS required (not on loopback)", SCOPE_ACCOUNT},
     {"TRI_ONYX_SMTP_USERNAME", TEXT(smtp_username), NULL,
-	"login name; the IMAP one if not set"},
+	"login name; the IMAP one if not set", SCOPE_ACCOUNT},
     {"TRI_ONYX_EMAIL_FROM", TEXT(from), NULL,
-	"sender address; the SMTP login name if not set"},
+	"sender address; the SMTP login name if not set", SCOPE_ACCOUNT},
     {"TRI_ONYX_SMTP_UNCERTAIN", RAW(uncertain), "retry",
-	"when the answer to a submission is lost: retry or hold"},
+	"when the answer to a submission is lost: retry or hold",
+	SCOPE_INHERITED},
     {"TRI_ONYX_OAUTH2_CLIENT_ID", TEXT(client_id), NULL,
-	"application (client) id; with a refresh token only"},
+	"application (client) id; with a refresh token only", SCOPE_PROCESS},
     {"TRI_ONYX_OAUTH2_TENANT", TEXT(tenant), "common",
-	"Microsoft tenant: id, domain, common, organizations, consumers"},
+	"Microsoft tenant: id, domain, common, organizations, consumers",
+	SCOPE_PROCESS},
     {"TRI_ONYX_OAUTH2_TOKEN_URL", TEXT(token_url), NULL,
-	"token endpoint of another provider"},
-    {"TRI_ONYX_OAUTH2_SCOPE", TEXT(scope), NULL, "scopes at that provider"},
+	"token endpoint of another provider", SCOPE_PROCESS},
+    {"TRI_ONYX_OAUTH2_SCOPE", TEXT(scope), NULL, "scopes at that provider",
+	SCOPE_PROCESS},
     {"TRI_ONYX_EMAIL_AGENT", TEXT(agent), "email",
-	"agent that gets the mail; names its directory"},
+	"agent that gets the mail; names its directory", SCOPE_ACCOUNT},
     {"TRI_ONYX_WORKSPACE_DIR", TEXT(workspace), "./workspace",
-	"directory above agents/"},
+	"directory above agents/", SCOPE_PROCESS},
     {"TRI_ONYX_EMAIL_STATE_DIR", TEXT(state_dir), NULL,
-	"the connector's own state, outside the workspace"},
+	"the connector's own state, outside the workspace", SCOPE_PROCESS},
+    {"TRI_ONYX_EMAIL_ACCOUNTS_DIR", TEXT(accounts_dir), NULL,
+	"directory with a file NAME.conf for each further account",
+	SCOPE_PROCESS},
     {"TRI_ONYX_EMAIL_KEEP_RAW", RAW(keep_raw), "false",
-	"true: keep raw.eml of every message, not of defective ones only"},
+	"true: keep raw.eml of every message, not of defective ones only",
+	SCOPE_INHERITED},
     {"TRI_ONYX_GATEWAY", TEXT(gateway), NULL,
-	"gateway that wakes the agent; ws://localhost:PORT if not set"},
-    {"TRI_ONYX_PORT", RAW(gateway_port), "4000", "that port"},
+	"gateway that wakes the agent; ws://localhost:PORT if not set",
+	SCOPE_INHERITED},
+    {"TRI_ONYX_PORT", RAW(gateway_port), "4000", "that port", SCOPE_INHERITED},
     {"TRI_ONYX_EMAIL_AGENT_WAIT", RAW(agent_wait), "1800",
-	"seconds that an agent may take before it is told of more mail"},
+	"seconds that an agent may take before it is told of more mail",
+	SCOPE_INHERITED},
     {"TRI_ONYX_EMAIL_HOOK_URL", TEXT(hook_url), NULL,
-	"signed webhook instead, without a connector token"},
+	"signed webhook instead, without a connector token", SCOPE_ACCOUNT},
     {"TRI_ONYX_EMAIL_COMMAND", TEXT(command), NULL,
-	"program to run for new mail; absolute path, no arguments"},
+	"program to run for new mail; absolute path, no arguments",
+	SCOPE_INHERITED},
     {"TRI_ONYX_EMAIL_EVENTS", RAW(events), "none",
-	"stdout: a JSON line on standard output for each message"},
+	"stdout: a JSON line on standard output for each message",
+	SCOPE_INHERITED},
     {"TRI_ONYX_EMAIL_QUEUE_MAX", RAW(queue_max), "10000",
-	"messages not yet handed on with which fetching pauses"},
+	"messages not yet handed on with which fetching pauses",
+	SCOPE_INHERITED},
     {"TRI_ONYX_EMAIL_INSECURE", RAW(insecure), "false",
-	"true: with *_SSL=false, send credentials in clear to any host"},
+	"true: with *_SSL=false, send credentials in clear to any host",
+	SCOPE_INHERITED},
     {"TRI_ONYX_TLS_CA_FILE", TEXT(ca_file), NULL,
-	"PEM file of trusted certificates instead of the system's"},
+	"PEM file of trusted certificates instead of the system's",
+	SCOPE_INHERITED},
 };
 
 /* Each is also read from the file that NAME_FILE names. */
@@ -111,23 +136,28 @@ static const struct secret_variable {
 	const char *file_name;
 	size_t offset;
 	const char *help;
+	enum scope scope;
 } secret_variables[] = {
     {"TRI_ONYX_IMAP_PASSWORD", "TRI_ONYX_IMAP_PASSWORD_FILE",
-	offsetof(struct config, imap_password), "password for login"},
+	offsetof(struct config, imap_password), "password for login",
+	SCOPE_ACCOUNT},
     {"TRI_ONYX_SMTP_PASSWORD", "TRI_ONYX_SMTP_PASSWORD_FILE",
-	offsetof(struct config, smtp_password), "the IMAP one if not set"},
+	offsetof(struct config, smtp_password), "the IMAP one if not set",
+	SCOPE_ACCOUNT},
     {"TRI_ONYX_OAUTH2_CLIENT_SECRET", "TRI_ONYX_OAUTH2_CLIENT_SECRET_FILE",
 	offsetof(struct config, client_secret),
-	"of a confidential client; a public one has none"},
+	"of a confidential client; a public one has none", SCOPE_PROCESS},
     {"TRI_ONYX_OAUTH2_REFRESH_TOKEN", "TRI_ONYX_OAUTH2_REFRESH_TOKEN_FILE",
 	offsetof(struct config, refresh_token),
-	"seeds a token helper of our own; without it mailtokend is asked"},
+	"seeds a token helper of our own; without it mailtokend is asked",
+	SCOPE_PROCESS},
     {"TRI_ONYX_CONNECTOR_TOKEN", "TRI_ONYX_CONNECTOR_TOKEN_FILE",
 	offsetof(struct config, connector_token),
-	"shared with the gateway; without it its WebSocket is not used"},
+	"shared with the gateway; without it its WebSocket is not used",
+	SCOPE_INHERITED},
     {"TRI_ONYX_EMAIL_HOOK_SECRET", "TRI_ONYX_EMAIL_HOOK_SECRET_FILE",
 	offsetof(struct config, hook_secret),
-	"signing secret of the webhook's endpoint"},
+	"signing secret of the webhook's endpoint", SCOPE_ACCOUNT},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -172,6 +202,8 @@ void
 config_done(struct config *config)
 {
 	free_texts(config, NULL);
+	free(config->name);
+	config->name = NULL;
 	for (size_t i = 0; i < COUNT(secret_variables); i++)
 		secret_done(secret_at(&secret_variables[i], config));
 }
@@ -194,11 +226,29 @@ has_control_character(const char *text)
 	return false;
 }
 
+/* What the file of an account says; NULL for what it does not. */
+struct file {
+	char *text[COUNT(variables)];
+	char *secret_file[COUNT(secret_variables)];
+};
+
+static const char *
+value_of(size_t variable, const struct file *file)
+{
+	const struct variable *v = &variables[variable];
+
+	if (file && file->text[variable])
+		return file->text[variable];
+	return file && v->scope == SCOPE_ACCOUNT ? NULL : environment(v->name);
+}
+
+/* `file` NULL: of the environment's account. */
 static enum mt_status
-read_texts(struct config *config, struct raw *raw, struct mt_error *err)
+read_texts(struct config *config, struct raw *raw, const struct file *file,
+    struct mt_error *err)
 {
 	for (size_t i = 0; i < COUNT(variables); i++) {
-		const char *value = environment(variables[i].name);
+		const char *value = value_of(i, file);
 		char **text = text_at(&variables[i], config, raw);
 
 		if (!value)
@@ -235,6 +285,19 @@ read_secrets(struct config *config, struct mt_error *err)
 			    "%s and %s are both set; keep one", v->name,
 			    v->file_name);
 		if (secret_read_file(secret, file, err) != MT_OK)
+			return MT_BAD_CONFIG;
+	}
+	return MT_OK;
+}
+
+static enum mt_status
+read_secret_files(
+    struct config *config, const struct file *file, struct mt_error *err)
+{
+	for (size_t i = 0; i < COUNT(secret_variables); i++) {
+		if (file->secret_file[i] &&
+		    secret_read_file(secret_at(&secret_variables[i], config),
+			file->secret_file[i], err) != MT_OK)
 			return MT_BAD_CONFIG;
 	}
 	return MT_OK;
@@ -522,10 +585,132 @@ config_read(struct config *config, struct mt_error *err)
 	/* secrets first: they leave the environment whatever else is wrong */
 	status = read_secrets(config, err);
 	if (status == MT_OK)
-		status = read_texts(config, &raw, err);
+		status = read_texts(config, &raw, NULL, err);
 	if (status == MT_OK && config->imap_host)
 		status = interpret(config, &raw, err);
+	if (status == MT_OK && config->imap_host)
+		status = default_to(&config->name, config->imap_username, err);
 	free_texts(NULL, &raw);
+	return status;
+}
+
+/* ---- accounts from files ---- */
+
+#define PREFIX "TRI_ONYX_"
+
+static bool
+is_setting(const char *name, const char *variable)
+{
+	return strcasecmp(name, variable + sizeof(PREFIX) - 1) == 0;
+}
+
+/* Where the value of this setting is to be kept; NULL: there is none. */
+static char **
+place_of(struct file *file, const char *name)
+{
+	for (size_t i = 0; i < COUNT(variables); i++)
+		if (variables[i].scope != SCOPE_PROCESS &&
+		    is_setting(name, variables[i].name))
+			return &file->text[i];
+	for (size_t i = 0; i < COUNT(secret_variables); i++)
+		if (secret_variables[i].scope != SCOPE_PROCESS &&
+		    is_setting(name, secret_variables[i].file_name))
+			return &file->secret_file[i];
+	return NULL;
+}
+
+static enum mt_status
+take_line(void *context, const struct settings_line *line, struct mt_error *err)
+{
+	char **place = line->name ? place_of(context, line->name) : NULL;
+
+	if (!line->name)
+		return mt_fail(err, MT_BAD_CONFIG, "there are no sections");
+	if (!place)
+		return mt_fail(
+		    err, MT_BAD_CONFIG, "unknown setting '%s'", line->name);
+	if (*place)
+		return mt_fail(
+		    err, MT_BAD_CONFIG, "'%s' is there twice", line->name);
+	if (!*line->value)
+		return MT_OK;
+	*place = strdup(line->value);
+	return *place ? MT_OK
+		      : mt_fail(err, MT_NO_MEMORY, "no memory for settings");
+}
+
+static void
+file_done(struct file *file)
+{
+	for (size_t i = 0; i < COUNT(variables); i++)
+		free(file->text[i]);
+	for (size_t i = 0; i < COUNT(secret_variables); i++)
+		free(file->secret_file[i]);
+}
+
+/* What is wrong is said of variables; here they are settings. */
+static void
+speak_of_settings(const char *path, struct mt_error *err)
+{
+	char text[MT_ERROR_TEXT_MAX];
+	char *from = err->text, *to = text, *found;
+
+	while ((found = strstr(from, PREFIX))) {
+		memcpy(to, from, (size_t)(found - from));
+		to += found - from;
+		from = found + sizeof(PREFIX) - 1;
+		while (isupper((unsigned char)*from) || *from == '_' ||
+		       isdigit((unsigned char)*from))
+			*to++ = (char)tolower((unsigned char)*from++);
+	}
+	memcpy(to, from, strlen(from) + 1);
+	mt_fail(err, err->status, "%s: %s", path, text);
+}
+
+static enum mt_status
+interpret_file(struct config *config, const struct config *environment,
+    const struct file *file, struct mt_error *err)
+{
+	struct raw raw = {0};
+	enum mt_status status = read_secret_files(config, file, err);
+
+	/* the one secret that is not an account's own */
+	if (!config->connector_token.len)
+		secret_copy(
+		    &config->connector_token, &environment->connector_token);
+	if (status == MT_OK)
+		status = read_texts(config, &raw, file, err);
+	if (status == MT_OK && !config->imap_host)
+		status = mt_fail(err, MT_BAD_CONFIG, "imap_host is not set");
+	if (status == MT_OK)
+		status = interpret(config, &raw, err);
+	free_texts(NULL, &raw);
+	free(config->workspace);
+	free(config->state_dir);
+	config->workspace = strdup(environment->workspace);
+	config->state_dir = strdup(environment->state_dir);
+	if (status == MT_OK && (!config->workspace || !config->state_dir))
+		status = mt_fail(err, MT_NO_MEMORY, "no memory for settings");
+	return status;
+}
+
+enum mt_status
+config_read_file(struct config *config, const char *path, const char *name,
+    const struct config *environment, struct mt_error *err)
+{
+	struct file file = {0};
+	enum mt_status status =
+	    settings_read(path, NULL, take_line, &file, err);
+
+	if (status == MT_OK) {
+		status = interpret_file(config, environment, &file, err);
+		if (status != MT_OK)
+			speak_of_settings(path, err);
+	}
+	if (status == MT_OK)
+		status = default_to(&config->name, name, err);
+	config->further = true;
+	file_done(&file);
 	return status;
 }
 

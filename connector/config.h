@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The connector's settings, read once from the environment.  Names, defaults
- * and the meaning of odd values are the contract with the gateway (man page
- * mailtoken-connector(8)); an empty value counts as not set.
+ * The settings of an account: from the environment, whose names, defaults and
+ * odd values are the contract with the gateway, or from a file that says the
+ * same with other names (man page mailtoken-connector(8)).  An empty value
+ * counts as not set.
  */
 #ifndef MT_CONNECTOR_CONFIG_H
 #define MT_CONNECTOR_CONFIG_H
@@ -27,6 +28,8 @@ enum config_uncertain {
 
 /* Text members are NULL when not set and owned by the config. */
 struct config {
+	char *name;   /* of the account in the state; never another */
+	bool further; /* it comes from a file */
 	struct mail_server imap;
 	struct mail_server smtp;
 	enum config_auth auth;
@@ -60,6 +63,7 @@ struct config {
 	char *workspace;
 	char *state_dir;
 	char *ca_file;
+	char *accounts_dir;
 	int64_t poll_interval_ms;
 	enum config_uncertain uncertain;
 	bool keep_raw;
@@ -77,6 +81,16 @@ void config_done(struct config *config);
  */
 enum mt_status config_read(
     struct config *config, struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * Reads an account from the file at `path`: the variables without TRI_ONYX_, in
+ * small letters, secrets from *_file only.  What belongs to the process, and
+ * what the file does not say, is as in `environment`, whose directories are
+ * prepared.  MT_BAD_CONFIG names the file and the setting.
+ */
+enum mt_status config_read_file(struct config *config, const char *path,
+    const char *name, const struct config *environment,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /* Logs what an operator should know of at each start. */
 void config_log_warnings(const struct config *config);

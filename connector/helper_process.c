@@ -2,16 +2,12 @@
 #include "helper_process.h"
 
 #include "base/buf.h"
-#include "child_program.h"
+#include "base/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,13 +68,11 @@ open_files(struct child_files *files, const struct config *config,
 
 	*files = (struct child_files){{-1, -1}, -1, -1};
 	write_settings(&settings, config);
-	if (pipe2(files->lifeline, O_CLOEXEC) == 0)
-		files->lifeline[0] = child_program_fd(files->lifeline[0]);
-	if (files->lifeline[0] >= 0 && buf_ok(&settings))
+	if (pipe2(files->lifeline, O_CLOEXEC) == 0 && buf_ok(&settings))
 		files->config =
-		    child_program_file("settings", settings.data, settings.len);
+		    child_file("settings", settings.data, settings.len);
 	if (files->config >= 0)
-		files->client_secret = child_program_file("client-secret",
+		files->client_secret = child_file("client-secret",
 		    secret_expose(&config->client_secret),
 		    config->client_secret.len);
 	buf_done(&settings);
@@ -90,92 +84,28 @@ open_files(struct child_files *files, const struct config *config,
 	return MT_RETRY_LATER;
 }
 
-/* 0 or an errno value, as the next two. */
-static int
-plan_files(posix_spawn_file_actions_t *actions, const struct child_files *files)
-{
-	int error = posix_spawn_file_actions_adddup2(
-	    actions, files->lifeline[0], STDIN_FILENO);
-
-	if (!error)
-		error = posix_spawn_file_actions_adddup2(
-		    actions, files->config, CONFIG_FD);
-	if (!error)
-		error = posix_spawn_file_actions_adddup2(
-		    actions, files->client_secret, CLIENT_SECRET_FD);
-	if (!error)
-		error = posix_spawn_file_actions_addopen(
-		    actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	if (!error)
-		error = posix_spawn_file_actions_addclosefrom_np(
-		    actions, CLIENT_SECRET_FD + 1);
-	return error;
-}
-
-/* All signals at their default; a process group of its own, so that an
- * interrupt from the terminal is for its master to act on. */
-static int
-plan_signals(posix_spawnattr_t *attributes)
-{
-	sigset_t all, none;
-	int error;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	error = posix_spawnattr_setsigdefault(attributes, &all);
-	if (!error)
-		error = posix_spawnattr_setsigmask(attributes, &none);
-	if (!error)
-		error = posix_spawnattr_setpgroup(attributes, 0);
-	if (!error)
-		error = posix_spawnattr_setflags(
-		    attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-				    POSIX_SPAWN_SETPGROUP);
-	return error;
-}
-
-static int
-run_program(const struct helper_place *place, const char *program,
-    const posix_spawn_file_actions_t *actions,
-    const posix_spawnattr_t *attributes, pid_t *ret_pid)
-{
-	char config[32], journal[PATH_MAX];
-	const char *argv[] = {"mailtokend", "--lifeline", "--config", config,
-	    "--state-dir", place->store, "--socket", place->socket, NULL};
-	char *environment[] = {NULL, NULL};
-	const char *stream = getenv("JOURNAL_STREAM");
-
-	snprintf(config, sizeof(config), "/dev/fd/%d", CONFIG_FD);
-	if (stream && snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s",
-			  stream) < (int)sizeof(journal))
-		environment[0] = journal;
-	/* posix_spawn changes no argument, only its prototype is too old */
-	return posix_spawn(ret_pid, program, actions, attributes,
-	    (char *const *)(uintptr_t)argv, environment);
-}
-
+/* 0 or an errno value. */
 static int
 spawn(const struct helper_place *place, const char *program,
     const struct child_files *files, pid_t *ret_pid)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int error = posix_spawn_file_actions_init(&actions);
+	static const char *const variables[] = {"JOURNAL_STREAM", NULL};
+	char config[32];
+	const char *const argv[] = {"mailtokend", "--lifeline", "--config",
+	    config, "--state-dir", place->store, "--socket", place->socket,
+	    NULL};
+	const struct child helper = {
+	    .program = program,
+	    .argv = argv,
+	    .variables = variables,
+	    .fds = {files->lifeline[0], CHILD_NULL,
+		STDERR_FILENO, [CONFIG_FD] = files->config,
+		[CLIENT_SECRET_FD] = files->client_secret},
+	    .fd_count = CLIENT_SECRET_FD + 1,
+	};
 
-	if (error)
-		return error;
-	error = posix_spawnattr_init(&attributes);
-	if (!error) {
-		error = plan_files(&actions, files);
-		if (!error)
-			error = plan_signals(&attributes);
-		if (!error)
-			error = run_program(
-			    place, program, &actions, &attributes, ret_pid);
-		posix_spawnattr_destroy(&attributes);
-	}
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
+	snprintf(config, sizeof(config), "/dev/fd/%d", CONFIG_FD);
+	return child_start(&helper, ret_pid);
 }
 
 static enum mt_status
@@ -191,17 +121,15 @@ helper_process_start(struct helper_process *process,
     const struct config *config, const struct helper_place *place,
     struct mt_error *err)
 {
+	char path[PATH_MAX];
+	const char *program =
+	    child_find_program("mailtokend", MT_BIN_DIR "/mailtokend", path);
 	struct child_files files;
-	char *program = child_program_find("mailtokend", MT_BIN_DIR);
-	enum mt_status status =
-	    program ? open_files(&files, config, err)
-		    : mt_fail(err, MT_NO_MEMORY, "no memory for a path");
+	enum mt_status status = open_files(&files, config, err);
 	int error;
 
-	if (status != MT_OK) {
-		free(program);
+	if (status != MT_OK)
 		return status;
-	}
 	error = spawn(place, program, &files, &process->pid);
 	if (error) {
 		process->pid = 0;
@@ -211,7 +139,6 @@ helper_process_start(struct helper_process *process,
 		files.lifeline[1] = -1;
 	}
 	close_files(&files);
-	free(program);
 	return status;
 }
 

@@ -4,6 +4,8 @@
  * (8)).  Messages for people go to standard error; each operation but `run`
  * prints one JSON line on standard output.
  */
+#include "accounts.h"
+#include "announce.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "config.h"
@@ -11,7 +13,10 @@
 #include "operations.h"
 #include "places.h"
 #include "report.h"
+#include "resources.h"
+#include "run.h"
 #include "service.h"
+#include "state/state.h"
 
 #include <json-c/json.h>
 #include <limits.h>
@@ -26,9 +31,8 @@
 #define POLL_WAIT_MS 600000 /* for a poll of the running connector */
 #define POLL_LOCK_MS 60000  /* for who has the lock and does not listen */
 #define POLL_LOOK_MS 20
-#define OUTBOX_INTERVAL_MS 60000 /* or that of the polls, if it is shorter */
-#define GRACE_MS 5000            /* for what is under way at the end */
-#define HAND_ON_MS 60000         /* for what a single poll has received */
+#define HAND_ON_MS 60000 /* for what a single poll has received */
+#define GRACE_MS 5000    /* for what is then under way */
 
 struct invocation;
 
@@ -46,7 +50,10 @@ struct invocation {
 	struct config config;
 	char control_path[PATH_MAX];
 	char **arguments; /* ended by NULL */
+	struct secret_arena *arena;
 	bool secrets_locked;
+	struct resources resources;
+	struct accounts *accounts;
 };
 
 static const char not_configured[] =
@@ -75,53 +82,72 @@ fail(const struct invocation *in, const struct mt_error *err)
 	return mt_exit_code(err->status);
 }
 
-/* ---- run ---- */
-
+/* Everything that operations need; close_all() in any case. */
 static enum mt_status
-receive(void *context, struct json_object **ret_report, struct mt_error *err)
+open_all(struct invocation *in, struct mt_error *err)
 {
-	return operations_receive(context, ret_report, err);
+	enum mt_status status =
+	    resources_open(&in->resources, &in->config, err);
+
+	if (status == MT_OK)
+		status = accounts_open(
+		    &in->accounts, &in->config, &in->resources, in->arena, err);
+	return status;
 }
 
-static enum mt_status
-send_due(void *context, struct json_object **ret_report, struct mt_error *err)
+/* Of the deliverer, before close_all; ends the process where a thread cannot be
+ * ended. */
+static void
+end_accounts(struct invocation *in, int code)
 {
-	(void)ret_report;
-	return operations_work_outbox(context, err);
+	accounts_close(&in->accounts);
+	if (!announcer_close(&in->resources.announcer, GRACE_MS))
+		_exit(code);
 }
 
 static void
-stop(void *context)
+close_all(struct invocation *in)
 {
-	operations_stop(context);
+	accounts_close(&in->accounts);
+	resources_close(&in->resources);
 }
 
+/* Becomes the one process that delivers, and finishes what the last one left. */
 static enum mt_status
-serve(const struct invocation *in, struct operations *operations,
-    bool *ret_left, struct mt_error *err)
+become_deliverer(struct invocation *in, struct mt_error *err)
 {
-	int64_t interval_ms = in->config.poll_interval_ms;
-	const struct service_settings settings = {
-	    .control_path = in->control_path,
-	    .helper = operations_helper(operations),
-	    .context = operations,
-	    .receive = {"IMAP poll", interval_ms, receive},
-	    .send = {"SMTP send",
-		interval_ms < OUTBOX_INTERVAL_MS ? interval_ms
-						 : OUTBOX_INTERVAL_MS,
-		send_due},
-	    .stop = stop,
-	    .grace_ms = GRACE_MS,
-	};
-	enum mt_status status = operations_lock(operations, err);
+	enum mt_status status = state_lock_deliverer(in->resources.state, err);
 
-	return status == MT_OK ? service_run(&settings, ret_left, err) : status;
+	if (status == MT_OK && !in->resources.announcer)
+		status = announcer_open(&in->resources.announcer, &in->config,
+		    in->resources.state, err);
+	if (status == MT_OK)
+		status = operations_recover(
+		    account_operations(accounts_next(in->accounts, NULL)), err);
+	return status;
 }
+
+/* The account that sends and answers alone: the environment's. */
+static enum mt_status
+find_operations(const struct invocation *in, struct operations **ret_operations,
+    struct mt_error *err)
+{
+	if (!in->config.imap_host)
+		return mt_fail(err, MT_BAD_CONFIG, "%s", not_configured);
+	*ret_operations = account_operations(accounts_next(in->accounts, NULL));
+	return MT_OK;
+}
+
+/* ---- run ---- */
 
 static int
 command_run(struct invocation *in)
 {
-	struct operations *operations = NULL;
+	struct run_settings run = {
+	    .config = &in->config,
+	    .resources = &in->resources,
+	    .control_path = in->control_path,
+	};
 	struct mt_error err;
 	enum mt_status status;
 	bool left = false;
@@ -130,19 +156,21 @@ command_run(struct invocation *in)
 	if (!in->secrets_locked)
 		log_info("secrets are kept out of core dumps but may be "
 			 "swapped out: RLIMIT_MEMLOCK is too low");
-	status = operations_open(&operations, &in->config, &err);
+	status = open_all(in, &err);
 	if (status == MT_OK)
-		status = serve(in, operations, &left, &err);
+		status = become_deliverer(in, &err);
+	run.accounts = in->accounts;
 	if (status == MT_OK)
-		status = operations_trouble(operations, &err);
-	if (operations && !left)
-		left = !operations_end_handing_on(operations, GRACE_MS);
+		status = run_service(&run, &left, &err);
+	if (status == MT_OK)
+		status = announcer_trouble(in->resources.announcer, &err);
 	if (left) {
 		log_warning("ending in the middle of something that takes too "
 			    "long; nothing is lost by it");
 		_exit(mt_exit_code(status));
 	}
-	operations_close(&operations);
+	end_accounts(in, mt_exit_code(status));
+	close_all(in);
 	if (status != MT_OK)
 		log_error("%s", err.text);
 	return mt_exit_code(status);
@@ -150,34 +178,54 @@ command_run(struct invocation *in)
 
 /* ---- poll ---- */
 
-static int
-poll_now(struct operations *operations)
+static enum mt_status
+poll_account(struct account *account, struct json_object *reports)
 {
 	struct json_object *report = NULL;
 	struct mt_error err;
-	enum mt_status status = operations_receive(operations, &report, &err);
+	enum mt_status status =
+	    operations_receive(account_operations(account), &report, &err);
 
 	if (status != MT_OK)
 		log_error("IMAP poll failed: %s", err.text);
-	/* whose failure is not the poll's */
-	if (operations_work_outbox(operations, &err) != MT_OK)
-		log_error("SMTP send failed: %s", err.text);
-	operations_hand_on(operations, HAND_ON_MS, report);
-	print_report(report);
-	if (operations_trouble(operations, &err) != MT_OK)
-		status = err.status;
-	return mt_exit_code(status);
+	json_object_array_add(reports, report);
+	return status;
 }
 
-/* Another process delivers from this state: it shall poll. */
+static int
+poll_now(struct invocation *in)
+{
+	struct json_object *reports = json_object_new_array();
+	struct json_object *report;
+	struct operations *sender = NULL;
+	struct account *account = NULL;
+	struct mt_error err;
+	int code;
+
+	while ((account = accounts_next(in->accounts, account)))
+		(void)!poll_account(account, reports);
+	/* whose failure is not the poll's */
+	if (find_operations(in, &sender, &err) == MT_OK &&
+	    operations_work_outbox(sender, &err) != MT_OK)
+		log_error("SMTP send failed: %s", err.text);
+	report = report_join_polls(reports, &code);
+	json_object_put(reports);
+	announcer_drain(in->resources.announcer, HAND_ON_MS, report);
+	print_report(report);
+	if (!code && announcer_trouble(in->resources.announcer, &err) != MT_OK)
+		code = mt_exit_code(err.status);
+	return code;
+}
+
+/* Has the running connector answer; the answer is printed. */
 static enum mt_status
-ask_running(const struct invocation *in, int *ret_code, struct mt_error *err)
+ask_running(const struct invocation *in, const char *request, int *ret_code,
+    struct mt_error *err)
 {
 	struct buf reply = BUF_INIT(CONTROL_REPLY_MAX);
 	struct json_object *report = NULL, *code;
-	enum mt_status status =
-	    control_ask(in->control_path, "{\"type\":\"poll_request\"}", &reply,
-		deadline_in_ms(POLL_WAIT_MS), err);
+	enum mt_status status = control_ask(in->control_path, request, &reply,
+	    deadline_in_ms(POLL_WAIT_MS), err);
 
 	if (status == MT_OK) {
 		report = json_tokener_parse(buf_text(&reply));
@@ -197,24 +245,25 @@ ask_running(const struct invocation *in, int *ret_code, struct mt_error *err)
 }
 
 /*
- * Polls, or has it done.  Who has the lock without listening is about to begin
- * or to end, or polls once itself: then it is our turn soon.
+ * Polls, or has it done by the process that delivers from this state.  Who has
+ * the lock without listening is about to begin or to end, or polls once itself:
+ * then it is our turn soon.
  */
 static enum mt_status
-poll_or_ask(const struct invocation *in, struct operations *operations,
-    int *ret_code, struct mt_error *err)
+poll_or_ask(struct invocation *in, int *ret_code, struct mt_error *err)
 {
 	struct deadline deadline = deadline_in_ms(POLL_LOCK_MS);
 	struct mt_error why;
 	enum mt_status status;
 
 	for (;;) {
-		status = operations_lock(operations, err);
+		status = become_deliverer(in, err);
 		if (status == MT_OK)
-			*ret_code = poll_now(operations);
+			*ret_code = poll_now(in);
 		if (status != MT_RETRY_LATER)
 			return status;
-		status = ask_running(in, ret_code, &why);
+		status = ask_running(
+		    in, "{\"type\":\"poll_request\"}", ret_code, &why);
 		if (status == MT_OK)
 			return MT_OK;
 		if (status != MT_UNREACHABLE) {
@@ -230,20 +279,29 @@ poll_or_ask(const struct invocation *in, struct operations *operations,
 static int
 command_poll(struct invocation *in)
 {
-	struct operations *operations = NULL;
 	struct mt_error err;
 	int code = 0;
-	enum mt_status status = operations_open(&operations, &in->config, &err);
+	enum mt_status status = open_all(in, &err);
 
 	if (status == MT_OK)
-		status = poll_or_ask(in, operations, &code, &err);
-	if (operations && !operations_end_handing_on(operations, GRACE_MS))
-		_exit(status == MT_OK ? code : mt_exit_code(status));
-	operations_close(&operations);
+		status = poll_or_ask(in, &code, &err);
+	end_accounts(in, status == MT_OK ? code : mt_exit_code(status));
+	close_all(in);
 	return status == MT_OK ? code : fail(in, &err);
 }
 
-/* ---- send and check ---- */
+/* ---- the others ---- */
+
+static int
+command_status(struct invocation *in)
+{
+	struct mt_error err;
+	int code = 0;
+	enum mt_status status =
+	    ask_running(in, "{\"type\":\"status_request\"}", &code, &err);
+
+	return status == MT_OK ? code : fail(in, &err);
+}
 
 static int
 command_send(struct invocation *in)
@@ -251,33 +309,64 @@ command_send(struct invocation *in)
 	struct operations *operations = NULL;
 	struct json_object *report = NULL;
 	struct mt_error err;
-	enum mt_status status = operations_open(&operations, &in->config, &err);
+	enum mt_status status = open_all(in, &err);
 
-	if (status != MT_OK)
+	if (status == MT_OK)
+		status = find_operations(in, &operations, &err);
+	if (status != MT_OK) {
+		close_all(in);
 		return fail(in, &err);
+	}
 	status = operations_send(operations, in->arguments[0], &report, &err);
-	operations_close(&operations);
+	close_all(in);
 	if (status != MT_OK)
 		log_error("%s", err.text);
 	print_report(report);
 	return mt_exit_code(status);
 }
 
+/* Each account by itself; the answer of one alone is as it always was. */
+static int
+check_accounts(struct invocation *in)
+{
+	struct json_object *reports = json_object_new_array();
+	struct json_object *report = NULL, *all;
+	struct account *account = NULL;
+	enum mt_status worst = MT_OK;
+
+	while ((account = accounts_next(in->accounts, account))) {
+		struct mt_error err;
+		/* which logs what it finds, server by server */
+		enum mt_status status = operations_check(
+		    account_operations(account), &report, &err);
+		json_object_array_add(reports, report);
+		if (mt_exit_code(status) > mt_exit_code(worst))
+			worst = status;
+	}
+	if (json_object_array_length(reports) == 1) {
+		print_report(json_object_get(report));
+	} else {
+		all = json_object_new_object();
+		report_add_text(all, "type", in->command->type);
+		json_object_object_add(
+		    all, "success", json_object_new_boolean(worst == MT_OK));
+		json_object_object_add(
+		    all, "accounts", json_object_get(reports));
+		print_report(all);
+	}
+	json_object_put(reports);
+	return mt_exit_code(worst);
+}
+
 static int
 command_check(struct invocation *in)
 {
-	struct operations *operations = NULL;
-	struct json_object *report = NULL;
 	struct mt_error err;
-	enum mt_status status = operations_open(&operations, &in->config, &err);
+	enum mt_status status = open_all(in, &err);
+	int code = status == MT_OK ? check_accounts(in) : fail(in, &err);
 
-	if (status != MT_OK)
-		return fail(in, &err);
-	/* which logs what it finds, server by server */
-	status = operations_check(operations, &report, &err);
-	operations_close(&operations);
-	print_report(report);
-	return mt_exit_code(status);
+	close_all(in);
+	return code;
 }
 
 /* ---- the program ------------------------------------------------------------ */
@@ -287,6 +376,8 @@ static const struct command commands[] = {
     {"poll", " --once", "receive and send once", "poll_response", command_poll},
     {"send", " FILE|-", "queue a draft and send it", "send_email_response",
 	command_send},
+    {"status", "", "ask the running connector how it is", "status_response",
+	command_status},
     {"check", "", "verify the settings and log in to both servers",
 	"check_response", command_check},
 };
@@ -329,7 +420,7 @@ prepare(struct invocation *in, struct mt_error *err)
 {
 	enum mt_status status;
 
-	if (!in->config.imap_host)
+	if (!in->config.imap_host && !in->config.accounts_dir)
 		return mt_fail(err, MT_BAD_CONFIG, "%s", not_configured);
 	status = places_prepare(&in->config, err);
 	if (status == MT_OK &&
@@ -347,14 +438,16 @@ run_command(struct invocation *in)
 	enum mt_status status = config_read(&in->config, &err);
 	bool has_answer = in->command->type != NULL;
 
-	if (status == MT_OK && !in->config.imap_host && !has_answer) {
+	if (status == MT_OK && !in->config.imap_host &&
+	    !in->config.accounts_dir && !has_answer) {
 		log_info("%s", not_configured);
 		return mt_exit_code(MT_OK);
 	}
 	if (status == MT_OK)
 		status = prepare(in, &err);
 	if (status == MT_OK) {
-		config_log_warnings(&in->config);
+		if (in->config.imap_host)
+			config_log_warnings(&in->config);
 		return in->command->run(in);
 	}
 	if (has_answer)
@@ -392,7 +485,6 @@ int
 main(int argc, char **argv)
 {
 	struct invocation in = {0};
-	struct secret_arena *arena;
 	bool verbose = false;
 	char **arguments = argv + (argc > 0);
 	int code = take_options(&arguments, &verbose);
@@ -408,14 +500,14 @@ main(int argc, char **argv)
 	log_init("mailtoken-connector", verbose);
 	secret_protect_process();
 	signal(SIGPIPE, SIG_IGN);
-	arena = secret_arena_new(SECRET_ARENA_SIZE, &in.secrets_locked);
-	if (!arena) {
+	in.arena = secret_arena_new(SECRET_ARENA_SIZE, &in.secrets_locked);
+	if (!in.arena) {
 		log_error("no memory for secrets");
 		return mt_exit_code(MT_NO_MEMORY);
 	}
-	config_init(&in.config, arena);
+	config_init(&in.config, in.arena);
 	code = run_command(&in);
 	config_done(&in.config);
-	secret_arena_free(&arena);
+	secret_arena_free(&in.arena);
 	return code;
 }

@@ -1,78 +1,65 @@
 /* SPDX-License-Identifier: ISC */
 #include "operations.h"
 
+#include "announce.h"
 #include "base/log.h"
 #include "check.h"
-#include "child_program.h"
-#include "delivery/manifest.h"
 #include "delivery/publish.h"
-#include "handon/handon.h"
-#include "inbound/audit.h"
 #include "inbound/fetch.h"
 #include "inbound/inbound.h"
 #include "inbound/recover.h"
+#include "inbound/watch.h"
 #include "mail/imap_conn.h"
+#include "mail/imap_watch.h"
 #include "mail/smtp_conn.h"
-#include "mime/mime_client.h"
 #include "outbound/send.h"
 #include "outbound/submit.h"
 #include "report.h"
+#include "resources.h"
 #include "session.h"
 #include "state/state.h"
 
 #include <json-c/json.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LOGIN_MS 60000
+#define HELPER_MS 5000
+#define DONE_MS 30000 /* for the answer to the end of idleness */
+#define IDLE_MS 30000 /* to begin it */
 #define SEND_MS 60000 /* what the caller of `send` is ready to wait */
 #define OUTBOX_MS 600000
 
 struct operations {
 	const struct config *config;
+	struct resources *resources;
 	struct session session;
-	struct state *state;
-	struct mime_client *mime;
 	char *folder;        /* "agents/<agent>/inbox" */
 	char *gateway_state; /* "agents/<agent>/state" */
+	char *server;
+	char token_account[TOKEN_ACCOUNT_MAX];
+	struct imap_conn *conn; /* kept between visits; NULL: none */
+	enum imap_push push;    /* how it tells of news, while it is idle */
 	atomic_bool stop;
-	struct manifest_watch *watch;
-	struct audit audit;    /* of handing on's thread */
-	struct handon *handon; /* NULL until the lock is taken */
-	struct handon_account *announced;
-	atomic_bool unread; /* standard output */
+	struct handon_account *announced; /* NULL: not yet */
 };
 
 static enum mt_status
-name_folders(struct operations *o, struct mt_error *err)
+set_names(struct operations *o, struct mt_error *err)
 {
-	if (asprintf(&o->folder, "agents/%s/inbox", o->config->agent) < 0 ||
+	if (asprintf(&o->server, "%s:%u", o->config->imap.host,
+		o->config->imap.port) < 0 ||
+	    asprintf(&o->folder, "agents/%s/inbox", o->config->agent) < 0 ||
 	    asprintf(&o->gateway_state, "agents/%s/state", o->config->agent) <
 		0)
-		return mt_fail(err, MT_NO_MEMORY, "no memory for a path");
-	return MT_OK;
-}
-
-static enum mt_status
-open_mime(struct operations *o, struct mt_error *err)
-{
-	char *worker =
-	    child_program_find("mailtoken-mime-worker", MT_LIBEXEC_DIR);
-
-	if (worker)
-		o->mime = mime_client_new(worker);
-	free(worker);
-	if (!o->mime)
-		return mt_fail(err, MT_NO_MEMORY, "no memory");
+		return mt_fail(err, MT_NO_MEMORY, "no memory for a name");
 	return MT_OK;
 }
 
 enum mt_status
-operations_open(struct operations **ret_operations, const struct config *config,
-    struct mt_error *err)
+operations_open(struct operations **ret_operations, struct config *config,
+    struct resources *resources, struct mt_error *err)
 {
 	struct operations *o = calloc(1, sizeof(*o));
 	enum mt_status status;
@@ -80,12 +67,10 @@ operations_open(struct operations **ret_operations, const struct config *config,
 	if (!o)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	o->config = config;
-	if ((status = name_folders(o, err)) == MT_OK &&
-	    (status = session_open(&o->session, config, err)) == MT_OK &&
-	    (status = state_open(&o->state, config->state_dir, err)) == MT_OK)
-		status = open_mime(o, err);
-	if (status == MT_OK && !(o->watch = manifest_watch_new()))
-		status = mt_fail(err, MT_NO_MEMORY, "no memory");
+	o->resources = resources;
+	status = set_names(o, err);
+	if (status == MT_OK)
+		status = session_open(&o->session, config, resources, err);
 	if (status != MT_OK)
 		operations_close(&o);
 	else
@@ -100,144 +85,38 @@ operations_close(struct operations **operations)
 
 	if (!o)
 		return;
-	manifest_watch_free(&o->watch);
-	mime_client_free(&o->mime);
-	state_close(&o->state);
-	session_close(&o->session);
+	operations_leave(o);
+	if (o->announced)
+		announcer_remove(o->resources->announcer, &o->announced);
 	free(o->folder);
 	free(o->gateway_state);
+	free(o->server);
 	free(o);
 	*operations = NULL;
 }
 
-/* ---- handing on ---- */
-
-#define CHORE_RETRY_MS 10000
-#define GIVE_UP_MS 20000
-
-static enum mt_status
-look_after(struct operations *o, struct publisher *publisher,
-    int64_t *ret_next_ms, struct mt_error *err)
+const struct config *
+operations_config(const struct operations *o)
 {
-	int64_t watch_ms = INT64_MAX;
-	enum mt_status status =
-	    manifest_watch_look(o->watch, publisher, &watch_ms, err);
-
-	if (status == MT_OK)
-		status = audit_step(
-		    &o->audit, o->state, publisher, ret_next_ms, err);
-	if (watch_ms < *ret_next_ms)
-		*ret_next_ms = watch_ms;
-	return status;
+	return o->config;
 }
 
-/* Looks after the risk manifest.  Its publisher has a place of its own: in that
- * of a poll everything is swept away. */
-static int64_t
-look_after_manifest(void *context)
+const char *
+operations_server(const struct operations *o)
 {
-	struct operations *o = context;
-	struct publisher *publisher;
-	struct mt_error err;
-	int64_t next_ms = INT64_MAX;
-	enum mt_status status =
-	    publish_open(&publisher, o->config->workspace, "manifest", &err);
-
-	if (status == MT_OK) {
-		status = look_after(o, publisher, &next_ms, &err);
-		publish_close(&publisher);
-	}
-	if (status == MT_OK)
-		return next_ms;
-	log_warning("the risk manifest is not looked after: %s", err.text);
-	return CHORE_RETRY_MS;
-}
-
-/* Ends `run` as a signal from outside would. */
-static void
-on_broken(void *context, const char *why)
-{
-	struct operations *o = context;
-
-	log_error("nobody reads the events on standard output: %s", why);
-	atomic_store(&o->unread, true);
-	kill(getpid(), SIGTERM);
-}
-
-static enum mt_status
-begin_handing_on(struct operations *o, struct mt_error *err)
-{
-	const struct config *c = o->config;
-	const struct handon_settings settings = {
-	    .state = o->state,
-	    .trust = o->session.trust,
-	    .chore = look_after_manifest,
-	    .broken = on_broken,
-	    .context = o,
-	};
-	const struct handon_account_settings account = {
-	    .account = c->imap_username,
-	    .agent = c->agent,
-	    .gateway_url = c->gateway,
-	    .gateway_token = &c->connector_token,
-	    .agent_wait_ms = c->agent_wait_ms,
-	    .hook_url = c->hook_url,
-	    .hook_secret = &c->hook_secret,
-	    .ca_file = c->ca_file,
-	    .command = c->command,
-	    .to_stdout = c->events_to_stdout,
-	    .queue_max = c->queue_max,
-	};
-	enum mt_status status = handon_open(&o->handon, &settings, err);
-
-	if (status != MT_OK)
-		return status;
-	status = handon_add(o->handon, &account, &o->announced, err);
-	if (status != MT_OK) /* nothing has begun that could take long */
-		handon_close(&o->handon, deadline_in_ms(GIVE_UP_MS));
-	return status;
-}
-
-enum mt_status
-operations_lock(struct operations *o, struct mt_error *err)
-{
-	enum mt_status status = state_lock_deliverer(o->state, err);
-
-	if (status == MT_OK && !o->handon)
-		status = begin_handing_on(o, err);
-	return status;
-}
-
-void
-operations_hand_on(
-    struct operations *o, int64_t wait_ms, struct json_object *report)
-{
-	uint64_t left = handon_drain(o->handon, deadline_in_ms(wait_ms));
-
-	json_object_object_add(
-	    report, "queued", json_object_new_int64((int64_t)left));
-	json_object_object_add(report, "queues", handon_status(o->handon));
-}
-
-bool
-operations_end_handing_on(struct operations *o, int64_t wait_ms)
-{
-	return handon_close(&o->handon, deadline_in_ms(wait_ms));
-}
-
-enum mt_status
-operations_trouble(struct operations *o, struct mt_error *err)
-{
-	if (!atomic_load(&o->unread))
-		return MT_OK;
-	return mt_fail(err, MT_RETRY_LATER,
-	    "ended, because nobody reads the events on standard output");
+	return o->server;
 }
 
 struct token_helper *
 operations_helper(const struct operations *o)
 {
 	return o->session.helper;
+}
+
+const char *
+operations_token_account(const struct operations *o)
+{
+	return o->token_account;
 }
 
 void
@@ -250,20 +129,22 @@ operations_stop(struct operations *o)
 
 struct receipt {
 	const struct operations *operations;
-	struct json_object *handles;
+	struct json_object *handles; /* NULL: nobody asks */
 };
 
 static void
 on_delivered(void *context, const struct inbound_delivery *delivery)
 {
 	const struct receipt *receipt = context;
+	const struct operations *o = receipt->operations;
 
-	handon_wake(
-	    receipt->operations->handon, receipt->operations->announced);
+	if (o->announced)
+		announcer_wake(o->resources->announcer, o->announced);
 	log_info("Email %s written to inbox for agent %s", delivery->handle,
 	    receipt->operations->config->agent);
-	json_object_array_add(
-	    receipt->handles, json_object_new_string(delivery->handle));
+	if (receipt->handles)
+		json_object_array_add(
+		    receipt->handles, json_object_new_string(delivery->handle));
 }
 
 static bool
@@ -271,12 +152,9 @@ is_full(void *context)
 {
 	const struct receipt *receipt = context;
 	const struct operations *o = receipt->operations;
-	struct mt_error err;
-	bool full = false;
 
-	/* after the state has failed nothing can be delivered anyway */
-	return handon_is_full(o->handon, o->announced, &full, &err) == MT_OK &&
-	       full;
+	return o->announced &&
+	       announcer_is_full(o->resources->announcer, o->announced);
 }
 
 static void
@@ -286,60 +164,174 @@ on_notice(void *context, const char *sentence)
 	log_warning("%s", sentence);
 }
 
-/* The workspace is opened for each poll: somebody may have replaced it. */
+/* What receiving works with, but for the workspace: it is opened for each
+ * visit, as somebody may have replaced it. */
+static struct inbound
+inbound_of(struct operations *o, struct receipt *receipt)
+{
+	return (struct inbound){
+	    .state = o->resources->state,
+	    .mime = o->resources->mime,
+	    .account = o->config->name,
+	    .mailbox = "INBOX",
+	    .folder = o->folder,
+	    /* the gateway has followed one only */
+	    .gateway_state = o->config->further ? NULL : o->gateway_state,
+	    .max_message_bytes = INBOUND_MAX_MESSAGE_BYTES,
+	    .keep_raw = o->config->keep_raw,
+	    .watch = o->resources->announcer
+			 ? announcer_watch(o->resources->announcer)
+			 : NULL,
+	    .is_full = is_full,
+	    .stop = &o->stop,
+	    .context = receipt,
+	    .delivered = on_delivered,
+	    .notice = on_notice,
+	};
+}
+
 static enum mt_status
 open_workspace(struct operations *o, struct publisher **ret_publisher,
     struct mt_error *err)
 {
-	return publish_open(
-	    ret_publisher, o->config->workspace, state_id(o->state), err);
+	return publish_open(ret_publisher, o->config->workspace,
+	    state_id(o->resources->state), err);
+}
+
+enum mt_status
+operations_recover(struct operations *o, struct mt_error *err)
+{
+	struct receipt receipt = {o, NULL};
+	struct inbound inbound = inbound_of(o, &receipt);
+	enum mt_status status = open_workspace(o, &inbound.publisher, err);
+
+	if (status == MT_OK)
+		status = recover_all(&inbound, err);
+	publish_close(&inbound.publisher);
+	return status;
+}
+
+/* Whose token it is that the session is entered with: for those who hear that
+ * there is a new one.  That it is not known does no harm. */
+static void
+learn_token_account(struct operations *o)
+{
+	if (o->session.helper && !*o->token_account)
+		(void)!token_helper_account(o->session.helper, "imap",
+		    &o->config->imap, o->token_account,
+		    deadline_in_ms(HELPER_MS), NULL);
 }
 
 static enum mt_status
-fetch_inbox(
-    struct operations *o, const struct inbound *inbound, struct mt_error *err)
+enter(struct operations *o, struct mt_error *err)
 {
-	struct imap_conn *conn;
 	enum mt_status status = session_open_imap(
-	    &o->session, &conn, deadline_in_ms(LOGIN_MS), err);
+	    &o->session, &o->conn, deadline_in_ms(LOGIN_MS), err);
 
-	if (status != MT_OK)
-		return status;
-	status = fetch_poll(inbound, conn, err);
-	imap_conn_close(&conn);
+	if (status == MT_OK)
+		learn_token_account(o);
+	return status;
+}
+
+/* Goes on with the idle session, or enters a new one. */
+static enum mt_status
+begin_session(struct operations *o, const struct watch_visit *visit,
+    struct watch_result *result, struct mt_error *err)
+{
+	struct imap_news news;
+	struct mt_error why;
+
+	if (o->conn && (visit->log_in_again ||
+			   imap_watch_end(o->conn, &news,
+			       deadline_in_ms(DONE_MS), &why) != MT_OK))
+		operations_leave(o);
+	if (o->conn)
+		return MT_OK;
+	result->entered = true;
+	return enter(o, err);
+}
+
+/* Leaves the session idle.  That it cannot be is no failure of the visit. */
+static void
+end_session(struct operations *o, struct watch_result *result)
+{
+	enum imap_push push = imap_watch_offered(o->conn);
+	struct mt_error why;
+
+	if (push == IMAP_PUSH_NONE ||
+	    imap_watch_begin(o->conn, push, NULL, 0, deadline_in_ms(IDLE_MS),
+		&why) != MT_OK) {
+		imap_conn_close(&o->conn);
+		return;
+	}
+	o->push = imap_watch_push(o->conn);
+	result->listening = true;
+}
+
+/* Before anything is fetched: mail enters only the queues that there are. */
+static enum mt_status
+announce(struct operations *o, struct mt_error *err)
+{
+	if (o->announced || !o->resources->announcer)
+		return MT_OK;
+	return announcer_add(o->resources->announcer, o->config,
+	    o->session.trust, &o->announced, err);
+}
+
+static enum mt_status
+look(struct operations *o, struct json_object *handles, struct mt_error *err)
+{
+	struct receipt receipt = {o, handles};
+	struct inbound inbound = inbound_of(o, &receipt);
+	enum mt_status status = open_workspace(o, &inbound.publisher, err);
+
+	if (status == MT_OK)
+		status = fetch_poll(&inbound, o->conn, err);
+	publish_close(&inbound.publisher);
 	return status;
 }
 
 static enum mt_status
-receive(struct operations *o, struct json_object *handles, struct mt_error *err)
+visit(struct operations *o, const struct watch_visit *visit,
+    struct watch_result *result, struct json_object *handles,
+    struct mt_error *err)
 {
-	struct receipt receipt = {o, handles};
-	struct inbound inbound = {
-	    .state = o->state,
-	    .mime = o->mime,
-	    .account = o->config->imap_username,
-	    .mailbox = "INBOX",
-	    .folder = o->folder,
-	    .gateway_state = o->gateway_state,
-	    .max_message_bytes = INBOUND_MAX_MESSAGE_BYTES,
-	    .keep_raw = o->config->keep_raw,
-	    .watch = o->watch,
-	    .is_full = is_full,
-	    .stop = &o->stop,
-	    .context = &receipt,
-	    .delivered = on_delivered,
-	    .notice = on_notice,
-	};
-	enum mt_status status = open_workspace(o, &inbound.publisher, err);
+	enum mt_status status = announce(o, err);
 
-	if (status != MT_OK)
-		return status;
-	/* what a crash has cut short needs no server */
-	status = recover_all(&inbound, err);
 	if (status == MT_OK)
-		status = fetch_inbox(o, &inbound, err);
-	publish_close(&inbound.publisher);
-	handon_wake(o->handon, o->announced);
+		status = begin_session(o, visit, result, err);
+	if (status == MT_OK)
+		status = look(o, handles, err);
+	if (status == MT_OK)
+		end_session(o, result);
+	else
+		operations_leave(o);
+	return status;
+}
+
+static struct json_object *
+poll_report(enum mt_status status, const struct mt_error *err,
+    struct json_object *handles)
+{
+	struct json_object *report = json_object_new_object();
+
+	report_add_text(report, "type", "poll_response");
+	report_add_outcome(report, status, err, "polled");
+	json_object_object_add(report, "delivered", handles);
+	json_object_object_add(
+	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
+	return report;
+}
+
+enum mt_status
+operations_visit(struct operations *o, const struct watch_visit *v,
+    struct watch_result *ret_result, struct json_object **ret_report,
+    struct mt_error *err)
+{
+	struct json_object *handles = json_object_new_array();
+	enum mt_status status = visit(o, v, ret_result, handles, err);
+
+	*ret_report = poll_report(status, err, handles);
 	return status;
 }
 
@@ -347,18 +339,60 @@ enum mt_status
 operations_receive(
     struct operations *o, struct json_object **ret_report, struct mt_error *err)
 {
-	struct json_object *report = json_object_new_object();
 	struct json_object *handles = json_object_new_array();
-	enum mt_status status = receive(o, handles, err);
+	enum mt_status status = announce(o, err);
 
-	report_add_text(report, "type", "poll_response");
-	report_add_outcome(report, status, err, "polled");
-	json_object_object_add(report, "delivered", handles);
-	operations_hand_on(o, 0, report);
-	json_object_object_add(
-	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
-	*ret_report = report;
+	if (status == MT_OK)
+		status = enter(o, err);
+	if (status == MT_OK)
+		status = look(o, handles, err);
+	imap_conn_close(&o->conn);
+	*ret_report = poll_report(status, err, handles);
 	return status;
+}
+
+int
+operations_descriptor(const struct operations *o)
+{
+	return imap_watch_fd(o->conn);
+}
+
+enum mt_status
+operations_listen(struct operations *o, bool *ret_news, struct mt_error *err)
+{
+	struct imap_news news;
+	enum mt_status status = imap_watch_read(o->conn, &news, err);
+
+	if (status == MT_OK && news.bye)
+		return mt_fail(
+		    err, MT_RETRY_LATER, "the server says: %s", news.bye_text);
+	*ret_news =
+	    status == MT_OK && (news.selected_changed || news.others_changed);
+	return status;
+}
+
+void
+operations_leave(struct operations *o)
+{
+	imap_conn_drop(&o->conn);
+}
+
+void
+operations_describe(const struct operations *o, struct json_object *status)
+{
+	static const char *const words[] = {
+	    [IMAP_PUSH_NONE] = "none",
+	    [IMAP_PUSH_IDLE] = "IDLE",
+	    [IMAP_PUSH_NOTIFY] = "NOTIFY",
+	};
+
+	report_add_text(status, "host", o->config->imap.host);
+	report_add_text(status, "agent", o->config->agent);
+	report_add_text(
+	    status, "push", words[o->conn ? o->push : IMAP_PUSH_NONE]);
+	if (o->resources->announcer)
+		announcer_describe(
+		    o->resources->announcer, o->config->name, status);
 }
 
 /* ---- send --------------------------------------------------------------------- */
@@ -407,7 +441,8 @@ operations_work_outbox(struct operations *o, struct mt_error *err)
 {
 	const struct submit_settings settings = submission(o);
 
-	return submit_run(o->state, &settings, deadline_in_ms(OUTBOX_MS), err);
+	return submit_run(
+	    o->resources->state, &settings, deadline_in_ms(OUTBOX_MS), err);
 }
 
 enum mt_status
@@ -417,7 +452,7 @@ operations_send(struct operations *o, const char *path,
 	const struct submit_settings submit = submission(o);
 	const struct send_settings settings = {
 	    .from = o->config->from,
-	    .state = o->state,
+	    .state = o->resources->state,
 	    .submit = &submit,
 	    .deadline = deadline_in_ms(SEND_MS),
 	};

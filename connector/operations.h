@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the program can do, each as one call that answers with one JSON object:
- * receive, send, check.  Commands print the object, the service hands it to
- * who asked.
+ * What can be done with an account, each as one call that answers with one JSON
+ * object: receive, send, check.  Commands print the object, the service hands
+ * it to who asked.  An account is used by one thread at a time, but for sending.
  */
 #ifndef MT_CONNECTOR_OPERATIONS_H
 #define MT_CONNECTOR_OPERATIONS_H
@@ -11,46 +11,45 @@
 #include "config.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct json_object;
 struct operations;
+struct resources;
+struct watch_result;
+struct watch_visit;
 
-/* Opens the state and everything that operations share, before the first
- * thread.  `config` must outlive it. */
+/* `config` and `resources` must outlive it.  Not for several threads at once;
+ * accounts may be opened and closed while others work. */
 enum mt_status operations_open(struct operations **ret_operations,
-    const struct config *config, struct mt_error *err) MT_MUST_CHECK;
+    struct config *config, struct resources *resources,
+    struct mt_error *err) MT_MUST_CHECK;
 void operations_close(struct operations **operations);
 
-/* Becomes the one process that delivers from this state (75 if another is), and
- * begins to hand on what is queued. */
-enum mt_status operations_lock(
-    struct operations *operations, struct mt_error *err) MT_MUST_CHECK;
+const struct config *operations_config(const struct operations *operations);
+
+/* "host:port" of its IMAP server. */
+const char *operations_server(const struct operations *operations);
+
+/* The token helper of this account; NULL: it has a password. */
+struct token_helper *operations_helper(const struct operations *operations);
+
+/* The name that it has there; "" as long as that is not known. */
+const char *operations_token_account(const struct operations *operations);
 
 /*
- * Hands on what is queued, for `wait_ms` at most, and tells in `report` what is
- * left: "queued" (a number) and "queues" (handon.h).
+ * Publishes what a crash has cut short, of all accounts, and sweeps up what
+ * else it left.  Once, by the deliverer (state_lock_deliverer), before anything
+ * is received.
  */
-void operations_hand_on(
-    struct operations *operations, int64_t wait_ms, struct json_object *report);
-
-/* Ends handing on.  False: something still runs, and the process must end
- * without operations_close. */
-bool operations_end_handing_on(struct operations *operations, int64_t wait_ms);
-
-/* MT_OK, or why there is no use in going on: nobody reads standard output any
- * more. */
-enum mt_status operations_trouble(
-    struct operations *operations, struct mt_error *err);
-
-struct token_helper *operations_helper(const struct operations *operations);
+enum mt_status operations_recover(
+    struct operations *operations, struct mt_error *err) MT_MUST_CHECK;
 
 /*
  * Each fills *ret_report (the caller's to put) with the answer, also on
  * failure; NULL only when there is no memory.  All block for minutes at most.
  */
 
-/* Receives what is new. */
+/* Receives what is new, in a session of its own. */
 enum mt_status operations_receive(struct operations *operations,
     struct json_object **ret_report, struct mt_error *err);
 
@@ -67,6 +66,25 @@ enum mt_status operations_check(struct operations *operations,
  * operations_receive may run at the same time. */
 enum mt_status operations_work_outbox(
     struct operations *operations, struct mt_error *err);
+
+/*
+ * As operations_receive, in a session that stays, if it can: it is kept between
+ * visits and left idle, so that the server tells of news.
+ */
+enum mt_status operations_visit(struct operations *operations,
+    const struct watch_visit *visit, struct watch_result *ret_result,
+    struct json_object **ret_report, struct mt_error *err);
+
+/* The idle session: its descriptor; what came, without waiting, MT_RETRY_LATER:
+ * it is over; its end, without waiting. */
+int operations_descriptor(const struct operations *operations);
+enum mt_status operations_listen(struct operations *operations, bool *ret_news,
+    struct mt_error *err) MT_MUST_CHECK;
+void operations_leave(struct operations *operations);
+
+/* Adds what is known of the account to a status. */
+void operations_describe(
+    const struct operations *operations, struct json_object *status);
 
 /* From now on nothing further is begun; what is under way goes on.  From any
  * thread. */

@@ -15,4 +15,10 @@ void report_add_text(
 void report_add_outcome(struct json_object *report, enum mt_status status,
     const struct mt_error *err, const char *success);
 
+/* The answers of several accounts to a poll (an array, borrowed) as one, with the
+ * worst outcome; of one alone: its own.  The caller's to put.  *ret_code (may
+ * be NULL): the exit code. */
+struct json_object *report_join_polls(
+    struct json_object *reports, int *ret_code);
+
 #endif

@@ -3,63 +3,76 @@
 
 #include "base/log.h"
 #include "control.h"
+#include "follower.h"
+#include "report.h"
 
 #include <json-c/json.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #define RETRY_FIRST_MS 5000
 #define RETRY_MAX_MS 3600000
-#define EVENTS_RETRY_MS 5000
-#define EVENTS_DEADLINE_MS 1000
+#define REQUESTS_MAX 64 /* polls that somebody waits for */
 
-#define WAITING_MAX 64 /* who asked for a poll */
-#define END_SIGNALS 2
-
-struct service;
-
-struct job {
+/* An account that is followed. */
+struct followed {
+	TAILQ_ENTRY(followed) link;
 	struct service *service;
-	const struct service_job *settings;
+	struct watcher *watcher;
+	void *account;
+	bool removed;
+};
+
+/* A poll that somebody asked for, until all accounts have been visited. */
+struct request {
+	TAILQ_ENTRY(request) link;
+	struct control_peer *peer;
+	struct json_object *reports; /* of the accounts */
+	size_t left;                 /* visits to come */
+	struct wanted {
+		const struct watcher *watcher; /* NULL: visited, or gone */
+		uint64_t number;
+	} wanted[];
+};
+
+/* Sending: a pool's job that comes again. */
+struct sender {
+	struct pool_job job;
 	uv_timer_t next;
-	uv_async_t done;
-	uv_thread_t thread;
 	bool running;
 	bool again;        /* it was asked for while it ran */
 	unsigned failures; /* in a row */
-	/* written by the thread, read after `done` */
+	/* written by the thread, read when it is done */
 	enum mt_status status;
 	struct mt_error error;
-	struct json_object *report;
 };
+
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+#define SIGNALS (sizeof(signals) / sizeof(*signals))
 
 struct service {
 	struct service_settings settings;
 	uv_loop_t loop;
-	uv_signal_t signals[END_SIGNALS];
-	struct job receive;
-	struct job send;
+	uv_signal_t signals[SIGNALS];
+	struct pool *pool;
+	struct sender send;
 	struct control *control;
-	struct control_peer *waiting[WAITING_MAX];
-	size_t waiting_count;
-	size_t joined; /* of them: asked before the present poll began */
-
-	uv_timer_t events_retry;
-	uv_poll_t events; /* active while `follower` is connected */
-	struct token_client follower;
-	bool account_blocked; /* there was no token, and somebody must act */
-
+	struct follower *followers[SERVICE_HELPERS_MAX];
+	TAILQ_HEAD(, followed) accounts;
+	size_t account_count;
+	TAILQ_HEAD(, request) requests;
+	size_t request_count;
 	uv_timer_t grace;
 	bool ending;
-	bool left; /* a job did not end in time */
+	bool left; /* something did not end in time */
 };
 
 /* ---- signals ---- */
-
-static const int end_signals[END_SIGNALS] = {SIGTERM, SIGINT};
 
 void
 service_hold_signals(bool hold)
@@ -67,59 +80,46 @@ service_hold_signals(bool hold)
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < END_SIGNALS; i++)
-		sigaddset(&set, end_signals[i]);
+	for (size_t i = 0; i < SIGNALS; i++)
+		sigaddset(&set, signals[i]);
 	pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
-/* ---- jobs ---- */
+/* ---- sending ---- */
 
 static void
-run_job(void *argument)
+run_send(struct pool_job *job)
 {
-	struct job *j = argument;
+	struct sender *send =
+	    (struct sender *)(void *)((char *)job -
+				      offsetof(struct sender, job));
+	struct service *s =
+	    (struct service *)(void *)((char *)send -
+				       offsetof(struct service, send));
 
-	j->status = j->settings->run(
-	    j->service->settings.context, &j->report, &j->error);
-	uv_async_send(&j->done);
+	send->status = s->settings.send.run(s->settings.context, &send->error);
 }
 
-static void on_time(uv_timer_t *timer);
-
 static void
-start_job(struct job *j)
+start_send(struct service *s)
 {
-	struct service *s = j->service;
-
-	if (j->running || s->ending) {
-		j->again = true;
+	if (!s->settings.send.run || s->ending)
+		return;
+	if (s->send.running) {
+		s->send.again = true;
 		return;
 	}
-	j->again = false;
-	if (j == &s->receive)
-		s->joined = s->waiting_count;
-	uv_timer_stop(&j->next);
-	/* signals are for the loop's thread */
-	service_hold_signals(true);
-	j->running = uv_thread_create(&j->thread, run_job, j) == 0;
-	service_hold_signals(false);
-	if (!j->running) {
-		log_error("cannot start a thread");
-		uv_timer_start(&j->next, on_time, RETRY_FIRST_MS, 0);
-	}
+	s->send.again = false;
+	s->send.running = true;
+	s->send.job.doubtful = s->send.failures > 0;
+	uv_timer_stop(&s->send.next);
+	pool_submit(s->pool, &s->send.job);
 }
 
 static void
-on_time(uv_timer_t *timer)
+on_send_time(uv_timer_t *timer)
 {
-	start_job(timer->data);
-}
-
-static void
-start_both(struct service *s)
-{
-	start_job(&s->receive);
-	start_job(&s->send);
+	start_send(timer->data);
 }
 
 /*
@@ -127,20 +127,21 @@ start_both(struct service *s)
  * must mend is not hurried: the interval doubles up to an hour.
  */
 static uint64_t
-next_delay_ms(const struct job *j)
+send_delay_ms(const struct service *s)
 {
-	uint64_t interval = (uint64_t)j->settings->interval_ms;
+	const struct sender *send = &s->send;
+	uint64_t interval = (uint64_t)s->settings.send.interval_ms;
 	bool temporary =
-	    j->status == MT_RETRY_LATER || j->status == MT_UNREACHABLE;
+	    send->status == MT_RETRY_LATER || send->status == MT_UNREACHABLE;
 	uint64_t delay =
 	    temporary && interval > RETRY_FIRST_MS ? RETRY_FIRST_MS : interval;
 	uint64_t most = interval > RETRY_MAX_MS ? interval : RETRY_MAX_MS;
 
-	if (j->failures == 0)
+	if (send->failures == 0)
 		return interval;
 	if (temporary)
 		most = interval;
-	for (unsigned i = 1; i < j->failures && delay < most; i++)
+	for (unsigned i = 1; i < send->failures && delay < most; i++)
 		delay *= 2;
 	if (delay > most)
 		delay = most;
@@ -149,75 +150,139 @@ next_delay_ms(const struct job *j)
 
 /* Counts and logs what came of it, and says when to do it again. */
 static uint64_t
-take_result(struct job *j)
+take_send_result(struct service *s)
 {
+	struct sender *send = &s->send;
 	uint64_t delay;
 
-	if (j->status == MT_OK) {
-		if (j->failures)
-			log_info("%s works again", j->settings->name);
-		j->failures = 0;
-		return next_delay_ms(j);
+	if (send->status == MT_OK) {
+		if (send->failures)
+			log_info("%s works again", s->settings.send.name);
+		send->failures = 0;
+		return send_delay_ms(s);
 	}
-	j->failures++;
-	delay = next_delay_ms(j);
-	log_error("%s failed: %s (next try in %llu s)", j->settings->name,
-	    j->error.text, (unsigned long long)(delay + 999) / 1000);
-	if (j->status == MT_UNREACHABLE)
-		j->service->account_blocked = true;
+	send->failures++;
+	delay = send_delay_ms(s);
+	log_error("%s failed: %s (next try in %llu s)", s->settings.send.name,
+	    send->error.text, (unsigned long long)(delay + 999) / 1000);
 	return delay;
-}
-
-/* Who asked while the poll ran may have asked for what it did not see. */
-static void
-answer_joined(struct service *s)
-{
-	for (size_t i = 0; i < s->joined; i++)
-		control_reply(
-		    s->waiting[i], json_object_get(s->receive.report));
-	s->waiting_count -= s->joined;
-	memmove(s->waiting, s->waiting + s->joined,
-	    s->waiting_count * sizeof(*s->waiting));
-	s->joined = 0;
 }
 
 static void end(struct service *s);
 
 static void
-on_done(uv_async_t *async)
+on_sent(struct pool_job *job)
 {
-	struct job *j = async->data;
-	struct service *s = j->service;
+	struct sender *send =
+	    (struct sender *)(void *)((char *)job -
+				      offsetof(struct sender, job));
+	struct service *s =
+	    (struct service *)(void *)((char *)send -
+				       offsetof(struct service, send));
 	uint64_t delay;
 
-	if (!j->running)
-		return;
-	uv_thread_join(&j->thread);
-	j->running = false;
-	if (j == &s->receive)
-		answer_joined(s);
-	json_object_put(j->report);
-	j->report = NULL;
+	send->running = false;
 	if (s->ending) {
 		end(s);
 		return;
 	}
-	delay = take_result(j);
-	if (j->again)
-		start_job(j);
+	delay = take_send_result(s);
+	if (send->again)
+		start_send(s);
 	else
-		uv_timer_start(&j->next, on_time, delay, 0);
+		uv_timer_start(&send->next, on_send_time, delay, 0);
 }
 
 /* ---- requests ---- */
 
-static void
-refuse(struct control_peer *peer, const char *detail)
+static struct json_object *
+reply_of_type(const char *type)
 {
 	struct json_object *reply = json_object_new_object();
 
-	json_object_object_add(reply, "type", json_object_new_string("error"));
+	json_object_object_add(reply, "type", json_object_new_string(type));
+	return reply;
+}
+
+static void
+refuse(struct control_peer *peer, const char *detail)
+{
+	struct json_object *reply = reply_of_type("error");
+
 	json_object_object_add(reply, "detail", json_object_new_string(detail));
+	control_reply(peer, reply);
+}
+
+static void
+finish_request(struct service *s, struct request *r)
+{
+	TAILQ_REMOVE(&s->requests, r, link);
+	s->request_count--;
+	control_reply(r->peer, report_join_polls(r->reports, NULL));
+	json_object_put(r->reports);
+	free(r);
+}
+
+/* A watcher has been visited, or is gone: `report` NULL. */
+static void
+note_visit(struct service *s, const struct watcher *watcher, uint64_t number,
+    struct json_object *report)
+{
+	struct request *r, *next;
+
+	for (r = TAILQ_FIRST(&s->requests); r; r = next) {
+		next = TAILQ_NEXT(r, link);
+		for (struct wanted *w = r->wanted; w->number; w++) {
+			if (w->watcher != watcher || w->number > number)
+				continue;
+			w->watcher = NULL;
+			r->left--;
+			if (report)
+				json_object_array_add(
+				    r->reports, json_object_get(report));
+		}
+		if (!r->left)
+			finish_request(s, r);
+	}
+}
+
+static void
+ask_all(struct service *s, struct control_peer *peer)
+{
+	struct request *r = calloc(
+	    1, sizeof(*r) + (s->account_count + 1) * sizeof(struct wanted));
+	struct followed *f;
+
+	if (!r || s->request_count == REQUESTS_MAX) {
+		free(r);
+		refuse(peer, "too many requests");
+		return;
+	}
+	r->peer = peer;
+	r->reports = json_object_new_array();
+	TAILQ_FOREACH(f, &s->accounts, link)
+	if (!f->removed)
+		r->wanted[r->left++] =
+		    (struct wanted){f->watcher, watcher_ask(f->watcher)};
+	s->request_count++;
+	TAILQ_INSERT_TAIL(&s->requests, r, link);
+	start_send(s);
+	if (!r->left)
+		finish_request(s, r);
+}
+
+static void
+answer_status(struct service *s, struct control_peer *peer)
+{
+	struct json_object *reply = reply_of_type("status_response");
+	struct json_object *accounts = json_object_new_array();
+	struct followed *f;
+
+	TAILQ_FOREACH(f, &s->accounts, link)
+	json_object_array_add(accounts, watcher_status(f->watcher));
+	json_object_object_add(reply, "success", json_object_new_boolean(true));
+	json_object_object_add(reply, "exit_code", json_object_new_int(0));
+	json_object_object_add(reply, "accounts", accounts);
 	control_reply(peer, reply);
 }
 
@@ -228,83 +293,112 @@ on_request(void *context, struct control_peer *peer, const char *type,
 	struct service *s = context;
 
 	(void)request;
-	if (strcmp(type, "poll_request") != 0) {
-		refuse(peer, "unknown request type");
-	} else if (s->ending) {
+	if (s->ending)
 		refuse(peer, "the connector is ending");
-	} else if (s->waiting_count == WAITING_MAX) {
-		refuse(peer, "too many requests");
-	} else {
-		s->waiting[s->waiting_count++] = peer;
-		start_both(s);
+	else if (strcmp(type, "poll_request") == 0)
+		ask_all(s, peer);
+	else if (strcmp(type, "status_request") == 0)
+		answer_status(s, peer);
+	else
+		refuse(peer, "unknown request type");
+}
+
+/* ---- accounts ---- */
+
+static void
+on_visit(void *context, struct watcher *watcher, uint64_t number,
+    struct json_object *report)
+{
+	struct followed *f = context;
+
+	note_visit(f->service, watcher, number, report);
+	json_object_put(report);
+}
+
+enum mt_status
+service_add(struct service *s, const struct watched_account *account,
+    struct mt_error *err)
+{
+	struct followed *f = calloc(1, sizeof(*f));
+	enum mt_status status;
+
+	if (!f)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for an account");
+	f->service = s;
+	f->account = account->context;
+	status = watcher_new(
+	    &f->watcher, &s->loop, s->pool, account, on_visit, f, err);
+	if (status != MT_OK) {
+		free(f);
+		return status;
 	}
-}
-
-/* ---- events of the token helper ---- */
-
-static void on_events_retry(uv_timer_t *timer);
-
-static void
-stop_following(struct service *s)
-{
-	uv_poll_stop(&s->events);
-	uv_close((uv_handle_t *)&s->events, NULL);
-	token_client_done(&s->follower);
-}
-
-/*
- * An account that somebody had to mend works again: that ends the backoff.  A
- * refresh alone does not, or a server that rejects every token would be asked
- * without pause.
- */
-static void
-follow_state(struct service *s, const char *state)
-{
-	if (strcmp(state, "needs-login") == 0 ||
-	    strcmp(state, "needs-admin") == 0 ||
-	    strcmp(state, "broken-config") == 0) {
-		s->account_blocked = true;
-	} else if (strcmp(state, "ok") == 0 && s->account_blocked) {
-		s->account_blocked = false;
-		start_both(s);
-	}
+	TAILQ_INSERT_TAIL(&s->accounts, f, link);
+	s->account_count++;
+	return MT_OK;
 }
 
 static void
-on_event(uv_poll_t *handle, int status, int events)
+on_stopped(void *context, struct watcher *watcher)
 {
-	struct service *s = handle->data;
-	struct token_wire_message message;
-	const char *state;
+	struct followed *f = context;
+	struct service *s = f->service;
 
-	(void)events;
-	if (status < 0 ||
-	    token_client_read(&s->follower, &message,
-		deadline_in_ms(EVENTS_DEADLINE_MS), NULL) != MT_OK) {
-		stop_following(s);
-		uv_timer_start(
-		    &s->events_retry, on_events_retry, EVENTS_RETRY_MS, 0);
+	note_visit(s, watcher, UINT64_MAX, NULL);
+	watcher_free(&f->watcher);
+	TAILQ_REMOVE(&s->accounts, f, link);
+	s->account_count--;
+	if (!s->ending)
+		s->settings.removed(s->settings.context, f->account);
+	free(f);
+	if (s->ending)
+		end(s);
+}
+
+static void
+remove_account(struct followed *f)
+{
+	if (f->removed)
 		return;
+	f->removed = true;
+	watcher_stop(f->watcher, on_stopped);
+}
+
+void
+service_remove(struct service *s, void *account)
+{
+	struct followed *f, *next;
+
+	for (f = TAILQ_FIRST(&s->accounts); f; f = next) {
+		next = TAILQ_NEXT(f, link);
+		if (f->account == account)
+			remove_account(f);
 	}
-	state = token_wire_get(&message, "state");
-	if (state)
-		follow_state(s, state);
+}
+
+/* ---- token helpers ---- */
+
+static void
+on_token(void *context, const struct token_helper *helper, const char *name,
+    const char *state)
+{
+	struct service *s = context;
+	struct followed *f;
+
+	TAILQ_FOREACH(f, &s->accounts, link)
+	if (!f->removed && watcher_hear_token(f->watcher, helper, name, state))
+		start_send(s);
 }
 
 static void
-on_events_retry(uv_timer_t *timer)
+on_helper(void *context)
 {
-	struct service *s = timer->data;
+	struct service *s = context;
+	struct followed *f;
 
-	if (token_helper_subscribe(s->settings.helper, &s->follower,
-		deadline_in_ms(EVENTS_DEADLINE_MS), NULL) == MT_OK &&
-	    uv_poll_init(&s->loop, &s->events, s->follower.fd) == 0) {
-		s->events.data = s;
-		uv_poll_start(&s->events, UV_READABLE, on_event);
-		return;
-	}
-	token_client_done(&s->follower);
-	uv_timer_start(timer, on_events_retry, EVENTS_RETRY_MS, 0);
+	TAILQ_FOREACH(f, &s->accounts, link)
+	if (!f->removed)
+		watcher_hear_helper(f->watcher);
+	start_send(s);
 }
 
 /* ---- ending ---- */
@@ -321,36 +415,36 @@ on_grace(uv_timer_t *timer)
 static void
 begin_end(struct service *s)
 {
+	struct followed *f, *next;
+
 	if (s->ending)
 		return;
 	s->ending = true;
 	s->settings.stop(s->settings.context);
 	uv_timer_start(&s->grace, on_grace, (uint64_t)s->settings.grace_ms, 0);
+	for (f = TAILQ_FIRST(&s->accounts); f; f = next) {
+		next = TAILQ_NEXT(f, link);
+		remove_account(f);
+	}
 	end(s);
 }
 
-static void
-close_job(struct job *j)
-{
-	uv_close((uv_handle_t *)&j->next, NULL);
-	uv_close((uv_handle_t *)&j->done, NULL);
-}
-
+/* Once nothing is under way any more. */
 static void
 end(struct service *s)
 {
-	if (s->receive.running || s->send.running)
-		return; /* on_done comes back here */
+	if (!TAILQ_EMPTY(&s->accounts) || s->send.running ||
+	    uv_is_closing((uv_handle_t *)&s->grace))
+		return; /* on_stopped and on_sent come back here */
 	control_close(&s->control);
-	if (uv_is_active((uv_handle_t *)&s->events))
-		stop_following(s);
-	close_job(&s->receive);
-	close_job(&s->send);
-	uv_close((uv_handle_t *)&s->events_retry, NULL);
+	for (size_t i = 0; i < SERVICE_HELPERS_MAX; i++)
+		follower_free(&s->followers[i]);
+	pool_free(&s->pool);
+	uv_close((uv_handle_t *)&s->send.next, NULL);
 	uv_close((uv_handle_t *)&s->grace, NULL);
 	/* another one changes nothing, also when nobody looks any more */
 	service_hold_signals(true);
-	for (size_t i = 0; i < END_SIGNALS; i++)
+	for (size_t i = 0; i < SIGNALS; i++)
 		uv_close((uv_handle_t *)&s->signals[i], NULL);
 }
 
@@ -359,45 +453,72 @@ on_signal(uv_signal_t *handle, int number)
 {
 	struct service *s = handle->data;
 
-	if (!s->ending)
-		log_info("ending on signal %d", number);
+	if (s->ending)
+		return;
+	if (number == SIGHUP) {
+		log_info("reading the accounts again");
+		s->settings.load(s->settings.context, s);
+		return;
+	}
+	log_info("ending on signal %d", number);
 	begin_end(s);
 }
 
 /* ---- beginning ---- */
 
 static void
-open_job(struct service *s, struct job *j, const struct service_job *settings)
-{
-	j->service = s;
-	j->settings = settings;
-	uv_timer_init(&s->loop, &j->next);
-	uv_async_init(&s->loop, &j->done, on_done);
-	j->next.data = j->done.data = j;
-}
-
-static void
 open_handles(struct service *s)
 {
-	open_job(s, &s->receive, &s->settings.receive);
-	open_job(s, &s->send, &s->settings.send);
-	uv_timer_init(&s->loop, &s->events_retry);
+	uv_timer_init(&s->loop, &s->send.next);
 	uv_timer_init(&s->loop, &s->grace);
-	s->events_retry.data = s->grace.data = s;
-	for (size_t i = 0; i < END_SIGNALS; i++) {
+	s->send.next.data = s->grace.data = s;
+	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&s->loop, &s->signals[i]);
 		s->signals[i].data = s;
-		uv_signal_start(&s->signals[i], on_signal, end_signals[i]);
+		uv_signal_start(&s->signals[i], on_signal, signals[i]);
 	}
 	service_hold_signals(false);
-	/* `events` is no handle yet, but zero and so not active: see end() */
+	TAILQ_INIT(&s->accounts);
+	TAILQ_INIT(&s->requests);
+	s->send.job = (struct pool_job){
+	    .run = run_send,
+	    .done = on_sent,
+	    .server = s->settings.send.server,
+	};
+}
+
+static enum mt_status
+follow_helpers(struct service *s, struct mt_error *err)
+{
+	const struct follower_events events = {s, on_token, on_helper};
+	enum mt_status status = MT_OK;
+
+	for (size_t i = 0; i < SERVICE_HELPERS_MAX && status == MT_OK; i++)
+		if (s->settings.helpers[i])
+			status = follower_new(&s->followers[i], &s->loop,
+			    s->settings.helpers[i], &events, err);
+	return status;
+}
+
+static enum mt_status
+open_all(struct service *s, struct mt_error *err)
+{
+	enum mt_status status =
+	    pool_new(&s->pool, &s->loop, &s->settings.limits, err);
+
+	if (status == MT_OK)
+		status = control_open(&s->control, &s->loop,
+		    s->settings.control_path, on_request, s, err);
+	if (status == MT_OK)
+		status = follow_helpers(s, err);
+	return status;
 }
 
 enum mt_status
 service_run(const struct service_settings *settings, bool *ret_left,
     struct mt_error *err)
 {
-	/* not on the stack: a job that is left goes on using it */
+	/* not on the stack: what is left goes on using it */
 	struct service *s = calloc(1, sizeof(*s));
 	enum mt_status status;
 
@@ -406,14 +527,11 @@ service_run(const struct service_settings *settings, bool *ret_left,
 		return mt_fail(err, MT_NO_MEMORY, "no memory for the loop");
 	}
 	s->settings = *settings;
-	token_client_init(&s->follower, (uid_t)-1);
 	open_handles(s);
-	status = control_open(
-	    &s->control, &s->loop, settings->control_path, on_request, s, err);
+	status = open_all(s, err);
 	if (status == MT_OK) {
-		start_both(s);
-		if (settings->helper)
-			on_events_retry(&s->events_retry);
+		s->settings.load(s->settings.context, s);
+		start_send(s);
 	} else {
 		begin_end(s);
 	}

@@ -1,47 +1,67 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The running connector: receives and sends when it is time, when somebody asks
- * on the control socket, and when the token helper says that an account works
- * again; ends on SIGTERM and SIGINT.
+ * The running connector: follows its accounts, sends when it is time, serves
+ * the control socket, hears what token helpers tell; reads its settings again
+ * on SIGHUP and ends on SIGTERM and SIGINT.
  *
- * The loop itself never waits for a mail server: each of the two jobs runs in a
- * thread of its own, one at a time, so that neither server delays the other.
+ * The loop itself never waits for a mail server: what does is done by threads
+ * of a pool, so that no server delays what concerns another.
  */
 #ifndef MT_CONNECTOR_SERVICE_H
 #define MT_CONNECTOR_SERVICE_H
 
 #include "base/status.h"
+#include "pool.h"
 #include "token_helper.h"
+#include "watcher.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct json_object;
+#define SERVICE_HELPERS_MAX 2
 
+struct json_object;
+struct service;
+
+/* What is done from time to time, beside the accounts. */
 struct service_job {
-	const char *name; /* in the log: "IMAP poll" failed */
+	const char *name;   /* in the log: "SMTP send" failed */
+	const char *server; /* for the pool */
 	int64_t interval_ms;
-	/* Does the work once, in a thread of its own; may block for minutes.
-	 * *ret_report, if it is filled, is the answer to who asked for it. */
-	enum mt_status (*run)(void *context, struct json_object **ret_report,
-	    struct mt_error *err);
+	/* Does the work once, in a thread; may block for minutes. */
+	enum mt_status (*run)(void *context, struct mt_error *err);
 };
 
 /* What to do, given by main. */
 struct service_settings {
 	const char *control_path;
-	struct token_helper *helper; /* NULL: no events to follow */
-	void *context;
-	struct service_job receive;
-	struct service_job send;
+	struct pool_limits limits;
 	int64_t grace_ms; /* for what is under way at the end */
-	/* Makes both end soon; from another thread. */
+	void *context;
+	struct service_job send;
+	/* to follow; NULL: none */
+	struct token_helper *helpers[SERVICE_HELPERS_MAX];
+
+	/* Adds the accounts, at the beginning and, with what has changed, when
+	 * somebody asks for it. */
+	void (*load)(void *context, struct service *service);
+	/* An account that was removed is not used any more. */
+	void (*removed)(void *context, void *account);
+	/* Makes what is under way end soon. */
 	void (*stop)(void *context);
 };
 
-/* Holds the signals that end the service back in this thread and those that it
- * starts: from main's beginning until service_run takes them.  From its return
- * on they are held back again: one end is enough. */
+/* For load(): follows an account from now on.  `account` is copied. */
+enum mt_status service_add(struct service *service,
+    const struct watched_account *account, struct mt_error *err) MT_MUST_CHECK;
+
+/* For load(): ends following the account with this context.  removed() follows,
+ * when what is under way with it has ended. */
+void service_remove(struct service *service, void *account);
+
+/* Holds the signals that the service listens to back in this thread and those
+ * that it starts: from main's beginning until service_run takes them.  From its
+ * return on they are held back again: one end is enough. */
 void service_hold_signals(bool hold);
 
 /*

@@ -2,9 +2,8 @@
 #include "session.h"
 
 #include "mail/imap_conn.h"
-#include "net/net.h"
-#include "mail/sasl_session.h"
 #include "mail/smtp_conn.h"
+#include "resources.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -15,32 +14,18 @@
 #define PAUSE_MAX_MS 1600
 
 enum mt_status
-session_open(
-    struct session *session, const struct config *config, struct mt_error *err)
+session_open(struct session *session, struct config *config,
+    struct resources *resources, struct mt_error *err)
 {
-	const char *socket = NULL;
-	enum mt_status status;
-
-	*session = (struct session){.config = config};
-	status = net_trust_new(&session->trust, config->ca_file, err);
-	if (status == MT_OK && config->auth == CONFIG_AUTH_OAUTH2) {
-		status = token_helper_new(&session->helper, config, err);
-		if (status == MT_OK)
-			socket = token_helper_socket(session->helper);
-	}
-	if (status == MT_OK)
-		status = sasl_library_open(&session->sasl, socket, err);
-	if (status != MT_OK)
-		session_close(session);
-	return status;
-}
-
-void
-session_close(struct session *session)
-{
-	sasl_library_close(&session->sasl);
-	token_helper_free(&session->helper);
-	net_trust_free(&session->trust);
+	*session = (struct session){
+	    .config = config,
+	    .helper = resources_token_helper(resources, config),
+	};
+	if (config_wants_private_helper(config))
+		config->imap.token_socket = config->smtp.token_socket =
+		    token_helper_socket(session->helper);
+	return resources_trust(
+	    resources, config->ca_file, &session->trust, err);
 }
 
 static bool

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Everything that is needed to enter the mail servers, opened once and shared
- * by all operations: trusted certificates, libsasl2, the token helper.
+ * Enters an account's mail servers.
  *
  * A login starts a private helper that is not there.  A token that a server
  * rejects is reported to the helper, which refreshes it, and the login is tried
@@ -17,20 +16,18 @@
 
 struct imap_conn;
 struct net_trust;
-struct sasl_library;
+struct resources;
 struct smtp_conn;
 
 struct session {
 	const struct config *config;
-	struct net_trust *trust;
-	struct sasl_library *sasl;
+	const struct net_trust *trust;
 	struct token_helper *helper; /* NULL unless auth is oauth2 */
 };
 
-/* Opens all of it, before the first thread.  `config` must outlive it. */
-enum mt_status session_open(struct session *session,
-    const struct config *config, struct mt_error *err) MT_MUST_CHECK;
-void session_close(struct session *session);
+/* `config` and `resources` must outlive it.  Not for several threads at once. */
+enum mt_status session_open(struct session *session, struct config *config,
+    struct resources *resources, struct mt_error *err) MT_MUST_CHECK;
 
 /*
  * Log in to the IMAP and to the submission server; threads may do so at the

@@ -2,8 +2,8 @@
 #include "token_helper.h"
 
 #include "base/buf.h"
+#include "base/child.h"
 #include "base/fs.h"
-#include "child_program.h"
 #include "helper_process.h"
 
 #include <errno.h>
@@ -19,9 +19,8 @@
 #define STOP_WAIT_MS 5000 /* for its orderly end; then it ends on its own */
 
 struct token_helper {
-	const struct config *config;
-	bool private;
-	char *store; /* state directory of a private helper */
+	const struct config *config; /* NULL: not a private one */
+	char *store;                 /* state directory of a private helper */
 	struct token_paths paths;
 	pthread_mutex_t lock; /* for what follows */
 	struct helper_process process;
@@ -62,8 +61,7 @@ token_helper_new(struct token_helper **ret_helper, const struct config *config,
 	helper->config = config;
 	helper->process = (struct helper_process)HELPER_PROCESS_INIT;
 	pthread_mutex_init(&helper->lock, NULL);
-	helper->private = config_wants_private_helper(config);
-	if (helper->private) {
+	if (config) {
 		status = place_private(helper, err);
 	} else {
 		token_paths_add_environment(&helper->paths);
@@ -97,8 +95,7 @@ token_helper_socket(const struct token_helper *helper)
 	for (size_t i = 0; i < helper->paths.count; i++)
 		if (access(helper->paths.path[i], F_OK) == 0)
 			return helper->paths.path[i];
-	return helper->private ? helper->paths.path[0]
-			       : helper->paths.path[helper->paths.count - 1];
+	return helper->paths.path[helper->paths.count - 1];
 }
 
 /* Whether any configured helper is there; which of them has the account is for
@@ -198,8 +195,7 @@ seed(struct token_helper *helper, struct token_client *client,
 
 	if (helper->seeded)
 		return MT_OK;
-	fd = child_program_file(
-	    "refresh-token", secret_expose(token), token->len);
+	fd = child_file("refresh-token", secret_expose(token), token->len);
 	if (fd < 0)
 		return mt_fail_errno(err, MT_RETRY_LATER, errno,
 		    "cannot hand over the refresh token");
@@ -242,7 +238,7 @@ token_helper_ensure(
 	enum mt_status status;
 
 	token_client_init(&client, (uid_t)-1);
-	if (helper->private)
+	if (helper->config)
 		status = ensure_private(helper, &client, deadline, err);
 	else
 		status = connect_any(helper, &client, deadline, err);
@@ -309,27 +305,48 @@ token_helper_reject(struct token_helper *helper, const char *service,
 }
 
 enum mt_status
-token_helper_subscribe(struct token_helper *helper,
-    struct token_client *ret_client, struct deadline deadline,
-    struct mt_error *err)
+token_helper_account(struct token_helper *helper, const char *service,
+    const struct mail_server *server, char ret_name[TOKEN_ACCOUNT_MAX],
+    struct deadline deadline, struct mt_error *err)
 {
-	const struct mail_server *server = &helper->config->imap;
+	struct token_client client;
 	struct token_wire_message reply;
-	char account[TOKEN_ACCOUNT_MAX] = "";
 	const char *name;
 	enum mt_status status;
 
-	status = connect_to_account(
-	    helper, ret_client, "imap", server, deadline, err);
+	status =
+	    connect_to_account(helper, &client, service, server, deadline, err);
+	if (status == MT_OK) {
+		begin_request(&client, "exists", service, server);
+		status = send_request(&client, &reply, deadline, err);
+	}
+	if (status == MT_OK) {
+		name = token_wire_get(&reply, "account");
+		snprintf(ret_name, TOKEN_ACCOUNT_MAX, "%s", name ? name : "");
+	}
+	token_client_done(&client);
+	return status;
+}
+
+size_t
+token_helper_count(const struct token_helper *helper)
+{
+	return helper->paths.count;
+}
+
+enum mt_status
+token_helper_subscribe(struct token_helper *helper, size_t index,
+    struct token_client *ret_client, struct deadline deadline,
+    struct mt_error *err)
+{
+	struct token_wire_message reply;
+	enum mt_status status;
+
+	token_client_init(ret_client, (uid_t)-1);
+	status = token_client_connect(
+	    ret_client, helper->paths.path[index], deadline, err);
 	if (status != MT_OK)
 		return status;
-	begin_request(ret_client, "exists", "imap", server);
-	status = send_request(ret_client, &reply, deadline, err);
-	if (status != MT_OK)
-		return status;
-	name = token_wire_get(&reply, "account");
-	snprintf(account, sizeof(account), "%s", name ? name : "");
 	token_wire_begin(&ret_client->frame, "subscribe");
-	token_wire_add(&ret_client->frame, "account", account);
 	return send_request(ret_client, &reply, deadline, err);
 }

@@ -17,7 +17,8 @@
 
 struct token_helper;
 
-/* Decides where the helper is; starts nothing.  `config` must outlive it. */
+/* Decides where the helper is; starts nothing.  `config`: of the private one,
+ * which it must outlive; NULL: the one of the machine. */
 enum mt_status token_helper_new(struct token_helper **ret_helper,
     const struct config *config, struct mt_error *err) MT_MUST_CHECK;
 
@@ -40,12 +41,22 @@ enum mt_status token_helper_reject(struct token_helper *helper,
     const char *service, const struct mail_server *server,
     struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
 
+/* The name that the account which `server` is entered with has there. */
+enum mt_status token_helper_account(struct token_helper *helper,
+    const char *service, const struct mail_server *server,
+    char ret_name[TOKEN_ACCOUNT_MAX], struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* On a machine there may be several: a user's and the system's. */
+size_t token_helper_count(const struct token_helper *helper);
+
 /*
- * Connects `ret_client` (initialised here, the caller's to release) and asks
- * for the events of the IMAP account; from then on token_client_read yields one
- * whenever its descriptor is readable.
+ * Connects `ret_client` (initialised here, the caller's to release) to one of
+ * them, counted from 0, and asks for the events of all accounts that we may
+ * use; from then on token_client_read yields one whenever its descriptor is
+ * readable.
  */
-enum mt_status token_helper_subscribe(struct token_helper *helper,
+enum mt_status token_helper_subscribe(struct token_helper *helper, size_t index,
     struct token_client *ret_client, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 

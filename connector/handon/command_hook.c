@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "handon/command_hook.h"
 
+#include "base/child.h"
 #include "base/deadline.h"
 #include "handon/event_text.h"
 
-#include "base/fs.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,42 +43,17 @@ static int
 write_input(const struct command_hook *c, const struct event_list *batch)
 {
 	struct buf input = BUF_INIT(INPUT_MAX);
-	int fd = memfd_create("emails", MFD_CLOEXEC);
+	int fd = -1;
 
 	for (size_t i = 0; i < batch->count; i++) {
 		event_text_json(&input, &batch->events[i], c->agent);
 		buf_add_char(&input, '\n');
 	}
-	if (fd >= 0 &&
-	    (!buf_ok(&input) || fs_write_all(fd, input.data, input.len) ||
-		lseek(fd, 0, SEEK_SET))) {
-		close(fd);
-		fd = -1;
-	}
+	errno = ENOMEM;
+	if (buf_ok(&input))
+		fd = child_file("emails", input.data, input.len);
 	buf_done(&input);
 	return fd;
-}
-
-static int
-prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
-    int input)
-{
-	sigset_t none, all;
-	int error;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_setsigmask(attributes, &none);
-	posix_spawnattr_setsigdefault(attributes, &all);
-	posix_spawnattr_setflags(
-	    attributes, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-				POSIX_SPAWN_SETSID));
-	/* what it prints is for the log; descriptor 2 stays ours */
-	if ((error = posix_spawn_file_actions_adddup2(actions, input, 0)) ||
-	    (error = posix_spawn_file_actions_adddup2(actions, 2, 1)) ||
-	    (error = posix_spawn_file_actions_addclosefrom_np(actions, 3)))
-		return error;
-	return 0;
 }
 
 static int
@@ -90,20 +61,17 @@ start(struct command_hook *c, int input)
 {
 	static const char *const environment[] = {
 	    "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL};
-	char *arguments[] = {c->program, NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int error;
+	const char *const arguments[] = {c->program, NULL};
+	const struct child child = {
+	    .program = c->program,
+	    .argv = arguments,
+	    .more_variables = environment,
+	    /* what it prints is for the log */
+	    .fds = {input, STDERR_FILENO, STDERR_FILENO},
+	    .fd_count = 3,
+	};
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	error = prepare(&actions, &attributes, input);
-	if (!error)
-		error = posix_spawn(&c->pid, c->program, &actions, &attributes,
-		    arguments, (char **)(uintptr_t)environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
+	return child_start(&child, &c->pid);
 }
 
 static enum mt_status

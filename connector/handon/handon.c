@@ -219,8 +219,9 @@ run(void *context)
 	bool stop;
 
 	while (see_orders(h, &asked, &stop, &ms)) {
-		take_incoming(h);
+		/* in this order: one may replace the other */
 		drop_removed(h);
+		take_incoming(h);
 		drop_gateways(h);
 		if (work(h, !stop))
 			ms = 0; /* that may have made more possible */

@@ -7,7 +7,7 @@
  *
  * All work is done in threads of this unit: one for everything, and one more
  * for each gateway.  No call blocks unless it says so; all may be made from any
- * thread, but handon_add, handon_remove and handon_close from one.
+ * thread, handon_close when nobody uses it any more.
  */
 #ifndef MT_HANDON_HANDON_H
 #define MT_HANDON_HANDON_H
@@ -28,7 +28,6 @@ struct state;
 /* All members are the caller's, and outlive it. */
 struct handon_settings {
 	struct state *state; /* with the deliverer's lock */
-	const struct net_trust *trust;
 
 	/*
 	 * Called from the thread: something else that is to be done beside,
@@ -48,7 +47,8 @@ struct handon_account_settings {
 	const char *agent;
 	const char *gateway_url;
 	const struct secret *gateway_token;
-	int64_t agent_wait_ms; /* before the agent is disturbed again */
+	const struct net_trust *trust; /* must outlive everything */
+	int64_t agent_wait_ms;         /* before the agent is disturbed again */
 	const char *hook_url;
 	const struct secret *hook_secret;
 	const char *ca_file;

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "mail/mailbox_name.h"
 #include "mail/stream.h"
+#include "net/guard.h"
 
 enum mt_status
 imap_command_send(struct imap_conn *conn, const char *command,
@@ -41,18 +44,36 @@ imap_command_line(
 	return status;
 }
 
+static enum mt_status
+not_imap(const struct imap_conn *conn, struct mt_error *err)
+{
+	return mt_fail(err, MT_RETRY_LATER,
+	    "%s does not answer as an IMAP server does", net_name(conn->net));
+}
+
 enum mt_status
 imap_command_reply(struct imap_conn *conn,
     void (*on_untagged)(void *context, const char *line), void *context,
     const char **ret_request, struct imap_reply *ret_reply,
     struct mt_error *err)
 {
+	/* watching may have ended within a response */
+	struct imap_literal literal = conn->reader.literal;
 	enum mt_status status;
 	const char *line;
+	bool inside;
 	char tag[16];
 
 	snprintf(tag, sizeof(tag), "%d", conn->imap->imap_tag);
 	while ((status = imap_command_line(conn, &line, err)) == MT_OK) {
+		inside = literal.open;
+		if (!imap_literal_follow(&literal, line))
+			return not_imap(conn, err);
+		if (inside) {
+			if (on_untagged)
+				on_untagged(context, line);
+			continue;
+		}
 		if (ret_request)
 			*ret_request = NULL;
 		if (imap_reply_parse(line, tag, ret_reply))
@@ -66,9 +87,7 @@ imap_command_reply(struct imap_conn *conn,
 			return MT_OK;
 		/* an empty line, which Exchange may send, is none */
 		if (line[0] && line[0] != '*')
-			return mt_fail(err, MT_RETRY_LATER,
-			    "%s does not answer as an IMAP server does",
-			    net_name(conn->net));
+			return not_imap(conn, err);
 		if (line[0] && on_untagged)
 			on_untagged(context, line);
 	}
@@ -85,6 +104,26 @@ imap_command_add_quoted(struct secret *line, const char *text)
 		secret_add(line, text, 1);
 	}
 	secret_add(line, "\"", 1);
+}
+
+enum mt_status
+imap_command_wire_name(char **ret_wire, const char *name, struct mt_error *err)
+{
+	struct buf wire = BUF_INIT(GUARD_MAILBOX_MAX);
+	const char *wrong = guard_login(name); /* empty, control characters */
+
+	if (!wrong && !mailbox_name_encode(&wire, name))
+		wrong = "is no UTF-8";
+	if (!wrong)
+		wrong = buf_ok(&wire) ? guard_mailbox(buf_text(&wire))
+				      : "is too long";
+	if (!wrong)
+		*ret_wire = buf_take(&wire);
+	buf_done(&wire);
+	if (wrong)
+		return mt_fail(
+		    err, MT_BAD_INPUT, "the name of the mailbox %s", wrong);
+	return *ret_wire ? MT_OK : mt_fail(err, MT_NO_MEMORY, "out of memory");
 }
 
 enum mt_status

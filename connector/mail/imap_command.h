@@ -18,10 +18,10 @@ enum mt_status imap_command_line(struct imap_conn *conn, const char **ret_line,
     struct mt_error *err) MT_MUST_CHECK;
 
 /*
- * Reads up to the tagged reply, or "* BYE".  Untagged lines go to
- * `on_untagged` (may be NULL).  If `ret_request` is not NULL, a continuation
- * request ends it too: its text is there then, and NULL otherwise.  What the
- * results point to lives until the next line is read.
+ * Reads up to the tagged reply, or "* BYE".  Untagged lines, and what follows
+ * a literal in one, go to `on_untagged` (may be NULL).  If `ret_request` is not
+ * NULL, a continuation request ends it too: its text is there then, and NULL
+ * otherwise.  What the results point to lives until the next line is read.
  */
 enum mt_status imap_command_reply(struct imap_conn *conn,
     void (*on_untagged)(void *context, const char *line), void *context,
@@ -30,6 +30,13 @@ enum mt_status imap_command_reply(struct imap_conn *conn,
 
 /* Adds a quoted string (RFC 3501 section 4.3); `text` has passed the guard. */
 void imap_command_add_quoted(struct secret *line, const char *text);
+
+/*
+ * A mailbox name as the wire has it (mailbox_name.h), ready to be quoted;
+ * caller: free().  MT_BAD_INPUT: it cannot be the name of one.
+ */
+enum mt_status imap_command_wire_name(
+    char **ret_wire, const char *name, struct mt_error *err) MT_MUST_CHECK;
 
 /* MT_RETRY_LATER: "host:port WHAT: " and what the reply says. */
 enum mt_status imap_command_failed(const struct imap_conn *conn,

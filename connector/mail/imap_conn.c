@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/guard.h"
 #include "mail/imap_command.h"
 
 #define LOGIN_BYTES 131072   /* that the server may send until it is done */
@@ -24,9 +23,8 @@ gate_has_unread(void *context)
 	return imap_gate_has_unread(context);
 }
 
-/* Begins a command of ours; the gate counts what the server answers. */
-static void
-begin(struct imap_conn *conn, struct deadline deadline, size_t bytes)
+void
+imap_conn_begin(struct imap_conn *conn, struct deadline deadline, size_t bytes)
 {
 	net_begin(conn->net, deadline, SIZE_MAX);
 	imap_gate_begin(&conn->gate, bytes);
@@ -57,7 +55,7 @@ open_conn(struct imap_conn *conn, const struct mail_server *server,
 	if (status != MT_OK)
 		return status;
 	status = prepare(conn, err);
-	begin(conn, deadline, LOGIN_BYTES);
+	imap_conn_begin(conn, deadline, LOGIN_BYTES);
 	if (status == MT_OK)
 		status = imap_login(conn, server, trust, ret_login, err);
 	return status;
@@ -89,7 +87,7 @@ log_out(struct imap_conn *conn)
 {
 	struct imap_reply reply;
 
-	begin(conn, deadline_in_ms(LOGOUT_MS), LOGOUT_BYTES);
+	imap_conn_begin(conn, deadline_in_ms(LOGOUT_MS), LOGOUT_BYTES);
 	if (imap_command_send(conn, "LOGOUT", NULL, NULL) == MT_OK)
 		/* "* BYE" or the tagged reply: either will do */
 		(void)!imap_command_reply(conn, NULL, NULL, NULL, &reply, NULL);
@@ -102,7 +100,7 @@ imap_conn_close(struct imap_conn **conn)
 
 	if (!c)
 		return;
-	if (!c->broken && net_error(c->net)->status == MT_OK)
+	if (!c->broken && !c->watch.on && net_error(c->net)->status == MT_OK)
 		log_out(c);
 	if (c->imap) {
 		/* first, or mailimap_free sends a LOGOUT of its own */
@@ -110,9 +108,19 @@ imap_conn_close(struct imap_conn **conn)
 		mailimap_free(c->imap);
 	}
 	imap_gate_done(&c->gate);
+	imap_watch_forget(c);
+	free(c->capabilities);
 	net_free(&c->net);
 	free(c);
 	*conn = NULL;
+}
+
+void
+imap_conn_drop(struct imap_conn **conn)
+{
+	if (*conn)
+		(*conn)->broken = true;
+	imap_conn_close(conn);
 }
 
 const char *
@@ -150,9 +158,13 @@ static enum mt_status
 send_examine(struct imap_conn *conn, const char *mailbox, struct mt_error *err)
 {
 	struct secret name = SECRET_INIT;
-	enum mt_status status;
+	char *wire = NULL;
+	enum mt_status status = imap_command_wire_name(&wire, mailbox, err);
 
-	imap_command_add_quoted(&name, mailbox);
+	if (status != MT_OK)
+		return status;
+	imap_command_add_quoted(&name, wire);
+	free(wire);
 	status = secret_ok(&name)
 		     ? imap_command_send(conn, "EXAMINE ", &name, err)
 		     : mt_fail(err, MT_NO_MEMORY, "out of memory");
@@ -189,22 +201,22 @@ imap_conn_examine(struct imap_conn *conn, const char *mailbox,
     struct imap_mailbox *ret_mailbox, struct deadline deadline,
     struct mt_error *err)
 {
-	const char *wrong = guard_mailbox(mailbox);
 	struct imap_mailbox found = {0};
 	enum mt_status status;
 
-	if (wrong)
-		return mt_fail(
-		    err, MT_BAD_INPUT, "the name of the mailbox %s", wrong);
-	begin(conn, deadline, EXAMINE_BYTES);
+	imap_conn_begin(conn, deadline, EXAMINE_BYTES);
 	conn->gate.exists = 0;
 	status = run_examine(conn, mailbox, &found, err);
+	if (status == MT_BAD_INPUT)
+		return status; /* nothing was sent */
 	if (status != MT_OK) {
 		conn->broken = true;
 		return status;
 	}
 	conn->imap->imap_state = MAILIMAP_STATE_SELECTED;
 	found.exists = conn->gate.exists;
+	conn->gate.grew = false;
+	conn->reader.news.selected_changed = false;
 	*ret_mailbox = found;
 	return MT_OK;
 }

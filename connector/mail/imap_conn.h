@@ -33,8 +33,12 @@ enum mt_status imap_conn_open(struct imap_conn **ret_conn,
     enum mail_login *ret_login, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Logs out if the connection is healthy (2 s at most), and releases it. */
+/* Logs out if the connection is healthy (2 s at most), and releases it.  One
+ * that is being watched is closed at once, without a word. */
 void imap_conn_close(struct imap_conn **conn);
+
+/* Releases it at once, without a word to the server. */
+void imap_conn_drop(struct imap_conn **conn);
 
 /* The mechanism that logged in, or "LOGIN" for the command. */
 const char *imap_conn_mechanism(const struct imap_conn *conn);
@@ -45,7 +49,7 @@ struct imap_mailbox {
 	uint32_t exists;
 };
 
-/* EXAMINE: opens a mailbox read-only. */
+/* EXAMINE: opens a mailbox read-only.  Its name may be UTF-8. */
 enum mt_status imap_conn_examine(struct imap_conn *conn, const char *mailbox,
     struct imap_mailbox *ret_mailbox, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;

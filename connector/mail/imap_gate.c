@@ -133,6 +133,36 @@ judge_tagged(const char *line, const char **ret_wrong)
 	return IMAP_REFUSE;
 }
 
+/* A line of what is no FETCH response. */
+static enum imap_verdict
+judge_other(struct imap_gate *gate, const char *line, const char **ret_wrong)
+{
+	bool inside = gate->dropped.open;
+
+	/* such as a mailbox's name, which may look like anything */
+	if (!imap_literal_follow(&gate->dropped, line)) {
+		*ret_wrong = "a literal over several lines";
+		return IMAP_REFUSE;
+	}
+	if (!inside && isdigit((unsigned char)line[0]))
+		return judge_tagged(line, ret_wrong);
+	return !inside && starts_with(line, "* BYE ") ? IMAP_PASS : IMAP_DROP;
+}
+
+/* A message that goes and one that comes leave the number as it was. */
+static void
+count_messages(struct imap_gate *gate, const char *word, unsigned long number)
+{
+	if (strcasecmp(word, "EXISTS") == 0 && number <= UINT32_MAX) {
+		if (number > gate->exists)
+			gate->grew = true;
+		gate->exists = (uint32_t)number;
+	} else if (strcasecmp(word, "EXPUNGE") == 0 && number &&
+		   number <= gate->exists) {
+		gate->exists--;
+	}
+}
+
 enum imap_verdict
 imap_gate_judge(
     struct imap_gate *gate, const char *line, const char **ret_wrong)
@@ -140,15 +170,14 @@ imap_gate_judge(
 	unsigned long number;
 	const char *word = numbered(line, &number);
 
-	if (word && strcasecmp(word, "EXISTS") == 0 && number <= UINT32_MAX)
-		gate->exists = (uint32_t)number;
+	if (word && !gate->dropped.open)
+		count_messages(gate, word, number);
 	if (!gate->fetching)
 		return IMAP_PASS;
-	if (gate->in_response || (word && starts_with(word, "FETCH (")))
+	if (gate->in_response ||
+	    (!gate->dropped.open && word && starts_with(word, "FETCH (")))
 		return judge_fetch(gate, line, ret_wrong);
-	if (isdigit((unsigned char)line[0]))
-		return judge_tagged(line, ret_wrong);
-	return starts_with(line, "* BYE ") ? IMAP_PASS : IMAP_DROP;
+	return judge_other(gate, line, ret_wrong);
 }
 
 static ssize_t
@@ -203,9 +232,9 @@ read_message(struct imap_gate *gate, void *data, size_t len)
 	return n;
 }
 
-/* Reads more into the input; false: failed. */
-static bool
-fill(struct imap_gate *gate)
+/* Reads more into the input by one call of `from`; its result. */
+static ssize_t
+fill(struct imap_gate *gate, ssize_t (*from)(struct net *, void *, size_t))
 {
 	char bytes[READ_BYTES];
 	size_t room;
@@ -215,15 +244,28 @@ fill(struct imap_gate *gate)
 	gate->front = 0;
 	room = IMAP_GATE_LINE_MAX - gate->input.len;
 	if (!room)
-		return refuse(gate, "a line without end") == 0;
-	n = net_read(
-	    gate->net, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
-	if (n < 0)
-		return false;
+		return refuse(gate, "a line without end");
+	n = from(gate->net, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
+	if (n <= 0)
+		return n;
+	gate->received += (uint64_t)n;
 	buf_add(&gate->input, bytes, (size_t)n);
-	if (!buf_ok(&gate->input))
-		net_fail(gate->net, MT_NO_MEMORY, "out of memory");
-	return buf_ok(&gate->input);
+	if (buf_ok(&gate->input))
+		return n;
+	net_fail(gate->net, MT_NO_MEMORY, "out of memory");
+	return -1;
+}
+
+/* The length of the line at the front, with its end, of which the first
+ * `searched` bytes have none; 0: there is no whole line. */
+static size_t
+find_line(const struct imap_gate *gate, size_t searched)
+{
+	const char *line = buf_text(&gate->input) + gate->front;
+	const char *end =
+	    memchr(line + searched, '\n', unread(gate) - searched);
+
+	return end ? (size_t)(end - line) + 1 : 0;
 }
 
 /* Reads until there is a line at the front, and returns its length with its
@@ -231,18 +273,14 @@ fill(struct imap_gate *gate)
 static size_t
 fill_line(struct imap_gate *gate)
 {
-	size_t searched = 0;
-	const char *line, *end;
+	size_t searched = 0, len;
 
-	for (;;) {
-		line = buf_text(&gate->input) + gate->front;
-		end = memchr(line + searched, '\n', unread(gate) - searched);
-		if (end)
-			return (size_t)(end - line) + 1;
+	while (!(len = find_line(gate, searched))) {
 		searched = unread(gate);
-		if (!fill(gate))
+		if (fill(gate, net_read) < 0)
 			return 0;
 	}
+	return len;
 }
 
 /* Judges the line of `len` bytes at the front of the input. */
@@ -296,4 +334,49 @@ imap_gate_read(struct imap_gate *gate, void *data, size_t len)
 			return refuse(gate, wrong);
 		}
 	}
+}
+
+/* Takes the line of `len` bytes from the front of the input. */
+static enum imap_line
+take_line(struct imap_gate *gate, size_t len, const char **ret_line)
+{
+	char *line = gate->input.data + gate->front;
+	const char *wrong = NULL;
+
+	if (judge_input(gate, len, &wrong) == IMAP_REFUSE) {
+		refuse(gate, wrong);
+		return IMAP_LINE_FAILED;
+	}
+	gate->front += len--;
+	if (len && line[len - 1] == '\r')
+		len--;
+	line[len] = '\0';
+	*ret_line = line;
+	return IMAP_LINE_READY;
+}
+
+enum imap_line
+imap_gate_ready_line(struct imap_gate *gate, bool read, const char **ret_line)
+{
+	size_t searched = 0, len;
+	ssize_t n;
+
+	while (!(len = find_line(gate, searched))) {
+		searched = unread(gate);
+		if (!read)
+			return IMAP_LINE_NONE;
+		n = fill(gate, net_read_ready);
+		if (n <= 0)
+			return n < 0 ? IMAP_LINE_FAILED : IMAP_LINE_NONE;
+	}
+	return take_line(gate, len, ret_line);
+}
+
+void
+imap_gate_rest(struct imap_gate *gate)
+{
+	if (unread(gate))
+		return;
+	buf_done(&gate->input);
+	gate->front = 0;
 }

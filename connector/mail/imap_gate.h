@@ -14,6 +14,7 @@
 #define MT_MAIL_IMAP_GATE_H
 
 #include "base/buf.h"
+#include "mail/imap_reply.h"
 #include "net/net.h"
 
 #include <stdbool.h>
@@ -30,14 +31,17 @@ struct imap_gate {
 	size_t protocol_left; /* bytes, beside messages */
 	uint64_t max_message; /* bytes of one, 0: none is expected */
 	uint32_t exists;      /* messages in the mailbox, last we heard */
+	bool grew;            /* they became more; the reader clears it */
 
 	/* where we are */
-	bool in_response;      /* behind a message, before the line's end */
-	int depth;             /* of the response's parentheses */
-	uint64_t message_left; /* bytes of the current message */
-	size_t ready;          /* bytes at the front of `input` to hand out */
-	size_t front;          /* where that is */
+	bool in_response; /* behind a message, before the line's end */
+	int depth;        /* of the response's parentheses */
+	struct imap_literal dropped; /* in a response that nobody needs */
+	uint64_t message_left;       /* bytes of the current message */
+	size_t ready; /* bytes at the front of `input` to hand out */
+	size_t front; /* where that is */
 	struct buf input;
+	uint64_t received; /* bytes, in all */
 };
 
 #define IMAP_GATE_INIT(connection)                                             \
@@ -59,6 +63,24 @@ ssize_t imap_gate_read(struct imap_gate *gate, void *data, size_t len);
 
 /* Has it received what it has not handed out yet? */
 bool imap_gate_has_unread(const struct imap_gate *gate);
+
+enum imap_line {
+	IMAP_LINE_FAILED = -1, /* net_error() says why */
+	IMAP_LINE_NONE,        /* no whole line for now */
+	IMAP_LINE_READY,
+};
+
+/*
+ * The next line for a command of our own, without waiting; *ret_line, without
+ * its end, lives until the next call.  With `read` it takes in what has
+ * arrived, else it looks only at what it has.  Nothing may be handed out by
+ * half when it is called.
+ */
+enum imap_line imap_gate_ready_line(
+    struct imap_gate *gate, bool read, const char **ret_line);
+
+/* Lets go of the memory as far as it is not in use. */
+void imap_gate_rest(struct imap_gate *gate);
 
 enum imap_verdict {
 	IMAP_PASS,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mail/auth.h"
+#include "mail/imap_id.h"
 #include "net/guard.h"
 #include "mail/mechanism.h"
 
@@ -46,6 +47,16 @@ command(struct login *login, const char *line, struct imap_reply *ret_reply,
 	return status;
 }
 
+/* Keeps what the code of an OK says of them. */
+static void
+note_code(struct login *login, const struct imap_reply *reply)
+{
+	if (strcasecmp(reply->code, "CAPABILITY") != 0)
+		return;
+	imap_capabilities_parse(reply->detail, &login->capabilities);
+	login->has_capabilities = true;
+}
+
 static enum mt_status
 read_greeting(struct login *login, struct mt_error *err)
 {
@@ -67,10 +78,7 @@ read_greeting(struct login *login, struct mt_error *err)
 	if (reply.condition != IMAP_OK)
 		return imap_command_failed(
 		    login->conn, "does not accept the connection", &reply, err);
-	if (strcasecmp(reply.code, "CAPABILITY") == 0) {
-		imap_capabilities_parse(reply.detail, &login->capabilities);
-		login->has_capabilities = true;
-	}
+	note_code(login, &reply);
 	return MT_OK;
 }
 
@@ -127,6 +135,7 @@ auth_begin(void *context, const char *mechanism, const struct secret *initial,
 	*ret_sent = initial && login->capabilities.sasl_ir;
 	snprintf(line, sizeof(line), "AUTHENTICATE %s%s%s", mechanism,
 	    *ret_sent ? " " : "", *ret_sent && !initial->len ? "=" : "");
+	login->has_capabilities = false; /* from now on they are others */
 	return imap_command_send(
 	    login->conn, line, *ret_sent ? initial : NULL, err);
 }
@@ -165,6 +174,8 @@ auth_receive(void *context, struct auth_reply *ret_reply, struct mt_error *err)
 		ret_reply->challenge = request;
 	} else if (reply.condition != IMAP_OK) {
 		imap_reply_refusal(&reply, ret_reply);
+	} else {
+		note_code(login, &reply);
 	}
 	return MT_OK;
 }
@@ -221,6 +232,7 @@ login_command(
 	struct imap_reply reply;
 	enum mt_status status = send_login(login, err);
 
+	login->has_capabilities = false; /* from now on they are others */
 	if (status == MT_OK)
 		status = imap_command_reply(
 		    conn, note_capabilities, login, NULL, &reply, err);
@@ -228,6 +240,7 @@ login_command(
 		return status;
 	if (reply.condition == IMAP_OK) {
 		*ret_login = MAIL_LOGIN_DONE;
+		note_code(login, &reply);
 		snprintf(conn->mechanism, sizeof(conn->mechanism), "LOGIN");
 		return MT_OK;
 	}
@@ -238,6 +251,26 @@ login_command(
 	    "%s refused the login of %s (LOGIN command): %s",
 	    net_name(conn->net), login->server->authentication_id,
 	    refusal.text);
+}
+
+/*
+ * Keeps the capabilities after the login (RFC 3501 section 6.1.1), which it is
+ * asked for unless it has told them.  Refused, those from before stand.
+ */
+static enum mt_status
+keep_capabilities(struct login *login, struct mt_error *err)
+{
+	struct imap_conn *conn = login->conn;
+	struct imap_reply reply;
+	enum mt_status status = MT_OK;
+
+	if (!login->has_capabilities)
+		status = command(login, "CAPABILITY", &reply, err);
+	if (status != MT_OK)
+		return status;
+	conn->capabilities = strdup(login->capabilities.words);
+	return conn->capabilities ? MT_OK
+				  : mt_fail(err, MT_NO_MEMORY, "out of memory");
 }
 
 /* Only where no mechanism of the account is offered, and for a password. */
@@ -295,6 +328,10 @@ imap_login(struct imap_conn *conn, const struct mail_server *server,
 		status = login_command(&login, ret_login, err);
 	else
 		status = authenticate(&login, ret_login, err);
+	if (status == MT_OK)
+		status = keep_capabilities(&login, err);
+	if (status == MT_OK)
+		status = imap_id_introduce(conn, server->host, err);
 	if (status == MT_OK)
 		conn->imap->imap_state = MAILIMAP_STATE_AUTHENTICATED;
 	return status;

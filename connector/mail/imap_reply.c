@@ -2,6 +2,7 @@
 #include "mail/imap_reply.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -81,17 +82,49 @@ imap_reply_parse(
 	return true;
 }
 
-static void
-add_mechanism(struct imap_capabilities *c, const char *name, size_t len)
+/* Does the line end in "{n}"?  More than 9 digits are more than anybody has. */
+static bool
+announces_literal(const char *line, size_t *ret_bytes)
 {
-	size_t used = strlen(c->mechanisms);
+	const char *brace = strrchr(line, '{');
+	size_t digits = brace ? strspn(brace + 1, "0123456789") : 0;
 
-	if (used + len + 2 > sizeof(c->mechanisms))
+	if (!digits || digits > 9 || strcmp(brace + 1 + digits, "}") != 0)
+		return false;
+	*ret_bytes = strtoul(brace + 1, NULL, 10);
+	return true;
+}
+
+bool
+imap_literal_follow(struct imap_literal *literal, const char *line)
+{
+	struct imap_reply reply;
+	bool begins = !literal->open;
+
+	if (!begins && strlen(line) < literal->bytes)
+		return false;
+	if (!begins)
+		line += literal->bytes;
+	literal->open = false;
+	/* text for people may end in anything */
+	if (begins && (line[0] != '*' || imap_reply_parse(line, "*", &reply)))
+		return true;
+	literal->open = announces_literal(line, &literal->bytes);
+	return true;
+}
+
+/* Adds a word to a list of `size` bytes. */
+static void
+add_word(char *list, size_t size, const char *word, size_t len)
+{
+	size_t used = strlen(list);
+
+	if (used + len + 2 > size)
 		return; /* more than anybody has */
 	if (used)
-		c->mechanisms[used++] = ' ';
-	memcpy(c->mechanisms + used, name, len);
-	c->mechanisms[used + len] = '\0';
+		list[used++] = ' ';
+	memcpy(list + used, word, len);
+	list[used + len] = '\0';
 }
 
 void
@@ -104,17 +137,33 @@ imap_capabilities_parse(
 	while (*words && *words != ']') {
 		size_t len = strcspn(words, " ]");
 		if (len > 5 && strncasecmp(words, "AUTH=", 5) == 0)
-			add_mechanism(&c, words + 5, len - 5);
+			add_word(c.mechanisms, sizeof(c.mechanisms), words + 5,
+			    len - 5);
 		else if (is_word(words, len, "STARTTLS"))
 			c.starttls = true;
 		else if (is_word(words, len, "SASL-IR"))
 			c.sasl_ir = true;
 		else if (is_word(words, len, "LOGINDISABLED"))
 			c.login_disabled = true;
+		add_word(c.words, sizeof(c.words), words, len);
 		words += len;
 		words += strspn(words, " ");
 	}
 	*ret_capabilities = c;
+}
+
+bool
+imap_capabilities_have(const char *words, const char *name)
+{
+	size_t len;
+
+	for (words += strspn(words, " "); *words && *words != ']';
+	     words += len, words += strspn(words, " ")) {
+		len = strcspn(words, " ]");
+		if (is_word(words, len, name))
+			return true;
+	}
+	return false;
 }
 
 static const struct {
@@ -151,6 +200,17 @@ sounds_temporary(const char *text)
 		if (strcasestr(text, later[i]))
 			return true;
 	return false;
+}
+
+bool
+imap_reply_is_temporary(const struct imap_reply *reply)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
+		if (strcasecmp(reply->code, refusals[i].code) == 0)
+			return refusals[i].status == MT_RETRY_LATER;
+	return strcasecmp(reply->code, "NONEXISTENT") != 0 &&
+	       strcasecmp(reply->code, "NOPERM") != 0 &&
+	       sounds_temporary(reply->text);
 }
 
 static void

@@ -26,6 +26,7 @@ struct mail_server {
 	const char *authentication_id; /* login name */
 	const char *authorization_id;  /* NULL: the same */
 	const struct secret *password; /* NULL: the SASL module has a token */
+	const char *token_socket;      /* where it asks; NULL: as it likes */
 	bool login_command; /* IMAP LOGIN may stand in for a mechanism */
 };
 

@@ -28,7 +28,7 @@ struct sasl_session {
 	const struct mail_server *server;
 	const char *mechanism;
 	sasl_conn_t *conn;
-	sasl_callback_t callbacks[4];
+	sasl_callback_t callbacks[5];
 	sasl_secret_t *password;
 	int code; /* of the last step: SASL_OK once the mechanism is through */
 	struct buf server_error;
@@ -76,19 +76,26 @@ log_nothing(void *context, int level, const char *message)
 }
 
 static int
+answer_option(const char *socket, const char *option, const char **ret_value,
+    unsigned *ret_len)
+{
+	if (!socket || strcmp(option, "mailtoken_socket") != 0)
+		return SASL_FAIL;
+	*ret_value = socket;
+	if (ret_len)
+		*ret_len = (unsigned)strlen(socket);
+	return SASL_OK;
+}
+
+static int
 get_option(void *context, const char *plugin, const char *option,
     const char **ret_value, unsigned *ret_len)
 {
 	const struct sasl_library *library = context;
 
 	(void)plugin;
-	if (!library->mailtoken_socket ||
-	    strcmp(option, "mailtoken_socket") != 0)
-		return SASL_FAIL;
-	*ret_value = library->mailtoken_socket;
-	if (ret_len)
-		*ret_len = (unsigned)strlen(*ret_value);
-	return SASL_OK;
+	return answer_option(
+	    library->mailtoken_socket, option, ret_value, ret_len);
 }
 
 enum mt_status
@@ -160,6 +167,18 @@ get_password(
 	return SASL_OK;
 }
 
+/* Asked before the library's own; what it does not know, that answers. */
+static int
+get_session_option(void *context, const char *plugin, const char *option,
+    const char **ret_value, unsigned *ret_len)
+{
+	const struct sasl_session *session = context;
+
+	(void)plugin;
+	return answer_option(
+	    session->server->token_socket, option, ret_value, ret_len);
+}
+
 static bool
 copy_password(struct sasl_session *session)
 {
@@ -185,6 +204,8 @@ set_callbacks(struct sasl_session *session)
 	    (sasl_callback_t){SASL_CB_AUTHNAME, CALLBACK(get_name), session};
 	*callback++ =
 	    (sasl_callback_t){SASL_CB_USER, CALLBACK(get_name), session};
+	*callback++ = (sasl_callback_t){
+	    SASL_CB_GETOPT, CALLBACK(get_session_option), session};
 	if (session->password)
 		*callback++ = (sasl_callback_t){
 		    SASL_CB_PASS, CALLBACK(get_password), session};

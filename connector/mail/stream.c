@@ -85,6 +85,27 @@ stream_free(mailstream **stream)
 	*stream = NULL;
 }
 
+void
+stream_rest(mailstream *stream)
+{
+	free(stream->read_buffer);
+	free(stream->write_buffer);
+	stream->read_buffer = NULL;
+	stream->write_buffer = NULL;
+}
+
+enum mt_status
+stream_wake(mailstream *stream, struct mt_error *err)
+{
+	if (!stream->read_buffer)
+		stream->read_buffer = malloc(stream->buffer_max_size);
+	if (!stream->write_buffer)
+		stream->write_buffer = malloc(stream->buffer_max_size);
+	return stream->read_buffer && stream->write_buffer
+		   ? MT_OK
+		   : mt_fail(err, MT_NO_MEMORY, "out of memory");
+}
+
 static enum mt_status
 give_failure(const struct net *net, struct mt_error *err)
 {

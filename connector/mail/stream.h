@@ -28,6 +28,14 @@ struct stream_source {
 mailstream *stream_new(struct net *net, const struct stream_source *source);
 void stream_free(mailstream **stream);
 
+/*
+ * Lets go of the buffers of a stream that will not be used for long, and takes
+ * them again (MT_NO_MEMORY).  Nothing may be unread in it.
+ */
+void stream_rest(mailstream *stream);
+enum mt_status stream_wake(
+    mailstream *stream, struct mt_error *err) MT_MUST_CHECK;
+
 /* Sends text, or secret bytes of which no copy stays in the buffer. */
 enum mt_status stream_send(mailstream *stream, struct net *net,
     const char *text, struct mt_error *err) MT_MUST_CHECK;

@@ -3,85 +3,30 @@
 
 #include "mime_wire.h"
 
+#include "base/child.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* 0 to 2 are /dev/null, the socket is 3, and the rest is closed: what a library
- * prints about a message belongs in no log. */
-static int
-add_files(posix_spawn_file_actions_t *actions, int socket_fd)
-{
-	int error = 0;
-
-	for (int fd = 0; fd < 3 && !error; fd++)
-		error = posix_spawn_file_actions_addopen(
-		    actions, fd, "/dev/null", O_RDWR, 0);
-	if (!error)
-		error = posix_spawn_file_actions_adddup2(
-		    actions, socket_fd, MIME_PROCESS_FD);
-	if (!error)
-		error = posix_spawn_file_actions_addclosefrom_np(
-		    actions, MIME_PROCESS_FD + 1);
-	if (!error)
-		error = posix_spawn_file_actions_addchdir_np(actions, "/");
-	return error;
-}
-
-/* All signals at their default; a process group of its own, so that an
- * interrupt from the terminal is for its master to act on. */
-static int
-set_attributes(posix_spawnattr_t *attributes)
-{
-	sigset_t all, none;
-	int error;
-
-	sigfillset(&all);
-	sigemptyset(&none);
-	error = posix_spawnattr_setsigdefault(attributes, &all);
-	if (!error)
-		error = posix_spawnattr_setsigmask(attributes, &none);
-	if (!error)
-		error = posix_spawnattr_setpgroup(attributes, 0);
-	if (!error)
-		error = posix_spawnattr_setflags(
-		    attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-				    POSIX_SPAWN_SETPGROUP);
-	return error;
-}
-
-/* Runs the program; 0 or an errno value. */
+/* What a library prints about a message belongs in no log. */
 static int
 spawn(const char *path, int socket_fd, pid_t *ret_pid)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	char name[] = "mailtoken-mime-worker";
-	char *const argv[] = {name, NULL};
-	char *const environment[] = {NULL};
-	int error = posix_spawn_file_actions_init(&actions);
+	static const char *const argv[] = {"mailtoken-mime-worker", NULL};
+	const struct child worker = {
+	    .program = path,
+	    .argv = argv,
+	    .fds = {CHILD_NULL, CHILD_NULL,
+		CHILD_NULL, [MIME_PROCESS_FD] = socket_fd},
+	    .fd_count = MIME_PROCESS_FD + 1,
+	    .in_root = true,
+	};
 
-	if (error)
-		return error;
-	error = posix_spawnattr_init(&attributes);
-	if (error) {
-		posix_spawn_file_actions_destroy(&actions);
-		return error;
-	}
-	error = add_files(&actions, socket_fd);
-	if (!error)
-		error = set_attributes(&attributes);
-	if (!error)
-		error = posix_spawn(
-		    ret_pid, path, &actions, &attributes, argv, environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
+	return child_start(&worker, ret_pid);
 }
 
 static bool

@@ -22,6 +22,9 @@
 #define KEEPALIVE_INTERVAL_S 15
 #define UNACKNOWLEDGED_MS 60000
 
+/* A peer that sends nothing but alerts must not keep one who cannot wait. */
+#define READY_TRIES 16
+
 struct net {
 	char *host;
 	char name[GUARD_HOST_MAX + 16]; /* host:port */
@@ -29,6 +32,7 @@ struct net {
 	gnutls_session_t tls; /* NULL: in clear */
 	struct deadline deadline;
 	size_t budget; /* bytes that the peer may still send */
+	int64_t last_byte_ms;
 	bool written;
 	struct mt_error failure;
 };
@@ -164,31 +168,93 @@ tls_again(struct net *net, ssize_t n)
 	}
 }
 
+/* How many of `len` bytes may be read now; 0: a failure. */
+static size_t
+within_budget(struct net *net, size_t len)
+{
+	if (!net->budget)
+		net_fail(net, MT_RETRY_LATER,
+		    "%s sent more than it may in one answer", net->name);
+	return len < net->budget ? len : net->budget;
+}
+
+static ssize_t
+receive(struct net *net, void *data, size_t len)
+{
+	ssize_t n = net->tls ? gnutls_record_recv(net->tls, data, len)
+			     : recv(net->fd, data, len, 0);
+
+	if (n > 0) {
+		net->budget -= (size_t)n;
+		net->last_byte_ms = deadline_in_ms(0).at_ms;
+	}
+	return n;
+}
+
 ssize_t
 net_read(struct net *net, void *data, size_t len)
 {
 	ssize_t n;
 
-	if (!net->budget) {
-		net_fail(net, MT_RETRY_LATER,
-		    "%s sent more than it may in one answer", net->name);
-		return -1;
-	}
-	if (len > net->budget)
-		len = net->budget;
+	len = within_budget(net, len);
 	for (;;) {
 		if (!may_go_on(net))
 			return -1;
-		n = net->tls ? gnutls_record_recv(net->tls, data, len)
-			     : recv(net->fd, data, len, 0);
+		n = receive(net, data, len);
 		if (n > 0)
-			break;
+			return n;
 		if (net->tls ? !tls_again(net, n)
 			     : !plain_again(net, n, POLLIN))
 			return -1;
 	}
-	net->budget -= (size_t)n;
-	return n;
+}
+
+/*
+ * A TLS session may also say "again" behind a ticket or an incomplete record.
+ * The first leaves what follows in the socket, where poll(2) sees it, as GnuTLS
+ * takes one record at a time.
+ */
+static bool
+is_later(const struct net *net, ssize_t n)
+{
+	return net->tls ? n == GNUTLS_E_AGAIN : n < 0 && errno == EAGAIN;
+}
+
+ssize_t
+net_read_ready(struct net *net, void *data, size_t len)
+{
+	ssize_t n;
+
+	len = within_budget(net, len);
+	for (int i = 0; i < READY_TRIES && net->failure.status == MT_OK; i++) {
+		n = receive(net, data, len);
+		if (n > 0)
+			return n;
+		if (is_later(net, n))
+			return 0;
+		if (net->tls ? !tls_again(net, n)
+			     : !plain_again(net, n, POLLIN))
+			return -1;
+	}
+	return net->failure.status == MT_OK ? 0 : -1;
+}
+
+bool
+net_has_ready(const struct net *net)
+{
+	return net->tls && gnutls_record_check_pending(net->tls) > 0;
+}
+
+int
+net_fd(const struct net *net)
+{
+	return net->fd;
+}
+
+int64_t
+net_last_byte_ms(const struct net *net)
+{
+	return net->last_byte_ms;
 }
 
 ssize_t

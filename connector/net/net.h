@@ -77,6 +77,22 @@ enum net_ready net_wait(
 ssize_t net_read(struct net *net, void *data, size_t len);
 ssize_t net_write(struct net *net, const void *data, size_t len);
 
+/*
+ * As net_read, but never waits: 0 means that there is nothing to be had now,
+ * and then the descriptor says when there is (level-triggered: bytes that TLS
+ * holds are handed out before 0 is).  Knows no deadline.
+ */
+ssize_t net_read_ready(struct net *net, void *data, size_t len);
+
+/* Does TLS hold bytes that the descriptor does not show any more? */
+bool net_has_ready(const struct net *net);
+
+/* The descriptor for poll(2), non-blocking from the start; never changes. */
+int net_fd(const struct net *net);
+
+/* When the peer's last byte was read: milliseconds of deadline.h's clock. */
+int64_t net_last_byte_ms(const struct net *net);
+
 /* The first failure; its status is MT_OK as long as there was none. */
 const struct mt_error *net_error(const struct net *net);
 

@@ -115,6 +115,13 @@ class Dovecot:
         return self._bed.run(["/usr/bin/doveadm", "-c", self.conf, *args],
                              env=_PATH, input=input).check().out
 
+    def kick(self, user="alice@example.test"):
+        """End the sessions of the user, as a server may do at any time."""
+        result = self._bed.run(
+            ["/usr/bin/doveadm", "-c", self.conf, "kick", user], env=_PATH)
+        if result.rc != 68:         # there was none
+            result.check()
+
     def reset_uidvalidity(self, user="alice@example.test", mailbox="INBOX",
                           value=None):
         """Give the mailbox another UIDVALIDITY; returns it."""

@@ -84,6 +84,7 @@ class FailuresTest(BedTestCase):
         connector.wait_handles(1, run)
         self.oidc.revoke(USER)
         helper.command("reject", "work").check()
+        self.mail.kick(USER)
         run.wait_output(r"IMAP poll failed: .*mailtoken login work")
         before = len(self.refreshes())
         self.mail.deliver(USER, MESSAGE)
@@ -235,7 +236,10 @@ class FailuresTest(BedTestCase):
         for program in programs[1:]:
             self.assertEqual(program.wait(60), 0, program.tail())
         connector.wait_handles(1, programs[0])
-        wait_until(lambda: len(self.refreshes()) > 3, what="4 refreshes")
+        def enough():           # each new session wants a fresh token
+            self.mail.kick(USER)
+            return len(self.refreshes()) > 3
+        wait_until(enough, what="4 refreshes")
         programs[0].stop()
         # nobody used a token twice, or the server had ended the family
         self.assertEqual({e["status"] for e in self.refreshes()}, {200})

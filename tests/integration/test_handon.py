@@ -41,7 +41,14 @@ class HandonTest(BedTestCase):
         return run
 
     def queued(self, connector):
+        """What a poll leaves in the queues."""
         return connector.poll().json["queued"]
+
+    def waiting(self, connector):
+        """What `run` has in its queues."""
+        status = json.loads(connector.run("status").check().out)
+        return sum(queue["queued"] for account in status["accounts"]
+                   for queue in account["queues"])
 
 
 class GatewayTest(HandonTest):
@@ -204,9 +211,8 @@ class GatewayTest(HandonTest):
         wait_until(lambda: set(told(gateway.contents())) == wanted, 90,
                    "all mail to be told")
         # all of it is told, and then the queue is empty
-        wait_until(lambda: len(gateway.log("answered")) and not sum(
-            q["queued"] for q in connector.poll().json["queues"]), 60,
-            "an empty queue")
+        wait_until(lambda: self.waiting(connector) == 0, 60,
+                   "an empty queue")
 
     def test_full_queue_stops_fetching_until_it_is_emptied(self):
         gateway = self.bed.gateway()

@@ -32,7 +32,7 @@ def greet(conn, capabilities=CAPABILITIES):
 def log_in(conn):
     greet(conn)
     conn.expect(r"1 AUTHENTICATE PLAIN \S+")
-    conn.send("1 OK in\r\n")
+    conn.send(f"1 OK [CAPABILITY {CAPABILITIES}] in\r\n")
 
 
 def examine(conn, exists=1):
@@ -212,7 +212,7 @@ class ImapLoginFaults(FaultTest):
         def script(conn):
             greet(conn, "IMAP4rev1 SASL-IR AUTH=SCRAM-SHA-256")
             conn.expect(r"1 AUTHENTICATE SCRAM-SHA-256 \S+")
-            conn.send("1 OK welcome\r\n")
+            conn.send("1 OK [CAPABILITY IMAP4rev1] welcome\r\n")
             self.assertRaises(EOFError, conn.readline)
 
         self.assert_failed(self.imap(script, mechanisms="SCRAM-SHA-256"),
@@ -279,9 +279,13 @@ class ImapLoginFaults(FaultTest):
             conn.send(f"* CAPABILITY {CAPABILITIES}\r\n1 OK\r\n")
             conn.expect(r"2 AUTHENTICATE PLAIN \S+")
             conn.send("2 OK in\r\n")
+            conn.expect("3 CAPABILITY")
+            conn.send(answer)
             until_closed(conn)
 
-        self.assertEqual(self.imap(script).status, "OK")
+        for answer in ("* CAPABILITY IMAP4rev1 IDLE\r\n3 OK\r\n",
+                       "3 BAD not again\r\n"):
+            self.assertEqual(self.imap(script).status, "OK")
 
 
 class OAuthFaults(FaultTest):
@@ -318,7 +322,7 @@ class OAuthFaults(FaultTest):
         def script(conn):
             greet(conn, "IMAP4rev1 SASL-IR AUTH=XOAUTH2")
             self.expect_token(conn.expect(r"1 AUTHENTICATE XOAUTH2 (\S+)")[1])
-            conn.send("1 OK in\r\n")
+            conn.send("1 OK [CAPABILITY IMAP4rev1] in\r\n")
             until_closed(conn)
 
         self.assertEqual(self.oauth("imap", script).status, "OK")
@@ -495,7 +499,7 @@ class FetchFaults(FaultTest):
     def test_responses_that_libetpan_cannot_take_are_kept_from_it(self):
         """It stops at what it does not know, and dies of the second."""
         for line in ("* ESEARCH (TAG \"4\")", "* OK [PERMANENTFLAGS (\\]x)] x",
-                     "* X-VENDOR (a", "* LIST () NIL {3}", ""):
+                     "* X-VENDOR (a", "* LIST () NIL {4}\r\n4 OK", ""):
             with self.subTest(line=line):
                 outcome = self.fetch(
                     f"{line}\r\n* 1 FETCH (UID 5 {self.literal()})\r\n"

@@ -121,6 +121,7 @@ class ServiceTest(BedTestCase):
         run = self.started(connector)
         helper = self.helper_of(run)
         os.kill(helper, signal.SIGKILL)
+        self.mail.kick(USER)                # and a new session wants a token
         self.mail.deliver(USER, MESSAGE)
         self.assertEqual(len(connector.poll().json["delivered"]), 1)
         self.assertNotEqual(self.helper_of(run), helper)
@@ -132,6 +133,7 @@ class ServiceTest(BedTestCase):
         run = self.started(connector)
         store = connector.state / "helper"
         store.rename(connector.state / "gone")
+        self.mail.kick(USER)
         self.assertTrue(connector.poll().json["success"], run.tail())
         self.assertTrue((store / "socket").exists())
 

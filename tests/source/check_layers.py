@@ -18,7 +18,9 @@ MAY_SEE = {
     "plugin/base": set(),
     "plugin/tokensock": {"plugin/base"},
     "plugin/sasl": {"plugin/base", "plugin/tokensock"},
-    "plugin/helper/daemon": {"plugin/base", "plugin/tokensock"},
+    "plugin/helper/hooks": {"plugin/base", "plugin/tokensock"},
+    "plugin/helper/daemon": {"plugin/base", "plugin/tokensock",
+                             "plugin/helper/hooks"},
     "plugin/helper/command": {"plugin/base", "plugin/tokensock"},
     "plugin/helper/probe": {"plugin/base", "plugin/tokensock"},
     "connector/net": {"plugin/base"},
@@ -67,7 +69,8 @@ def layer_of(path):
 def resolve(root, source, name):
     """The project's file that a quoted include means, or None."""
     beside = os.path.normpath(os.path.join(os.path.dirname(source), name))
-    for candidate in (beside, "plugin/" + name, "connector/" + name):
+    for candidate in (beside, "plugin/" + name, "plugin/helper/" + name,
+                      "connector/" + name):
         if os.path.exists(os.path.join(root, candidate)):
             return os.path.normpath(candidate)
     return None

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "browser.h"
 
-#include "child.h"
+#include "base/child.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,15 +36,17 @@ program(void)
 bool
 browser_open(const char *url)
 {
-	char *const argv[] = {
-	    (char *)(uintptr_t)program(), (char *)(uintptr_t)url, NULL};
-	const struct child browser = {.argv = argv,
+	const char *const argv[] = {program(), url, NULL};
+	const struct child browser = {
+	    .program = argv[0],
+	    .argv = argv,
 	    .variables = variables,
-	    .give_fd = -1,
-	    .silent = true};
+	    .fds = {CHILD_NULL, CHILD_NULL, CHILD_NULL},
+	    .fd_count = 3,
+	};
 	pid_t pid;
 
 	if (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY"))
 		return false;
-	return child_start(&browser, &pid, NULL) == MT_OK;
+	return child_start(&browser, &pid) == 0;
 }

@@ -52,15 +52,12 @@ static enum mt_status
 call_get(struct invocation *in, const struct token_query *query, long wait_ms,
     struct token_wire_message *ret_reply, struct mt_error *err)
 {
-	struct token_client *client = &in->helper.client;
+	struct secret *frame = &in->helper.client.frame;
 
-	token_wire_begin(&client->frame, "get");
+	token_wire_begin(frame, "get");
 	helper_add_query(&in->helper, query, PERMIT);
-	token_wire_add_number(&client->frame, "wait_ms", wait_ms);
-	if (!token_wire_end(&client->frame))
-		return mt_fail(err, MT_BUG, "the request does not fit");
-	return token_client_call(client, -1, ret_reply,
-	    deadline_in_ms(wait_ms + HELPER_CALL_MS), err);
+	token_wire_add_number(frame, "wait_ms", wait_ms);
+	return command_call(in, wait_ms + HELPER_CALL_MS, ret_reply, err);
 }
 
 static enum mt_status

@@ -27,16 +27,13 @@ static enum mt_status
 ask(struct invocation *in, bool local, struct token_wire_message *ret_reply,
     struct mt_error *err)
 {
-	struct token_client *client = &in->helper.client;
+	struct secret *frame = &in->helper.client.frame;
 
-	token_wire_begin(&client->frame, "logout");
-	token_wire_add(&client->frame, "account", in->account);
+	token_wire_begin(frame, "logout");
+	token_wire_add(frame, "account", in->account);
 	if (local)
-		token_wire_add_number(&client->frame, "local", 1);
-	if (!token_wire_end(&client->frame))
-		return mt_fail(err, MT_BUG, "the request does not fit");
-	return token_client_call(
-	    client, -1, ret_reply, deadline_in_ms(HELPER_NETWORK_MS), err);
+		token_wire_add_number(frame, "local", 1);
+	return command_call(in, HELPER_NETWORK_MS, ret_reply, err);
 }
 
 static const char *

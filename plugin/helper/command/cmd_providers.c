@@ -12,22 +12,14 @@
 #define OUTPUT_MAX (1024 * 1024)
 #define COLUMNS 5
 
-/* The helper's `providers`; `name` NULL: of all their names. */
+/* `name` NULL: the names of all. */
 static enum mt_status
 ask(struct invocation *in, const char *name, bool json,
     struct token_wire_message *ret_reply, struct mt_error *err)
 {
-	struct token_client *client = &in->helper.client;
+	const struct question providers = {"providers", "provider", name, json};
 
-	token_wire_begin(&client->frame, "providers");
-	if (name)
-		token_wire_add(&client->frame, "provider", name);
-	if (json)
-		token_wire_add(&client->frame, "format", "json");
-	if (!token_wire_end(&client->frame))
-		return mt_fail(err, MT_BUG, "the request does not fit");
-	return token_client_call(
-	    client, -1, ret_reply, deadline_in_ms(HELPER_CALL_MS), err);
+	return command_ask(in, &providers, ret_reply, err);
 }
 
 static const char *

@@ -12,16 +12,12 @@ static enum mt_status
 ask(struct invocation *in, struct token_wire_message *reply,
     struct mt_error *err)
 {
-	struct token_client *client = &in->helper.client;
+	struct secret *frame = &in->helper.client.frame;
 
-	token_wire_begin(&client->frame, "refresh");
-	token_wire_add(&client->frame, "account", in->account);
-	token_wire_add_number(
-	    &client->frame, "wait_ms", HELPER_NETWORK_MS - 5000);
-	if (!token_wire_end(&client->frame))
-		return mt_fail(err, MT_BUG, "the request does not fit");
-	return token_client_call(
-	    client, -1, reply, deadline_in_ms(HELPER_NETWORK_MS), err);
+	token_wire_begin(frame, "refresh");
+	token_wire_add(frame, "account", in->account);
+	token_wire_add_number(frame, "wait_ms", HELPER_NETWORK_MS - 5000);
+	return command_call(in, HELPER_NETWORK_MS, reply, err);
 }
 
 static enum mt_status

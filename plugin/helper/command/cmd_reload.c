@@ -9,13 +9,10 @@ static enum mt_status
 ask(struct invocation *in, struct token_wire_message *reply,
     struct mt_error *err)
 {
-	struct token_client *client = &in->helper.client;
+	struct secret *frame = &in->helper.client.frame;
 
-	token_wire_begin(&client->frame, "reload");
-	if (!token_wire_end(&client->frame))
-		return mt_fail(err, MT_BUG, "the request does not fit");
-	return token_client_call(
-	    client, -1, reply, deadline_in_ms(HELPER_CALL_MS), err);
+	token_wire_begin(frame, "reload");
+	return command_call(in, HELPER_CALL_MS, reply, err);
 }
 
 /* The first helper that obeys this user. */

@@ -61,18 +61,36 @@ command_number(const char *option, const char *text, long min, long max,
 }
 
 enum mt_status
-command_ask_status(struct invocation *in, const char *account, bool json,
+command_call(struct invocation *in, long wait_ms,
     struct token_wire_message *ret_reply, struct mt_error *err)
 {
 	struct token_client *client = &in->helper.client;
 
-	token_wire_begin(&client->frame, "status");
-	if (account)
-		token_wire_add(&client->frame, "account", account);
-	if (json)
-		token_wire_add(&client->frame, "format", "json");
 	if (!token_wire_end(&client->frame))
 		return mt_fail(err, MT_BUG, "the request does not fit");
 	return token_client_call(
-	    client, -1, ret_reply, deadline_in_ms(HELPER_CALL_MS), err);
+	    client, -1, ret_reply, deadline_in_ms(wait_ms), err);
+}
+
+enum mt_status
+command_ask(struct invocation *in, const struct question *question,
+    struct token_wire_message *ret_reply, struct mt_error *err)
+{
+	struct secret *frame = &in->helper.client.frame;
+
+	token_wire_begin(frame, question->verb);
+	if (question->of)
+		token_wire_add(frame, question->field, question->of);
+	if (question->json)
+		token_wire_add(frame, "format", "json");
+	return command_call(in, HELPER_CALL_MS, ret_reply, err);
+}
+
+enum mt_status
+command_ask_status(struct invocation *in, const char *account, bool json,
+    struct token_wire_message *ret_reply, struct mt_error *err)
+{
+	const struct question status = {"status", "account", account, json};
+
+	return command_ask(in, &status, ret_reply, err);
 }

@@ -65,6 +65,23 @@ enum mt_status command_number(const char *option, const char *text, long min,
 enum mt_status command_take_nothing(
     struct invocation *in, struct mt_error *err) MT_MUST_CHECK;
 
+/* Ends the request that was begun in the client's frame and sends it to the
+ * connected helper, which has so long for its reply; see token_client_call(). */
+enum mt_status command_call(struct invocation *in, long wait_ms,
+    struct token_wire_message *ret_reply, struct mt_error *err) MT_MUST_CHECK;
+
+/* What the helper answers in the same two ways, as fields or as JSON. */
+struct question {
+	const char *verb;
+	const char *field; /* the name of what it is about ... */
+	const char *of;    /* ... and which; NULL: all of them */
+	bool json;
+};
+
+enum mt_status command_ask(struct invocation *in,
+    const struct question *question, struct token_wire_message *ret_reply,
+    struct mt_error *err) MT_MUST_CHECK;
+
 /* Asks the connected helper for the status of `account`. */
 enum mt_status command_ask_status(struct invocation *in, const char *account,
     bool json, struct token_wire_message *ret_reply,

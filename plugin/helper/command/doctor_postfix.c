@@ -2,12 +2,12 @@
 /* Postfix as a client with a token, as libmailtoken(7) describes it. */
 #include "doctor.h"
 
+#include "base/child.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -31,29 +31,16 @@ start_postconf(const char *const *argv, int output, pid_t *ret_pid)
 	char config[VALUE_MAX];
 	const char *const environment[] = {
 	    "PATH=/usr/sbin:/usr/bin:/sbin:/bin", config, NULL};
-	posix_spawn_file_actions_t actions;
-	int error = posix_spawn_file_actions_init(&actions);
+	const struct child postconf = {
+	    .program = "/usr/sbin/postconf",
+	    .argv = argv,
+	    .more_variables = environment,
+	    .fds = {CHILD_NULL, output, CHILD_NULL},
+	    .fd_count = 3,
+	};
 
-	if (error)
-		return error;
 	snprintf(config, sizeof(config), "MAIL_CONFIG=%s", config_dir());
-	error = posix_spawn_file_actions_addopen(
-	    &actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (!error)
-		error = posix_spawn_file_actions_addopen(
-		    &actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	if (!error)
-		error = posix_spawn_file_actions_adddup2(
-		    &actions, output, STDOUT_FILENO);
-	if (!error)
-		error = posix_spawn_file_actions_addclosefrom_np(
-		    &actions, STDERR_FILENO + 1);
-	if (!error)
-		error = posix_spawn(ret_pid, "/usr/sbin/postconf", &actions,
-		    NULL, (char *const *)(uintptr_t)argv,
-		    (char *const *)(uintptr_t)environment);
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
+	return child_start(&postconf, ret_pid);
 }
 
 static void

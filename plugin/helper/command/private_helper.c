@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "private_helper.h"
 
+#include "base/child.h"
 #include "base/deadline.h"
-#include "child.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,16 +22,21 @@ static const char *const variables[] = {
 static enum mt_status
 start_on(int fd, const char *config, pid_t *ret_pid, struct mt_error *err)
 {
+	const char *argv[] = {
+	    PROGRAM, "--once", config ? "--config" : NULL, config, NULL};
 	char path[PATH_MAX];
-	const char *argv[] = {child_find_program(PROGRAM, MT_DAEMON_PATH, path),
-	    "--once", config ? "--config" : NULL, config, NULL};
 	const struct child helper = {
-	    .argv = (char *const *)(uintptr_t)argv,
+	    .program = child_find_program(PROGRAM, MT_DAEMON_PATH, path),
+	    .argv = argv,
 	    .variables = variables,
-	    .give_fd = fd,
+	    .fds = {CHILD_NULL, STDERR_FILENO, STDERR_FILENO, fd},
+	    .fd_count = 4,
 	};
+	int error = child_start(&helper, ret_pid);
 
-	return child_start(&helper, ret_pid, err);
+	return error ? mt_fail_errno(err, MT_UNREACHABLE, error,
+			   "cannot start %s", helper.program)
+		     : MT_OK;
 }
 
 enum mt_status

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "probe.h"
 
-#include "child.h"
+#include "base/child.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,29 +14,29 @@
 static enum mt_status
 start(struct probe *probe, struct mt_error *err)
 {
-	static const char *const variables[] = {NULL};
+	static const char *const argv[] = {"mailtoken-probe", NULL};
 	char path[PATH_MAX];
-	const char *argv[] = {
-	    child_find_program("mailtoken-probe", MT_PROBE_PATH, path), NULL};
-	enum mt_status status;
-	int ends[2];
+	int ends[2], error;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return mt_fail_errno(
 		    err, MT_RETRY_LATER, errno, "cannot make a socket pair");
 	const struct child child = {
-	    .argv = (char *const *)(uintptr_t)argv,
-	    .variables = variables,
-	    .give_fd = ends[1],
+	    .program = child_find_program(argv[0], MT_PROBE_PATH, path),
+	    .argv = argv,
+	    .fds = {CHILD_NULL, STDERR_FILENO, STDERR_FILENO, ends[1]},
+	    .fd_count = 4,
 	};
 
-	status = child_start(&child, &probe->pid, err);
+	error = child_start(&child, &probe->pid);
 	close(ends[1]);
-	if (status == MT_OK)
+	if (!error) {
 		token_client_adopt(&probe->client, ends[0]);
-	else
-		close(ends[0]);
-	return status;
+		return MT_OK;
+	}
+	close(ends[0]);
+	return mt_fail_errno(
+	    err, MT_UNREACHABLE, error, "cannot start %s", child.program);
 }
 
 enum mt_status

@@ -153,6 +153,9 @@ describe_alarm(const struct account *a, struct mt_error *alarm)
 		    "the clock of this machine is wrong: the server's is %s "
 		    "by %lld min",
 		    a->skew_s > 0 ? "ahead" : "behind", llabs(a->skew_s) / 60);
+	else if (a->env->alarm && a->env->alarm(a->env->context))
+		mt_fail(alarm, MT_NEEDS_ADMIN, "%s",
+		    a->env->alarm(a->env->context));
 }
 
 void

@@ -59,6 +59,8 @@ struct account_env {
 	void (*announce)(
 	    void *context, const struct account *account, const char *event);
 	long announce_again_s; /* while it lasts; 0: never */
+	/* what is wrong with the helper itself, for any account; or NULL */
+	const char *(*alarm)(void *context);
 	void *context;
 };
 

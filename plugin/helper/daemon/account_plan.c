@@ -132,8 +132,9 @@ announce(struct account *a, const char *event)
 		a->env->announce(a->env->context, a, event);
 }
 
-/* Of an account that nobody has logged in to yet, nothing was lost.  Settings
- * that were read again are not mended yet: a new token shows that. */
+/* Of an account that nobody has logged in to yet, or that somebody has logged
+ * out of, nothing was lost.  That the store is locked is said once, by others.
+ * Settings that were read again are not mended yet: a new token shows that. */
 void
 account_announce(struct account *a)
 {
@@ -143,9 +144,12 @@ account_announce(struct account *a)
 		     a->state == ACCOUNT_NEEDS_ADMIN ||
 		     a->state == ACCOUNT_BROKEN_CONFIG;
 
-	if (a->retired ||
-	    (lasts && a->never_logged_in && a->state == ACCOUNT_NEEDS_LOGIN))
+	if (a->retired || is_locked(a))
 		return;
+	if (a->never_logged_in && a->state == ACCOUNT_NEEDS_LOGIN) {
+		a->announce_ms = ACCOUNT_NEVER_MS;
+		return;
+	}
 	if (lasts && (a->announced != a->state || a->announce_ms <= now)) {
 		announce(a, account_state_word(a->state));
 		a->announced = a->state;

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "base/buf.h"
 #include "base/settings.h"
+#include "base/settings_files.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -331,26 +329,6 @@ take_socket(const struct settings_line *line, char *paths[CONFIG_SOCKETS_MAX],
 }
 
 static enum mt_status
-take_hook(struct config *config, const char *path, struct mt_error *err)
-{
-	char **slot = &config->hooks[config->hook_count];
-
-	if (*path != '/')
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "hook: '%s' is not an absolute path", path);
-	if (config->hook_count == HOOKS_MAX)
-		return mt_fail(
-		    err, MT_BAD_CONFIG, "more than %d hooks", HOOKS_MAX);
-	if (hook_check_program(path, err) != MT_OK)
-		return err->status;
-	*slot = strdup(path);
-	if (!*slot)
-		return mt_fail(err, MT_NO_MEMORY, "no memory");
-	config->hook_count++;
-	return MT_OK;
-}
-
-static enum mt_status
 take_line(void *context, const struct settings_line *line, struct mt_error *err)
 {
 	struct reader *reader = context;
@@ -367,95 +345,37 @@ take_line(void *context, const struct settings_line *line, struct mt_error *err)
 		return take_socket(line, reader->config->socketmaps,
 		    &reader->config->socketmap_count, err);
 	if (strcmp(line->name, "hook") == 0)
-		return take_hook(reader->config, line->value, err);
+		return hook_list_add(
+		    &reader->config->hooks, line->value, reader->owner, err);
 	status = setting_apply(
 	    top_settings, reader->config, line->name, line->value, err);
 	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
 }
 
 static enum mt_status
-read_all(int fd, const char *path, struct buf *text, struct mt_error *err)
+begin_file(void *context, const char *path, uid_t owner, struct mt_error *err)
 {
-	char chunk[4096];
-	ssize_t n;
+	struct reader *reader = context;
 
-	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return mt_fail_errno(
-			    err, MT_BAD_CONFIG, errno, "cannot read %s", path);
-		buf_add(text, chunk, (size_t)n);
-	}
-	if (!buf_ok(text))
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "%s is longer than %zu bytes", path, text->max);
-	if (text->len && memchr(text->data, '\0', text->len))
-		return mt_fail(err, MT_BAD_CONFIG, "%s holds a NUL byte", path);
-	return MT_OK;
-}
-
-/* Who can write a settings file decides who gets tokens.  A file without a name
- * (memfd, O_TMPFILE) can only be reached through its descriptor. */
-static enum mt_status
-check_writers(const char *path, const struct stat *st, struct mt_error *err)
-{
-	if (st->st_nlink > 0 && st->st_mode & (S_IWGRP | S_IWOTH))
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "%s can be written by group or others; chmod go-w it",
-		    path);
-	return MT_OK;
-}
-
-static enum mt_status
-read_file(struct reader *reader, const char *path, bool optional,
-    struct mt_error *err)
-{
-	struct buf text = BUF_INIT(SETTINGS_FILE_MAX * 16);
-	enum mt_status status;
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-
-	if (fd < 0 && errno == ENOENT && optional)
-		return MT_OK;
-	if (fd < 0 || fstat(fd, &st)) {
-		status = mt_fail_errno(
-		    err, MT_BAD_CONFIG, errno, "cannot open %s", path);
-		if (fd >= 0)
-			close(fd);
-		return status;
-	}
-	reader->owner = st.st_uid;
+	(void)path;
+	(void)err;
+	reader->owner = owner;
 	reader->account = NULL;
-	status = check_writers(path, &st, err);
-	if (status == MT_OK)
-		status = read_all(fd, path, &text, err);
-	if (status == MT_OK)
-		status = settings_parse(
-		    path, buf_text(&text), take_line, reader, err);
-	buf_done(&text);
-	close(fd);
-	return status;
+	return MT_OK;
 }
 
 static enum mt_status
-read_dir(struct reader *reader, const char *dir, struct mt_error *err)
+read_files(struct reader *reader, struct mt_error *err)
 {
-	char path[PATH_MAX];
-	enum mt_status status;
-	glob_t found = {0};
+	const struct settings_files files = {
+	    .file = reader->source->file,
+	    .dir = reader->source->dir,
+	    .begin = begin_file,
+	    .line = take_line,
+	    .context = reader,
+	};
 
-	snprintf(path, sizeof(path), "%s/mailtoken.conf", dir);
-	status = read_file(reader, path, true, err);
-	if (status != MT_OK)
-		return status;
-	snprintf(path, sizeof(path), "%s/accounts.d/*.conf", dir);
-	if (glob(path, 0, NULL, &found) == 0)
-		for (size_t i = 0; status == MT_OK && i < found.gl_pathc; i++)
-			status =
-			    read_file(reader, found.gl_pathv[i], false, err);
-	globfree(&found);
-	return status;
+	return settings_files_read(&files, err);
 }
 
 /*
@@ -629,10 +549,7 @@ config_read(const struct config_source *source, struct config **ret_config,
 
 	if (!config)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
-	if (source->file)
-		status = read_file(&reader, source->file, false, err);
-	else
-		status = read_dir(&reader, source->dir, err);
+	status = read_files(&reader, err);
 	if (status == MT_OK)
 		status = check_key(config, err);
 	if (status == MT_OK)
@@ -681,8 +598,7 @@ config_free(struct config **config)
 	free(c->accounts);
 	for (const struct setting *s = top_settings; s->name; s++)
 		free(*(char **)(void *)((char *)c + s->offset));
-	for (size_t i = 0; i < c->hook_count; i++)
-		free(c->hooks[i]);
+	hook_list_done(&c->hooks);
 	free(c);
 	*config = NULL;
 }

@@ -6,7 +6,7 @@
 #ifndef MT_DAEMON_CONFIG_H
 #define MT_DAEMON_CONFIG_H
 
-#include "hook.h"
+#include "hooks/hook_list.h"
 #include "provider.h"
 
 #include "base/secret.h"
@@ -69,8 +69,7 @@ struct config {
 	size_t socket_count;
 	char *socketmaps[CONFIG_SOCKETS_MAX];
 	size_t socketmap_count;
-	char *hooks[HOOKS_MAX]; /* programs */
-	size_t hook_count;
+	struct hook_list hooks;
 	char *hook_repeat; /* a length of time */
 	char *state_dir;   /* NULL: not set */
 	/* How the store key is kept; at most one of them. */

@@ -1,55 +1,37 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Programs of the administrator's that are told what only a person can mend
- * (`hook` in mailtoken.conf(5)).
- *
- * Each runs once at a time, without a shell, with nothing of ours but the news
- * on its standard input, and not for longer than ten seconds; nothing waits for
- * it.
+ * What the programs of the administrator's (`hook` in mailtoken.conf(5)) are to
+ * be told, and what became of it.  Each runs once at a time, and nothing waits
+ * for it; who runs it is mailtoken-hooks (launcher.h).
  */
 #ifndef MT_DAEMON_HOOK_H
 #define MT_DAEMON_HOOK_H
 
-#include "schedule.h"
+#include "hooks/hook_list.h"
+#include "hooks/hook_wire.h"
 
 #include "base/status.h"
 
-#include <stddef.h>
 #include <uv.h>
-
-#define HOOKS_MAX 8
-#define HOOK_RUN_MS 10000
 
 struct hooks;
 
-/* Whoever can change the program runs as we do: it, and the directories that it
- * lies in, must be ours or root's, and nobody else may write there. */
-enum mt_status hook_check_program(
-    const char *path, struct mt_error *err) MT_MUST_CHECK;
-
-enum mt_status hooks_new(uv_loop_t *loop, struct schedule *schedule,
+/* Starts the process that runs them, before lockdown_enter(); if it cannot be
+ * started, that is said when there is a hook.  `places` NULL: none can run. */
+enum mt_status hooks_new(uv_loop_t *loop, const struct hook_places *places,
     struct hooks **ret_hooks, struct mt_error *err) MT_MUST_CHECK;
 
-/* News waits until this is called: what runs is locked down as we are then. */
-void hooks_begin(struct hooks *hooks);
-
-/* Ends what runs, forgets what waits. */
+/* Forgets what waits; what runs may end in its time. */
 void hooks_free(struct hooks **hooks);
 
-/* From now on these programs, at most HOOKS_MAX; what the others were to be told
- * is forgotten, but what runs may end. */
-void hooks_configure(struct hooks *hooks, char *const *programs, size_t count);
+/* From now on these programs, which the settings name that were read just now;
+ * what the others were to be told is forgotten, but what runs may end. */
+void hooks_configure(struct hooks *hooks, const struct hook_list *list);
 
-struct hook_news {
-	const char *event; /* a word */
-	const char *account;
-	const char *user;
-	const char *provider;
-	const char *state;
-	const char *text; /* a sentence without a secret, or "" */
-};
-
-/* Tells all of them, one after the other news. */
+/* Tells all of them, one after the other news; news->time is set here. */
 void hooks_tell(struct hooks *hooks, const struct hook_news *news);
+
+/* Why no hook is run although there is one; NULL: all is well. */
+const char *hooks_alarm(const struct hooks *hooks);
 
 #endif

@@ -104,8 +104,6 @@ restrict_files(const struct lockdown *plan)
 	bool ok;
 	int rules;
 
-	if (plan->may_run)
-		attr.handled_access_fs &= ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
 	rules =
 	    (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (rules < 0)
@@ -240,14 +238,14 @@ refuse_families(scmp_filter_ctx filter)
 /* Threads stay; a filter cannot see what clone3 is asked for, and without it
  * the C library uses clone. */
 static bool
-refuse_children(scmp_filter_ctx filter, bool may_run)
+refuse_children(scmp_filter_ctx filter)
 {
 	bool ok = refuse(filter, "clone3", ENOSYS);
 
 	for (size_t i = 0; i < COUNT(namespaces) && ok; i++)
 		ok = refuse_when(filter, SCMP_SYS(clone), EPERM, namespaces[i],
 		    namespaces[i]);
-	if (ok && !may_run)
+	if (ok && !SANITIZED)
 		ok = refuse_all(filter, running, COUNT(running)) &&
 		     refuse_when(
 			 filter, SCMP_SYS(clone), EPERM, CLONE_THREAD, 0);
@@ -255,7 +253,7 @@ refuse_children(scmp_filter_ctx filter, bool may_run)
 }
 
 static bool
-restrict_calls(const struct lockdown *plan)
+restrict_calls(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	bool ok;
@@ -266,8 +264,7 @@ restrict_calls(const struct lockdown *plan)
 		 filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) &&
 	     refuse_all(filter, refused, COUNT(refused)) &&
 	     (SANITIZED || refuse(filter, "ptrace", EPERM)) &&
-	     refuse_families(filter) &&
-	     refuse_children(filter, plan->may_run || SANITIZED) &&
+	     refuse_families(filter) && refuse_children(filter) &&
 	     !seccomp_load(filter);
 	seccomp_release(filter);
 	return ok;
@@ -281,7 +278,7 @@ lockdown_enter(const struct lockdown *plan)
 	if (!MEASURED && !restrict_files(plan))
 		log_debug("this kernel has no Landlock: files are guarded by "
 			  "their owners and modes alone");
-	if (!restrict_calls(plan))
+	if (!restrict_calls())
 		log_debug("this kernel has no seccomp filters: no system call "
 			  "is refused");
 }

@@ -15,7 +15,6 @@
 #ifndef MT_DAEMON_LOCKDOWN_H
 #define MT_DAEMON_LOCKDOWN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #define LOCKDOWN_SOCKETS_MAX 64
@@ -25,9 +24,6 @@ struct lockdown {
 	/* Sockets may be made and removed in the directories of these. */
 	const char *sockets[LOCKDOWN_SOCKETS_MAX];
 	size_t socket_count;
-	/* Programs, which are then locked down as we are: they write nowhere
-	 * else either, and gain no rights. */
-	bool may_run;
 };
 
 /* Before the first thread.  What the kernel does not have is left out, and

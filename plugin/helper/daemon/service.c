@@ -2,10 +2,10 @@
 #include "service.h"
 
 #include "accounts.h"
-#include "hook.h"
 #include "lockdown.h"
 #include "login.h"
 #include "network.h"
+#include "news.h"
 #include "notify.h"
 #include "records.h"
 #include "requests.h"
@@ -20,11 +20,11 @@
 #include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define ONCE_FD 3
 #define ONCE_LOCK_WAIT_S 20
-#define HOOK_REPEAT_S 86400L
 #define SOCKET_GROUP "mailtoken"
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -44,8 +44,7 @@ struct service {
 	struct oauth_http *http;
 	struct discovery *discovery;
 	struct issuers *issuers;
-	struct hooks *hooks; /* NULL: whoever asks is told, no one else */
-	bool may_run;        /* programs; it cannot be taken back */
+	struct news news;
 	struct account_env env;
 	struct provider_dirs providers;
 	struct accounts *accounts;
@@ -158,6 +157,7 @@ on_unlocked(void *context)
 	if (*store_key_news(s->key))
 		log_info("%s", store_key_news(s->key));
 	seal_clear_records(s);
+	news_of_lock(&s->news, false);
 	accounts_load_again(s->accounts);
 }
 
@@ -305,49 +305,41 @@ on_issuer_changed(void *context, struct issuer *issuer, enum issuer_news news)
 static void
 on_announce(void *context, const struct account *account, const char *event)
 {
-	const struct account_settings *settings = account_settings_of(account);
 	struct service *s = context;
-	struct account_view view;
 
-	account_view(account, &view);
-	hooks_tell(s->hooks,
-	    &(const struct hook_news){
-		.event = event,
-		.account = settings->name,
-		.user = settings->user,
-		.provider = settings->provider_name ? settings->provider_name
-						    : "generic",
-		.state = account_state_word(view.state),
-		.text = view.text,
-	    });
+	news_of_account(&s->news, account, event);
+}
+
+static const char *
+on_alarm(void *context)
+{
+	const struct service *s = context;
+
+	return s->news.hooks ? hooks_alarm(s->news.hooks) : NULL;
 }
 
 static void
-configure_hooks(struct service *s)
+configure_news(struct service *s)
 {
-	long again_s = HOOK_REPEAT_S;
-	size_t count = s->config->hook_count;
-
-	if (!s->hooks)
-		return;
-	if (s->config->hook_repeat)
-		settings_duration(s->config->hook_repeat, &again_s);
-	s->env.announce_again_s = again_s;
-	if (count && !s->may_run) {
-		log_error("the first hook needs a restart of mailtokend: until "
-			  "then it may not run programs, and no hook is run");
-		count = 0;
-	}
-	hooks_configure(s->hooks, s->config->hooks, count);
+	news_configure(&s->news, s->config);
+	s->env.announce_again_s = s->news.again_s;
 }
 
 static enum mt_status
-open_hooks(struct service *s, struct mt_error *err)
+open_news(struct service *s, struct mt_error *err)
 {
+	const char *file = s->options->config_file;
+	const struct hook_places places = {
+	    .config_file = file,
+	    .config_dir = s->places->config_dir,
+	    .state_dir = store_path(s->store),
+	};
+	bool has_name = !file || strncmp(file, "/dev/fd/", 8) != 0;
+
 	if (s->options->once)
 		return MT_OK;
-	s->may_run = s->config->hook_count > 0;
-	return hooks_new(&s->loop, s->schedule, &s->hooks, err);
+	return news_open(
+	    &s->news, &s->loop, s->schedule, has_name ? &places : NULL, err);
 }
 
 static void
@@ -381,7 +373,7 @@ open_accounts(struct service *s, struct mt_error *err)
 	if (status == MT_OK)
 		status = issuers_new(&s->issuers, err);
 	if (status == MT_OK)
-		status = open_hooks(s, err);
+		status = open_news(s, err);
 	if (status == MT_OK)
 		status = oauth_http_new(&s->loop, s->arena, &s->http, err);
 	if (status == MT_OK)
@@ -399,10 +391,12 @@ open_accounts(struct service *s, struct mt_error *err)
 	    .account_count = s->config->account_count,
 	    .changed = on_changed,
 	    .issuer_changed = on_issuer_changed,
-	    .announce = s->hooks ? on_announce : NULL,
+	    .announce = on_announce,
+	    .alarm = on_alarm,
 	    .context = s,
 	};
-	configure_hooks(s);
+	configure_news(s);
+	news_of_lock(&s->news, !store_key_is_open(s->key));
 	status = accounts_new(&s->env, &s->accounts, err);
 	if (status == MT_OK)
 		status = accounts_configure(s->accounts, s->config, err);
@@ -437,7 +431,7 @@ use_settings(struct service *s, struct mt_error *err)
 	logins_forget_all(s->logins);
 	discovery_forget(s->discovery);
 	s->env.account_count = config->account_count;
-	configure_hooks(s);
+	configure_news(s);
 	status = accounts_configure(s->accounts, config, err);
 	if (status == MT_OK)
 		status = update_listeners(s, err);
@@ -574,7 +568,6 @@ lock_down(struct service *s)
 	const struct config *c = s->config;
 	struct lockdown plan = {
 	    .state_dir = store_path(s->store),
-	    .may_run = s->may_run,
 	};
 
 	for (size_t i = 0; i < o->socket_count; i++)
@@ -619,8 +612,6 @@ service_new(const struct options *options, const struct places *places,
 		return status;
 	}
 	lock_down(s);
-	if (s->hooks)
-		hooks_begin(s->hooks);
 	*ret_service = s;
 	return MT_OK;
 }
@@ -655,7 +646,7 @@ service_free(struct service **service)
 	discovery_free(&s->discovery);
 	accounts_free(&s->accounts);
 	issuers_free(&s->issuers);
-	hooks_free(&s->hooks);
+	news_close(&s->news);
 	network_free(&s->network);
 	schedule_free(&s->schedule);
 	/* what is left is part of the service itself */

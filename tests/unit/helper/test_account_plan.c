@@ -7,6 +7,7 @@
 
 #include "unit/cmocka_headers.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define DAY_S 86400L
@@ -219,6 +220,81 @@ account_that_is_gone_does_nothing_more(void **state)
 	assert_int_equal(scripted_http_count(), 0);
 }
 
+/* ---- what a person has to know ---- */
+
+/* The events so far, each with a space behind it. */
+static char events[256];
+
+static void
+note_event(void *context, const struct account *account, const char *event)
+{
+	size_t len = strlen(events);
+
+	(void)context;
+	(void)account;
+	snprintf(events + len, sizeof(events) - len, "%s ", event);
+}
+
+static void
+listen_to_events(struct account_bench *bench)
+{
+	events[0] = '\0';
+	bench->env.announce = note_event;
+	bench->env.announce_again_s = 3600;
+	bench_login(bench, "r1");
+}
+
+static void
+ignore_answer(struct account_waiter *waiter, struct account *account,
+    const struct mt_error *result)
+{
+	(void)waiter;
+	(void)account;
+	assert_int_equal(result->status, MT_OK);
+}
+
+static void
+log_out(struct account_bench *bench)
+{
+	struct account_waiter waiter = {.answer = ignore_answer};
+
+	account_logout(bench->account, &waiter, true);
+	assert_int_equal(account_bench_view(bench).state, ACCOUNT_NEEDS_LOGIN);
+}
+
+static void
+logout_is_no_news(void **state)
+{
+	struct account_bench *bench = *state;
+
+	listen_to_events(bench);
+	log_out(bench);
+	account_bench_restart(bench);
+	bench_login(bench, "r2");
+	assert_string_equal(events, "");
+}
+
+static void
+login_that_was_given_up_is_told_no_more_but_its_end_is(void **state)
+{
+	struct account_bench *bench = *state;
+	struct bench_asker asker;
+
+	listen_to_events(bench);
+	bench_refresh(bench, &asker);
+	scripted_http_answer(400, INVALID_GRANT);
+	assert_string_equal(events, "needs-login ");
+	bench->account->announce_ms = clock_boot_ms() + 5;
+	log_out(bench);
+	bench_run(bench, 30);
+	assert_string_equal(events, "needs-login ");
+	/* nor does the time for it come again and again */
+	assert_true(!bench->account->timer.planned ||
+		    bench->account->timer.due_ms > clock_boot_ms());
+	bench_login(bench, "r2");
+	assert_string_equal(events, "needs-login recovered ");
+}
+
 int
 main(void)
 {
@@ -238,6 +314,8 @@ main(void)
 	    TEST(keep_alive_goes_on_where_it_was_after_a_restart),
 	    TEST(what_fell_due_in_a_sleep_is_spread),
 	    TEST(account_that_is_gone_does_nothing_more),
+	    TEST(logout_is_no_news),
+	    TEST(login_that_was_given_up_is_told_no_more_but_its_end_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

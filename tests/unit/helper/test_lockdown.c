@@ -47,20 +47,19 @@
 	} while (0)
 
 static void
-enter(const char *dir, bool may_run)
+enter(const char *dir)
 {
 	struct lockdown plan = {
 	    .state_dir = scratch_path(dir, "state"),
 	    .sockets = {scratch_path(dir, "run/socket")},
 	    .socket_count = 1,
-	    .may_run = may_run,
 	};
 
 	lockdown_enter(&plan);
 }
 
 static void
-run_in_child(void **state, bool may_run, void (*body)(const char *dir))
+run_in_child(void **state, void (*body)(const char *dir))
 {
 	int status;
 	pid_t pid;
@@ -70,7 +69,7 @@ run_in_child(void **state, bool may_run, void (*body)(const char *dir))
 	scratch_write(*state, "settings", "a = b\n");
 	pid = fork();
 	if (pid == 0) {
-		enter(*state, may_run);
+		enter(*state);
 		body(*state);
 		_exit(0);
 	}
@@ -122,7 +121,7 @@ try_what_is_gone(const char *dir)
 static void
 programs_children_and_the_kernel_are_out_of_reach(void **state)
 {
-	run_in_child(state, false, try_what_is_gone);
+	run_in_child(state, try_what_is_gone);
 }
 
 static void
@@ -150,7 +149,7 @@ try_families(const char *dir)
 static void
 only_four_families_of_sockets_are_left(void **state)
 {
-	run_in_child(state, false, try_families);
+	run_in_child(state, try_families);
 }
 
 static int
@@ -181,7 +180,7 @@ try_files(const char *dir)
 static void
 files_are_written_in_the_state_directory_only(void **state)
 {
-	run_in_child(state, false, try_files);
+	run_in_child(state, try_files);
 	assert_false(scratch_exists(*state, "new"));
 }
 
@@ -243,29 +242,7 @@ try_what_is_left(const char *dir)
 static void
 store_sockets_names_time_and_threads_are_left(void **state)
 {
-	run_in_child(state, false, try_what_is_left);
-}
-
-static void
-try_program(const char *dir)
-{
-	char *const argv[] = {(char[]){"/bin/true"}, NULL};
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		execv(argv[0], argv);
-		_exit(1);
-	}
-	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
-	CHECK(unshare(CLONE_NEWUSER) == -1 && errno == EPERM);
-	CHECK(make(dir, "new", O_CREAT) == -1 && errno == EACCES);
-}
-
-static void
-programs_may_run_where_they_must(void **state)
-{
-	run_in_child(state, true, try_program);
+	run_in_child(state, try_what_is_left);
 }
 
 int
@@ -278,7 +255,6 @@ main(void)
 	    TEST(only_four_families_of_sockets_are_left),
 	    TEST(files_are_written_in_the_state_directory_only),
 	    TEST(store_sockets_names_time_and_threads_are_left),
-	    TEST(programs_may_run_where_they_must),
 	};
 
 	log_init("test", true);

@@ -43,8 +43,14 @@ static const struct {
 	NULL},
     {"expunged message", "* 2 EXPUNGE\r\n* 1 FETCH (UID 3)\r\n",
 	"* 1 FETCH (UID 3)\r\n", NULL},
-    {"literal in what is dropped", "* LIST () NIL {5}\r\n4 OK \r\n",
-	"4 OK \r\n", NULL},
+    {"literal in what is dropped", "* LIST () NIL {5}\r\n4 OK \r\n4 OK\r\n",
+	"4 OK\r\n", NULL},
+    {"name that looks like an answer",
+	"* STATUS {19}\r\n* 1 FETCH (BODY[] {9 (MESSAGES 1)\r\n4 OK\r\n",
+	"4 OK\r\n", NULL},
+    {"literals in turn", "* X {2}\r\n* {5}\r\n4 OK \r\n4 OK {3}\r\n* BYE x\r\n",
+	"4 OK {3}\r\n* BYE x\r\n", NULL},
+    {"literal over two lines", "* X {6}\r\n4 OK\r\n\r\n", "", "several lines"},
     {"largest message", "* 1 FETCH (BODY[] {100}\r\n", NULL, NULL},
     {"message too large", "* 1 FETCH (BODY[] {101}\r\n", "", "larger"},
     {"size that wraps in 32 bits", "* 1 FETCH (BODY[] {4294967297}\r\n", "",
@@ -186,6 +192,37 @@ number_of_messages_is_noted(void **state)
 	}
 }
 
+/* Lines in turn, beside a FETCH, and whether there has been a new message. */
+static void
+growth_is_noted_though_the_number_stays(void **state)
+{
+	static const struct {
+		const char *line;
+		bool grew;
+	} lines[] = {
+	    {"* 3 EXISTS", true},
+	    {"* 3 EXISTS", false},
+	    {"* 4 EXPUNGE", false}, /* there is none */
+	    {"* 0 EXPUNGE", false},
+	    {"* 3 EXISTS", false},
+	    {"* 1 EXPUNGE", false},
+	    {"* 3 EXISTS", true},
+	    {"* 2 EXISTS", false},
+	    {"* 2 FETCH (UID 3)", false},
+	};
+	struct imap_gate gate = IMAP_GATE_INIT(NULL);
+	const char *wrong;
+
+	(void)state;
+	imap_gate_begin_fetch(&gate, PROTOCOL, 0);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		gate.grew = false;
+		imap_gate_judge(&gate, lines[i].line, &wrong);
+		if (gate.grew != lines[i].grew)
+			fail_msg("line %zu, %s", i, lines[i].line);
+	}
+}
+
 static void
 message_is_refused_where_none_is_expected(void **state)
 {
@@ -293,6 +330,7 @@ main(void)
 	    cmocka_unit_test(only_answers_to_fetch_pass),
 	    cmocka_unit_test(everything_passes_for_a_command_of_our_own),
 	    cmocka_unit_test(number_of_messages_is_noted),
+	    cmocka_unit_test(growth_is_noted_though_the_number_stays),
 	    cmocka_unit_test(message_is_refused_where_none_is_expected),
 	    cmocka_unit_test(endless_lines_end_also_when_they_are_dropped),
 	    cmocka_unit_test(line_without_end_ends),

@@ -94,6 +94,95 @@ endless_mechanisms_do_not_overflow(void **state)
 	assert_int_equal(strncmp(c.mechanisms, "MECH-XY MECH-XY", 15), 0);
 }
 
+static void
+capabilities_are_found_whole_and_in_any_case(void **state)
+{
+	static const struct {
+		const char *words, *name;
+		bool has;
+	} cases[] = {
+	    {"IMAP4rev1 IDLE", "IDLE", true},
+	    {"idle", "IDLE", true},
+	    {"  MOVE  ", "move", true},
+	    {"XIDLE IDLE2", "IDLE", false},
+	    {"IMAP4rev1] IDLE", "IDLE", false},
+	    {"", "IDLE", false},
+	};
+	static char words[2 * IMAP_CAPABILITIES_MAX];
+	struct imap_capabilities c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_int_equal(
+		    imap_capabilities_have(cases[i].words, cases[i].name),
+		    cases[i].has);
+	for (size_t used = 0; used + 6 < sizeof(words); used += 5)
+		memcpy(words + used, "WORD ", 6);
+	imap_capabilities_parse(words, &c);
+	assert_true(strlen(c.words) < sizeof(c.words));
+	assert_true(imap_capabilities_have(c.words, "WORD"));
+}
+
+/* Lines in turn, and whether the next belongs to the response: how many bytes
+ * of it are the literal's, -1 if it does not, -2 if it cannot be. */
+static void
+responses_go_on_behind_a_literal(void **state)
+{
+	static const struct {
+		const char *line;
+		long bytes;
+	} turns[] = {
+	    {"* LIST () \".\" {5}", 5},
+	    {"a{9}b {3}", 3},
+	    {"abc", -1},
+	    {"* STATUS {0}", 0},
+	    {"x", -1},
+	    {"* OK text {5}", -1},
+	    {"* BYE {5}", -1},
+	    {"1 OK {5}", -1},
+	    {"+ {5}", -1},
+	    {"* X {5} ", -1},
+	    {"* X {}", -1},
+	    {"* X {-1}", -1},
+	    {"* X {1234567890}", -1},
+	    {"* X {5}", 5},
+	    {"abcd", -2},
+	};
+	struct imap_literal literal = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(turns) / sizeof(*turns); i++) {
+		bool good = imap_literal_follow(&literal, turns[i].line);
+		long bytes = literal.open ? (long)literal.bytes : -1;
+		if ((good ? bytes : -2) != turns[i].bytes)
+			fail_msg("%s: %ld", turns[i].line, bytes);
+	}
+}
+
+static void
+trouble_of_the_moment_is_told_from_refusal(void **state)
+{
+	static const struct {
+		const char *line;
+		bool temporary;
+	} turns[] = {
+	    {"1 NO [UNAVAILABLE] x", true},
+	    {"1 NO [LIMIT] x", true},
+	    {"1 NO Try again", true},
+	    {"1 NO [NONEXISTENT] temporary", false},
+	    {"1 NO Mailbox doesn't exist: a", false},
+	    {"1 NO [CONTACTADMIN] unavailable", false},
+	};
+	struct imap_reply reply;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(turns) / sizeof(*turns); i++) {
+		assert_true(imap_reply_parse(turns[i].line, "1", &reply));
+		if (imap_reply_is_temporary(&reply) != turns[i].temporary)
+			fail_msg("%s", turns[i].line);
+	}
+}
+
 static const struct {
 	const char *line;
 	enum mt_status status;
@@ -158,6 +247,9 @@ main(void)
 	    cmocka_unit_test(reply_is_taken_apart),
 	    cmocka_unit_test(capabilities_are_words_up_to_the_bracket),
 	    cmocka_unit_test(endless_mechanisms_do_not_overflow),
+	    cmocka_unit_test(capabilities_are_found_whole_and_in_any_case),
+	    cmocka_unit_test(responses_go_on_behind_a_literal),
+	    cmocka_unit_test(trouble_of_the_moment_is_told_from_refusal),
 	    cmocka_unit_test(refusal_says_what_to_do_next),
 	    cmocka_unit_test(text_of_a_refusal_is_printable_and_short),
 	};

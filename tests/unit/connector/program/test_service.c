@@ -6,6 +6,7 @@
 
 #include "unit/cmocka_headers.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,12 +30,31 @@ struct job {
 	int ended;
 };
 
+#define ACCOUNTS 3
+
+struct world;
+
+/* An account of which nothing is real but the descriptor of its session. */
+struct account {
+	struct world *world;
+	struct job visit;
+	enum mt_status outcome;
+	bool idles;      /* visits leave a session behind */
+	int session[2];  /* ours, the server's; -1: none */
+	int left;        /* sessions that are over */
+	bool reconciled; /* the last visit compared */
+	bool loaded;
+	int removed;
+	int64_t poll_ms;
+};
+
 /* A service on its own thread, and what its jobs do. */
 struct world {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct job receive, send;
-	enum mt_status outcome; /* of receive */
+	struct account accounts[ACCOUNTS];
+	size_t wanted; /* of them */
+	struct job send;
 	bool stopped;
 
 	struct service_settings settings;
@@ -58,28 +79,131 @@ do_job(struct world *w, struct job *job)
 }
 
 static enum mt_status
-receive(void *context, struct json_object **ret_report, struct mt_error *err)
+visit(void *context, const struct watch_visit *kind,
+    struct watch_result *ret_result, struct json_object **ret_report,
+    struct mt_error *err)
 {
-	struct world *w = context;
+	struct account *a = context;
+	struct world *w = a->world;
 	struct json_object *report = json_object_new_object();
 	enum mt_status outcome;
 
-	do_job(w, &w->receive);
+	pthread_mutex_lock(&w->lock);
+	a->reconciled = kind->reconcile;
+	if (a->idles && a->session[0] < 0) {
+		assert_int_equal(
+		    socketpair(
+			AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, a->session),
+		    0);
+		ret_result->entered = true;
+	}
+	ret_result->listening = a->idles;
+	pthread_mutex_unlock(&w->lock);
+	do_job(w, &a->visit);
 	pthread_mutex_lock(&w->lock);
 	json_object_object_add(
-	    report, "poll", json_object_new_int(w->receive.ended));
-	outcome = w->outcome;
+	    report, "poll", json_object_new_int(a->visit.ended));
+	outcome = a->outcome;
 	pthread_mutex_unlock(&w->lock);
 	*ret_report = report;
 	return outcome == MT_OK ? MT_OK : mt_fail(err, outcome, "on purpose");
 }
 
+static int
+descriptor(void *context)
+{
+	return ((struct account *)context)->session[0];
+}
+
 static enum mt_status
-send_due(void *context, struct json_object **ret_report, struct mt_error *err)
+listen_to(void *context, bool *ret_news, struct mt_error *err)
+{
+	struct account *a = context;
+	char byte;
+	ssize_t n = read(a->session[0], &byte, 1);
+
+	if (n == 0)
+		return mt_fail(err, MT_RETRY_LATER, "bye");
+	*ret_news = n == 1 && byte == '!';
+	return MT_OK;
+}
+
+static void
+leave(void *context)
+{
+	struct account *a = context;
+
+	pthread_mutex_lock(&a->world->lock);
+	if (a->session[0] >= 0) {
+		close(a->session[0]);
+		close(a->session[1]);
+		a->session[0] = a->session[1] = -1;
+		a->left++;
+	}
+	pthread_cond_broadcast(&a->world->changed);
+	pthread_mutex_unlock(&a->world->lock);
+}
+
+static bool
+has_token(void *context, const struct token_helper *helper, const char *name)
+{
+	(void)context;
+	(void)helper;
+	(void)name;
+	return false;
+}
+
+static void
+describe(void *context, struct json_object *status)
+{
+	(void)context;
+	(void)status;
+}
+
+static void
+load(void *context, struct service *service)
 {
 	struct world *w = context;
 
-	(void)ret_report;
+	for (size_t i = 0; i < ACCOUNTS; i++) {
+		struct account *a = &w->accounts[i];
+		const struct watched_account account = {
+		    .context = a,
+		    .name = "an account",
+		    .server = "a server",
+		    .settings = {a->poll_ms, HOUR_MS, HOUR_MS},
+		    .visit = visit,
+		    .descriptor = descriptor,
+		    .listen = listen_to,
+		    .leave = leave,
+		    .has_token = has_token,
+		    .describe = describe,
+		};
+		if (i < w->wanted && !a->loaded)
+			assert_int_equal(
+			    service_add(service, &account, NULL), MT_OK);
+		else if (i >= w->wanted && a->loaded)
+			service_remove(service, a);
+		a->loaded = i < w->wanted;
+	}
+}
+
+static void
+note_removed(void *context, void *account)
+{
+	struct world *w = context;
+
+	pthread_mutex_lock(&w->lock);
+	((struct account *)account)->removed++;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static enum mt_status
+send_due(void *context, struct mt_error *err)
+{
+	struct world *w = context;
+
 	(void)err;
 	do_job(w, &w->send);
 	return MT_OK;
@@ -128,6 +252,13 @@ make_world(void **state)
 	service_hold_signals(true);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->changed, NULL);
+	for (size_t i = 0; i < ACCOUNTS; i++)
+		w->accounts[i] = (struct account){
+		    .world = w,
+		    .session = {-1, -1},
+		    .poll_ms = HOUR_MS,
+		};
+	w->wanted = 1;
 	snprintf(w->dir, sizeof(w->dir), "/tmp/test_service.XXXXXX");
 	if (!mkdtemp(w->dir))
 		return -1;
@@ -135,8 +266,10 @@ make_world(void **state)
 	w->settings = (struct service_settings){
 	    .control_path = w->path,
 	    .context = w,
-	    .receive = {"receive", HOUR_MS, receive},
-	    .send = {"send", HOUR_MS, send_due},
+	    .limits = {8, 4},
+	    .send = {"send", "another server", HOUR_MS, send_due},
+	    .load = load,
+	    .removed = note_removed,
 	    .stop = note_stop,
 	    .grace_ms = WAIT_MS,
 	};
@@ -180,7 +313,8 @@ start(struct world *w)
 	struct buf reply = BUF_INIT(1000);
 
 	assert_int_equal(pthread_create(&w->thread, NULL, serve, w), 0);
-	wait_for(w, &w->receive.begun, 1);
+	for (size_t i = 0; i < w->wanted; i++)
+		wait_for(w, &w->accounts[i].visit.begun, 1);
 	wait_for(w, &w->send.begun, 1);
 	assert_int_equal(ask(w, "{\"type\":\"x\"}", &reply), MT_OK);
 	assert_non_null(strstr(buf_text(&reply), "unknown request"));
@@ -219,13 +353,13 @@ request_is_answered_by_a_poll_that_began_after_it(void **state)
 	struct asker asker = {w, 0, BUF_INIT(1000)};
 	struct buf other = BUF_INIT(1000);
 
-	w->receive.held = true;
+	w->accounts[0].visit.held = true;
 	start(w);
 	pthread_create(&asker.thread, NULL, ask_and_keep, &asker);
 	/* both jobs are asked for at once: the second run of one shows that
 	 * the request has come while the other still is in its first */
 	wait_for(w, &w->send.ended, 2);
-	hold(w, &w->receive, false);
+	hold(w, &w->accounts[0].visit, false);
 	pthread_join(asker.thread, NULL);
 	assert_string_equal(buf_text(&asker.reply), "{\"poll\":2}");
 	assert_int_equal(ask(w, poll_request, &other), MT_OK);
@@ -259,10 +393,94 @@ failure_is_tried_again(void **state)
 {
 	struct world *w = *state;
 
-	w->outcome = MT_RETRY_LATER;
-	w->settings.receive.interval_ms = 1;
+	w->accounts[0].outcome = MT_RETRY_LATER;
+	w->accounts[0].poll_ms = 1;
 	start(w);
-	wait_for(w, &w->receive.ended, 5);
+	wait_for(w, &w->accounts[0].visit.ended, 5);
+	end(w);
+}
+
+static void
+account_that_hangs_does_not_delay_others(void **state)
+{
+	struct world *w = *state;
+
+	w->wanted = 3;
+	w->accounts[0].visit.held = true;
+	w->accounts[2].poll_ms = 1;
+	start(w);
+	wait_for(w, &w->accounts[2].visit.ended, 5);
+	assert_int_equal(w->accounts[0].visit.ended, 0);
+	hold(w, &w->accounts[0].visit, false);
+	end(w);
+}
+
+static void
+request_is_answered_when_all_accounts_were_visited(void **state)
+{
+	struct world *w = *state;
+	struct buf reply = BUF_INIT(1000);
+
+	w->wanted = 2;
+	start(w);
+	assert_int_equal(ask(w, poll_request, &reply), MT_OK);
+	assert_non_null(strstr(
+	    buf_text(&reply), "\"accounts\":[{\"poll\":2},{\"poll\":2}]"));
+	buf_done(&reply);
+	end(w);
+}
+
+static void
+news_bring_a_visit_and_signs_of_life_do_not(void **state)
+{
+	struct world *w = *state;
+	struct account *a = &w->accounts[0];
+
+	a->idles = true;
+	start(w);
+	wait_for(w, &a->visit.ended, 1);
+	assert_int_equal(write(a->session[1], "....!", 5), 5);
+	wait_for(w, &a->visit.ended, 2);
+	assert_int_equal(a->visit.ended, 2);
+	assert_false(a->reconciled);
+	end(w);
+	assert_int_equal(a->left, 1);
+}
+
+static void
+session_that_ends_is_entered_again_and_compared(void **state)
+{
+	struct world *w = *state;
+	struct account *a = &w->accounts[0];
+
+	a->idles = true;
+	a->poll_ms = 1000; /* or the pause after so short a session is longer */
+	start(w);
+	wait_for(w, &a->visit.ended, 1);
+	a->reconciled = false;
+	shutdown(a->session[1], SHUT_RDWR);
+	wait_for(w, &a->left, 1);
+	wait_for(w, &a->visit.ended, 2);
+	assert_true(a->reconciled);
+	end(w);
+}
+
+static void
+hangup_adds_and_removes_accounts(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	w->wanted = 3;
+	kill(getpid(), SIGHUP);
+	wait_for(w, &w->accounts[2].visit.ended, 1);
+	w->wanted = 1;
+	hold(w, &w->accounts[0].visit, true);
+	kill(getpid(), SIGHUP);
+	wait_for(w, &w->accounts[1].removed, 1);
+	wait_for(w, &w->accounts[2].removed, 1);
+	hold(w, &w->accounts[0].visit, false);
+	assert_int_equal(w->accounts[0].removed, 0);
 	end(w);
 }
 
@@ -309,7 +527,7 @@ be_left(void)
 
 	if (make_world((void **)&w))
 		return 1;
-	w->receive.held = w->send.held = true;
+	w->accounts[0].visit.held = w->send.held = true;
 	w->settings.grace_ms = 1;
 	start(w);
 	end(w);
@@ -345,6 +563,11 @@ main(int argc, char **argv)
 	    IN_WORLD(request_is_answered_by_a_poll_that_began_after_it),
 	    IN_WORLD(job_that_hangs_does_not_delay_the_other),
 	    IN_WORLD(failure_is_tried_again),
+	    IN_WORLD(account_that_hangs_does_not_delay_others),
+	    IN_WORLD(request_is_answered_when_all_accounts_were_visited),
+	    IN_WORLD(news_bring_a_visit_and_signs_of_life_do_not),
+	    IN_WORLD(session_that_ends_is_entered_again_and_compared),
+	    IN_WORLD(hangup_adds_and_removes_accounts),
 	    IN_WORLD(end_waits_for_what_is_under_way),
 	    cmocka_unit_test(end_does_not_wait_for_ever),
 	};

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC */
+#include "run.h"
+
+#include "base/log.h"
+#include "operations.h"
+#include "service.h"
+
+#include <string.h>
+
+#define OUTBOX_INTERVAL_MS 60000 /* or that of the polls, if it is shorter */
+#define GRACE_MS 5000            /* for what is under way at the end */
+#define THREADS 64
+#define THREADS_PER_SERVER 16
+#define RENEW_MS 540000 /* below the ten minutes of the strictest routers */
+#define RECONCILE_MS 3600000
+
+struct run {
+	const struct run_settings *settings;
+	struct service *service;
+	bool loaded;
+};
+
+/* ---- an account ---- */
+
+static enum mt_status
+visit(void *context, const struct watch_visit *visit,
+    struct watch_result *ret_result, struct json_object **ret_report,
+    struct mt_error *err)
+{
+	return operations_visit(
+	    account_operations(context), visit, ret_result, ret_report, err);
+}
+
+static int
+descriptor(void *context)
+{
+	return operations_descriptor(account_operations(context));
+}
+
+static enum mt_status
+listen_to(void *context, bool *ret_news, struct mt_error *err)
+{
+	return operations_listen(account_operations(context), ret_news, err);
+}
+
+static void
+leave(void *context)
+{
+	operations_leave(account_operations(context));
+}
+
+static bool
+has_token(void *context, const struct token_helper *helper, const char *name)
+{
+	const struct operations *o = account_operations(context);
+
+	return operations_helper(o) == helper &&
+	       strcmp(operations_token_account(o), name) == 0;
+}
+
+static void
+describe(void *context, struct json_object *status)
+{
+	operations_describe(account_operations(context), status);
+}
+
+static struct watched_account
+watched(struct account *account)
+{
+	const struct config *config =
+	    operations_config(account_operations(account));
+
+	return (struct watched_account){
+	    .context = account,
+	    .name = config->name,
+	    .server = operations_server(account_operations(account)),
+	    .settings =
+		{
+		    .poll_ms = config->poll_interval_ms,
+		    .renew_ms = RENEW_MS,
+		    .reconcile_ms = RECONCILE_MS,
+		},
+	    .visit = visit,
+	    .descriptor = descriptor,
+	    .listen = listen_to,
+	    .leave = leave,
+	    .has_token = has_token,
+	    .describe = describe,
+	};
+}
+
+/* ---- all of them ---- */
+
+static void
+start(struct run *run, struct account *account)
+{
+	const struct watched_account followed = watched(account);
+	struct mt_error err;
+
+	if (service_add(run->service, &followed, &err) == MT_OK)
+		account_use(account);
+	else
+		log_error("account %s: %s", followed.name, err.text);
+}
+
+static void
+start_ready(struct run *run)
+{
+	struct account *account = NULL;
+
+	while ((account = accounts_next(run->settings->accounts, account)))
+		if (account_is_ready(account))
+			start(run, account);
+}
+
+static void
+end_unwanted(struct run *run)
+{
+	struct accounts *accounts = run->settings->accounts;
+	struct account *account = accounts_next(accounts, NULL), *next;
+
+	for (; account; account = next) {
+		next = accounts_next(accounts, account);
+		if (account_is_wanted(account))
+			continue;
+		operations_stop(account_operations(account));
+		if (account_is_used(account))
+			service_remove(run->service, account);
+		else
+			accounts_remove(accounts, account);
+	}
+}
+
+static void
+load(void *context, struct service *service)
+{
+	struct run *run = context;
+
+	run->service = service;
+	if (run->loaded)
+		accounts_reload(run->settings->accounts);
+	run->loaded = true;
+	start_ready(run);
+	end_unwanted(run);
+}
+
+static void
+removed(void *context, void *account)
+{
+	struct run *run = context;
+
+	accounts_remove(run->settings->accounts, account);
+	start_ready(run);
+}
+
+/* ---- the rest ---- */
+
+/* The one that sends: the environment's, which comes first. */
+static struct operations *
+sender(const struct run *run)
+{
+	struct account *first = accounts_next(run->settings->accounts, NULL);
+
+	return run->settings->config->imap_host ? account_operations(first)
+						: NULL;
+}
+
+static enum mt_status
+send_due(void *context, struct mt_error *err)
+{
+	return operations_work_outbox(sender(context), err);
+}
+
+static void
+stop(void *context)
+{
+	const struct run *run = context;
+	struct account *account = NULL;
+
+	while ((account = accounts_next(run->settings->accounts, account)))
+		operations_stop(account_operations(account));
+}
+
+/* Accounts that may come later may need it. */
+static struct token_helper *
+helper_to_follow(const struct run_settings *settings)
+{
+	struct token_helper *helper = settings->resources->helper;
+	struct account *account = NULL;
+
+	if (settings->config->accounts_dir)
+		return helper;
+	while ((account = accounts_next(settings->accounts, account)))
+		if (operations_helper(account_operations(account)) == helper)
+			return helper;
+	return NULL;
+}
+
+enum mt_status
+run_service(
+    const struct run_settings *settings, bool *ret_left, struct mt_error *err)
+{
+	const struct config *config = settings->config;
+	int64_t interval_ms = config->poll_interval_ms;
+	struct run run = {.settings = settings};
+	struct service_settings service = {
+	    .control_path = settings->control_path,
+	    .limits = {THREADS, THREADS_PER_SERVER},
+	    .grace_ms = GRACE_MS,
+	    .context = &run,
+	    .helpers = {helper_to_follow(settings),
+		settings->resources->private_helper},
+	    .load = load,
+	    .removed = removed,
+	    .stop = stop,
+	};
+
+	if (sender(&run))
+		service.send = (struct service_job){
+		    .name = "SMTP send",
+		    .server = config->smtp_host,
+		    .interval_ms = interval_ms < OUTBOX_INTERVAL_MS
+				       ? interval_ms
+				       : OUTBOX_INTERVAL_MS,
+		    .run = send_due,
+		};
+	return service_run(&service, ret_left, err);
+}

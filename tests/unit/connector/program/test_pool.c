@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+#include "pool.h"
+
+#include "unit/cmocka_headers.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define JOBS 200
+
+struct world {
+	uv_loop_t loop;
+	struct pool *pool;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool open;            /* jobs that wait may end */
+	size_t running[JOBS]; /* by server */
+	size_t most[JOBS];
+	size_t begun;
+	size_t done;
+};
+
+struct job {
+	struct pool_job job; /* first */
+	struct world *world;
+	size_t server;
+	char name[16];
+	bool waits;
+};
+
+static void
+run(struct pool_job *pool_job)
+{
+	struct job *job = (struct job *)pool_job;
+	struct world *w = job->world;
+
+	pthread_mutex_lock(&w->lock);
+	w->begun++;
+	w->running[job->server]++;
+	if (w->most[job->server] < w->running[job->server])
+		w->most[job->server] = w->running[job->server];
+	pthread_cond_broadcast(&w->changed);
+	while (job->waits && !w->open)
+		pthread_cond_wait(&w->changed, &w->lock);
+	w->running[job->server]--;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void
+done(struct pool_job *pool_job)
+{
+	((struct job *)pool_job)->world->done++;
+}
+
+static struct job
+make_job(struct world *w, size_t server, bool waits)
+{
+	struct job job = {
+	    .job = {.run = run, .done = done},
+	    .world = w,
+	    .server = server,
+	    .waits = waits,
+	};
+
+	snprintf(job.name, sizeof(job.name), "%zu", server);
+	return job;
+}
+
+static void
+submit(struct world *w, struct job *job)
+{
+	job->job.server = job->name;
+	pool_submit(w->pool, &job->job);
+}
+
+static struct world *
+make_world(size_t threads, size_t per_server)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	const struct pool_limits limits = {threads, per_server};
+
+	assert_non_null(w);
+	uv_loop_init(&w->loop);
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->changed, NULL);
+	assert_int_equal(pool_new(&w->pool, &w->loop, &limits, NULL), MT_OK);
+	return w;
+}
+
+static void
+run_until_done(struct world *w, size_t count)
+{
+	while (w->done < count)
+		uv_run(&w->loop, UV_RUN_ONCE);
+}
+
+static void
+let_end(struct world *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->open = true;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void
+end_world(struct world *w, size_t count)
+{
+	let_end(w);
+	run_until_done(w, count);
+	assert_int_equal(pool_pending(w->pool), 0);
+	pool_free(&w->pool);
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&w->loop), 0);
+	pthread_cond_destroy(&w->changed);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+static void
+every_job_runs_once(void **state)
+{
+	struct world *w = make_world(8, 8);
+	struct job jobs[JOBS];
+
+	(void)state;
+	for (size_t i = 0; i < JOBS; i++) {
+		jobs[i] = make_job(w, i % 5, false);
+		submit(w, &jobs[i]);
+	}
+	run_until_done(w, JOBS);
+	assert_int_equal(w->begun, JOBS);
+	end_world(w, JOBS);
+}
+
+static void
+one_server_has_its_share_of_threads_only(void **state)
+{
+	struct world *w = make_world(8, 3);
+	struct job dead[20], other;
+
+	(void)state;
+	for (size_t i = 0; i < 20; i++) {
+		dead[i] = make_job(w, 0, true);
+		submit(w, &dead[i]);
+	}
+	other = make_job(w, 1, false);
+	submit(w, &other);
+	run_until_done(w, 1);
+	assert_int_equal(w->most[1], 1);
+	let_end(w);
+	run_until_done(w, 21);
+	assert_int_equal(w->most[0], 3);
+	end_world(w, 21);
+}
+
+static void
+many_dead_servers_leave_half_of_the_threads_to_others(void **state)
+{
+	struct world *w = make_world(8, 8);
+	struct job dead[20], good[4];
+
+	(void)state;
+	for (size_t i = 0; i < 20; i++) {
+		dead[i] = make_job(w, i, true);
+		dead[i].job.doubtful = true;
+		submit(w, &dead[i]);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		good[i] = make_job(w, 30 + i, false);
+		submit(w, &good[i]);
+	}
+	run_until_done(w, 4);
+	assert_in_range(w->begun, 4, 8);
+	end_world(w, 24);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_job_runs_once),
+	    cmocka_unit_test(one_server_has_its_share_of_threads_only),
+	    cmocka_unit_test(
+		many_dead_servers_leave_half_of_the_threads_to_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
