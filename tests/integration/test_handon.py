@@ -11,6 +11,8 @@ from bed.connector import Connector
 from bed.gateway import TOKEN
 from bed.helper import USER
 
+from .test_accounts import OTHER, AccountsBed
+
 SECRET = "5a" * 32
 LONG = bool(os.environ.get("MAILTOKEN_LONG"))
 
@@ -230,6 +232,72 @@ class GatewayTest(HandonTest):
         wait_until(lambda: connector.run("poll", "--once").rc == 0,
                    what="a poll that fetches all")
         self.assertEqual(sorted(told(gateway.contents())), [1, 2, 3, 4])
+
+
+class AccountsHandonTest(AccountsBed):
+    """Several accounts at one gateway."""
+
+    def setUp(self):
+        super().setUp()
+        self.gateway = self.bed.gateway()
+        self.connector.env |= {
+            "TRI_ONYX_GATEWAY": self.gateway.url,
+            "TRI_ONYX_CONNECTOR_TOKEN": self.gateway.token}
+
+    def deliver_both(self):
+        self.mail.deliver(USER, message(b"one"))
+        self.mail.deliver(OTHER, message(b"two"))
+
+    def agents(self):
+        return [e["frame"]["agent_name"] for e in self.gateway.log("accepted")]
+
+    def test_agents_share_a_connection_and_wait_for_themselves_only(self):
+        self.write("second")
+        self.gateway.hold()
+        self.started()
+        self.deliver_both()
+        self.gateway.wait("accepted", 2)
+        self.assertEqual(sorted(self.agents()), ["email", "second"])
+        self.assertEqual(len(self.gateway.log("register")), 1)
+        self.gateway.release()
+        self.gateway.wait("answered", 2)
+
+    def test_accounts_of_one_agent_take_turns(self):
+        self.write("second", email_agent="email")
+        self.gateway.hold()
+        run = self.started()
+        self.deliver_both()
+        self.wait_inbox("email", 2, run)
+        self.gateway.wait("accepted")
+        self.wait_queues(2)
+        self.assertEqual(self.agents(), ["email"])
+        self.gateway.release()
+        self.gateway.wait("accepted", 2)
+        self.gateway.release()
+        self.wait_queues(0)
+
+    def test_account_that_goes_and_comes_keeps_its_queue(self):
+        self.write("second")
+        self.gateway.kill()
+        run = self.started()
+        self.mail.deliver(OTHER, message(b"two"))
+        self.wait_inbox("second", 1, run)
+        file = self.accounts / "second.conf"
+        text = file.read_text()
+        file.unlink()
+        run.signal(signal.SIGHUP)
+        wait_until(lambda: "second" not in self.status(),
+                   what="the end of the account")
+        file.write_text(text)
+        run.signal(signal.SIGHUP)
+        self.gateway.start()
+        self.gateway.wait("answered")
+        self.assertEqual(self.agents(), ["second"])
+
+    def wait_queues(self, length):
+        wait_until(lambda: length == sum(
+            queue["queued"] for account in self.status().values()
+            for queue in account["queues"]), what=f"{length} queued")
 
 
 class WebhookTest(HandonTest):
