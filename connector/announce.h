@@ -26,7 +26,7 @@ enum mt_status announcer_open(struct announcer **ret_announcer,
     const struct config *config, struct state *state,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Ends within `wait_ms`.  False: something still runs, and the process must end
+/* Ends within `wait_ms`, with all accounts.  False: something still runs, and the process must end
  * without releasing what it uses. */
 bool announcer_close(struct announcer **announcer, int64_t wait_ms);
 

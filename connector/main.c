@@ -98,9 +98,8 @@ open_all(struct invocation *in, struct mt_error *err)
 /* Of the deliverer, before close_all; ends the process where a thread cannot be
  * ended. */
 static void
-end_accounts(struct invocation *in, int code)
+end_handing_on(struct invocation *in, int code)
 {
-	accounts_close(&in->accounts);
 	if (!announcer_close(&in->resources.announcer, GRACE_MS))
 		_exit(code);
 }
@@ -169,7 +168,7 @@ command_run(struct invocation *in)
 			    "long; nothing is lost by it");
 		_exit(mt_exit_code(status));
 	}
-	end_accounts(in, mt_exit_code(status));
+	end_handing_on(in, mt_exit_code(status));
 	close_all(in);
 	if (status != MT_OK)
 		log_error("%s", err.text);
@@ -285,7 +284,7 @@ command_poll(struct invocation *in)
 
 	if (status == MT_OK)
 		status = poll_or_ask(in, &code, &err);
-	end_accounts(in, status == MT_OK ? code : mt_exit_code(status));
+	end_handing_on(in, status == MT_OK ? code : mt_exit_code(status));
 	close_all(in);
 	return status == MT_OK ? code : fail(in, &err);
 }

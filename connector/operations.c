@@ -86,7 +86,7 @@ operations_close(struct operations **operations)
 	if (!o)
 		return;
 	operations_leave(o);
-	if (o->announced)
+	if (o->announced && o->resources->announcer)
 		announcer_remove(o->resources->announcer, &o->announced);
 	free(o->folder);
 	free(o->gateway_state);
