@@ -31,6 +31,8 @@ struct raw {
 	char *poll_interval;
 	char *uncertain;
 	char *keep_raw;
+	char *mailboxes;
+	char *backfill;
 	char *insecure;
 	char *gateway_port;
 	char *agent_wait;
@@ -122,6 +124,12 @@ static const struct variable {
     {"TRI_ONYX_EMAIL_QUEUE_MAX", RAW(queue_max), "10000",
 	"messages not yet handed on with which fetching pauses",
 	SCOPE_INHERITED},
+    {"TRI_ONYX_EMAIL_MAILBOXES", RAW(mailboxes), "INBOX",
+	"mailboxes to follow, with commas between: NAME or NAME=FOLDER",
+	SCOPE_ACCOUNT},
+    {"TRI_ONYX_EMAIL_BACKFILL", RAW(backfill), "all",
+	"mail that is there at the first start: all, new (none), or how many",
+	SCOPE_INHERITED},
     {"TRI_ONYX_EMAIL_INSECURE", RAW(insecure), "false",
 	"true: with *_SSL=false, send credentials in clear to any host",
 	SCOPE_INHERITED},
@@ -202,6 +210,7 @@ void
 config_done(struct config *config)
 {
 	free_texts(config, NULL);
+	mailboxes_done(&config->mailboxes);
 	free(config->name);
 	config->name = NULL;
 	for (size_t i = 0; i < COUNT(secret_variables); i++)
@@ -463,6 +472,22 @@ default_to(char **text, const char *other, struct mt_error *err)
 }
 
 static enum mt_status
+read_backfill(struct config *config, const char *text, struct mt_error *err)
+{
+	long newest = 0;
+
+	config->only_newest = strcmp(text, "all") != 0;
+	if (config->only_newest && strcmp(text, "new") != 0 &&
+	    !settings_number(text, 1, UINT32_MAX, &newest))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "TRI_ONYX_EMAIL_BACKFILL is '%s'; allowed are all, new and "
+		    "a number of messages",
+		    text);
+	config->newest = (uint32_t)newest;
+	return MT_OK;
+}
+
+static enum mt_status
 read_choices(struct config *config, const struct raw *raw, struct mt_error *err)
 {
 	static const char *const auths[2] = {"login", "oauth2"};
@@ -480,6 +505,9 @@ read_choices(struct config *config, const struct raw *raw, struct mt_error *err)
 		 &interval, err)) != MT_OK ||
 	    (status = to_bool("TRI_ONYX_EMAIL_KEEP_RAW", raw->keep_raw,
 		 &config->keep_raw, err)) != MT_OK ||
+	    (status = read_backfill(config, raw->backfill, err)) != MT_OK ||
+	    (status = mailboxes_read(
+		 &config->mailboxes, raw->mailboxes, err)) != MT_OK ||
 	    (status = to_bool("TRI_ONYX_EMAIL_INSECURE", raw->insecure,
 		 &config->insecure, err)) != MT_OK)
 		return status;

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "base/status.h"
 #include "mail/mail_server.h"
+#include "mailboxes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -65,6 +66,9 @@ struct config {
 	char *ca_file;
 	char *accounts_dir;
 	int64_t poll_interval_ms;
+	struct mailboxes mailboxes;
+	bool only_newest; /* at the first start, so many messages */
+	uint32_t newest;
 	enum config_uncertain uncertain;
 	bool keep_raw;
 	bool insecure; /* the explicit opt-in to clear text */

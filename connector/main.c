@@ -182,9 +182,11 @@ poll_account(struct account *account, struct json_object *reports)
 {
 	struct json_object *report = NULL;
 	struct mt_error err;
-	enum mt_status status =
-	    operations_receive(account_operations(account), &report, &err);
+	struct operations *operations = account_operations(account);
+	enum mt_status status;
 
+	operations_show_bar(operations);
+	status = operations_receive(operations, &report, &err);
 	if (status != MT_OK)
 		log_error("IMAP poll failed: %s", err.text);
 	json_object_array_add(reports, report);

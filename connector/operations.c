@@ -14,6 +14,7 @@
 #include "mail/smtp_conn.h"
 #include "outbound/send.h"
 #include "outbound/submit.h"
+#include "progress.h"
 #include "report.h"
 #include "resources.h"
 #include "session.h"
@@ -35,9 +36,10 @@ struct operations {
 	const struct config *config;
 	struct resources *resources;
 	struct session session;
-	char *folder;        /* "agents/<agent>/inbox" */
+	char **folders;      /* "agents/<agent>/<folder>", of each mailbox */
 	char *gateway_state; /* "agents/<agent>/state" */
 	char *server;
+	bool show_bar;
 	char token_account[TOKEN_ACCOUNT_MAX];
 	struct imap_conn *conn; /* kept between visits; NULL: none */
 	enum imap_push push;    /* how it tells of news, while it is idle */
@@ -48,11 +50,19 @@ struct operations {
 static enum mt_status
 set_names(struct operations *o, struct mt_error *err)
 {
-	if (asprintf(&o->server, "%s:%u", o->config->imap.host,
-		o->config->imap.port) < 0 ||
-	    asprintf(&o->folder, "agents/%s/inbox", o->config->agent) < 0 ||
-	    asprintf(&o->gateway_state, "agents/%s/state", o->config->agent) <
-		0)
+	const struct mailboxes *m = &o->config->mailboxes;
+	const char *agent = o->config->agent;
+	bool ok;
+
+	o->folders = calloc(m->count + 1, sizeof(*o->folders));
+	ok = o->folders &&
+	     asprintf(&o->server, "%s:%u", o->config->imap.host,
+		 o->config->imap.port) >= 0 &&
+	     asprintf(&o->gateway_state, "agents/%s/state", agent) >= 0;
+	for (size_t i = 0; i < m->count && ok; i++)
+		ok = asprintf(&o->folders[i], "agents/%s/%s", agent,
+			 m->list[i].folder) >= 0;
+	if (!ok)
 		return mt_fail(err, MT_NO_MEMORY, "no memory for a name");
 	return MT_OK;
 }
@@ -88,7 +98,9 @@ operations_close(struct operations **operations)
 	operations_leave(o);
 	if (o->announced && o->resources->announcer)
 		announcer_remove(o->resources->announcer, &o->announced);
-	free(o->folder);
+	for (size_t i = 0; o->folders && i < o->config->mailboxes.count; i++)
+		free(o->folders[i]);
+	free(o->folders);
 	free(o->gateway_state);
 	free(o->server);
 	free(o);
@@ -120,6 +132,12 @@ operations_token_account(const struct operations *o)
 }
 
 void
+operations_show_bar(struct operations *o)
+{
+	o->show_bar = true;
+}
+
+void
 operations_stop(struct operations *o)
 {
 	atomic_store(&o->stop, true);
@@ -130,21 +148,53 @@ operations_stop(struct operations *o)
 struct receipt {
 	const struct operations *operations;
 	struct json_object *handles; /* NULL: nobody asks */
+	struct inbound_counts counts;
+	struct progress progress;
 };
 
+/* "<folder>/<handle>" out of "agents/<agent>/<folder>/<handle>/message.json". */
+static void
+add_name(struct buf *name, const struct inbound_delivery *delivery,
+    const char *agent)
+{
+	const char *begin = delivery->path + strlen("agents//") + strlen(agent);
+	const char *end = strrchr(begin, '/');
+
+	buf_add(name, begin, (size_t)(end - begin));
+}
+
+/* Its handle in the inbox, its name elsewhere. */
 static void
 on_delivered(void *context, const struct inbound_delivery *delivery)
 {
-	const struct receipt *receipt = context;
+	struct receipt *receipt = context;
 	const struct operations *o = receipt->operations;
+	const char *agent = o->config->agent;
+	struct buf buf = BUF_INIT(256);
+	const char *name;
 
 	if (o->announced)
 		announcer_wake(o->resources->announcer, o->announced);
-	log_info("Email %s written to inbox for agent %s", delivery->handle,
-	    receipt->operations->config->agent);
+	add_name(&buf, delivery, agent);
+	name = buf_text(&buf);
+	/* a line for each would scroll the bar away */
+	if (!receipt->progress.visible)
+		log_info("Email %s written to %.*s for agent %s",
+		    delivery->handle, (int)strcspn(name, "/"), name, agent);
+	if (strncmp(name, "inbox/", 6) == 0)
+		name += 6;
 	if (receipt->handles)
 		json_object_array_add(
-		    receipt->handles, json_object_new_string(delivery->handle));
+		    receipt->handles, json_object_new_string(name));
+	buf_done(&buf);
+}
+
+static void
+on_progress(void *context, size_t tried, size_t total)
+{
+	struct receipt *receipt = context;
+
+	progress_show(&receipt->progress, tried, total);
 }
 
 static bool
@@ -160,7 +210,9 @@ is_full(void *context)
 static void
 on_notice(void *context, const char *sentence)
 {
-	(void)context;
+	struct receipt *receipt = context;
+
+	progress_hide(&receipt->progress);
 	log_warning("%s", sentence);
 }
 
@@ -173,12 +225,11 @@ inbound_of(struct operations *o, struct receipt *receipt)
 	    .state = o->resources->state,
 	    .mime = o->resources->mime,
 	    .account = o->config->name,
-	    .mailbox = "INBOX",
-	    .folder = o->folder,
-	    /* the gateway has followed one only */
-	    .gateway_state = o->config->further ? NULL : o->gateway_state,
 	    .max_message_bytes = INBOUND_MAX_MESSAGE_BYTES,
 	    .keep_raw = o->config->keep_raw,
+	    .only_newest = o->config->only_newest,
+	    .newest = o->config->newest,
+	    .counts = &receipt->counts,
 	    .watch = o->resources->announcer
 			 ? announcer_watch(o->resources->announcer)
 			 : NULL,
@@ -186,6 +237,7 @@ inbound_of(struct operations *o, struct receipt *receipt)
 	    .stop = &o->stop,
 	    .context = receipt,
 	    .delivered = on_delivered,
+	    .progress = on_progress,
 	    .notice = on_notice,
 	};
 }
@@ -201,7 +253,7 @@ open_workspace(struct operations *o, struct publisher **ret_publisher,
 enum mt_status
 operations_recover(struct operations *o, struct mt_error *err)
 {
-	struct receipt receipt = {o, NULL};
+	struct receipt receipt = {.operations = o};
 	struct inbound inbound = inbound_of(o, &receipt);
 	enum mt_status status = open_workspace(o, &inbound.publisher, err);
 
@@ -251,16 +303,32 @@ begin_session(struct operations *o, const struct watch_visit *visit,
 	return enter(o, err);
 }
 
+#define WATCHED_MAX 64 /* mailboxes beside the one that is open */
+
+/* The mailboxes beside the first, which is open. */
+static size_t
+list_others(const struct operations *o, const char *names[WATCHED_MAX])
+{
+	const struct mailboxes *m = &o->config->mailboxes;
+	size_t count = 0;
+
+	for (size_t i = 1; i < m->count && count < WATCHED_MAX; i++)
+		names[count++] = m->list[i].name;
+	return count;
+}
+
 /* Leaves the session idle.  That it cannot be is no failure of the visit. */
 static void
 end_session(struct operations *o, struct watch_result *result)
 {
 	enum imap_push push = imap_watch_offered(o->conn);
+	const char *others[WATCHED_MAX];
+	size_t count = list_others(o, others);
 	struct mt_error why;
 
 	if (push == IMAP_PUSH_NONE ||
-	    imap_watch_begin(o->conn, push, NULL, 0, deadline_in_ms(IDLE_MS),
-		&why) != MT_OK) {
+	    imap_watch_begin(o->conn, push, others, count,
+		deadline_in_ms(IDLE_MS), &why) != MT_OK) {
 		imap_conn_close(&o->conn);
 		return;
 	}
@@ -278,30 +346,83 @@ announce(struct operations *o, struct mt_error *err)
 	    o->session.trust, &o->announced, err);
 }
 
+/* One mailbox, in a session that is of no use after a failure. */
 static enum mt_status
-look(struct operations *o, struct json_object *handles, struct mt_error *err)
+look_into(struct operations *o, size_t index, struct inbound *inbound,
+    struct mt_error *err)
 {
-	struct receipt receipt = {o, handles};
-	struct inbound inbound = inbound_of(o, &receipt);
+	const struct mailbox_setting *mailbox =
+	    &o->config->mailboxes.list[index];
+	struct receipt *receipt = inbound->context;
+	enum mt_status status;
+
+	inbound->mailbox = mailbox->name;
+	inbound->folder = o->folders[index];
+	/* the gateway has followed one only */
+	inbound->gateway_state =
+	    o->config->further || strcmp(mailbox->name, "INBOX") != 0
+		? NULL
+		: o->gateway_state;
+	progress_begin(&receipt->progress, mailbox->name, o->show_bar);
+	status = fetch_poll(inbound, o->conn, err);
+	progress_hide(&receipt->progress);
+	return status;
+}
+
+/*
+ * All mailboxes, even if one fails: *err is about the first that did.  The
+ * first in the settings comes last: the server is asked to watch what is
+ * opened then.
+ */
+static enum mt_status
+look_into_all(
+    struct operations *o, struct inbound *inbound, struct mt_error *err)
+{
+	enum mt_status result = MT_OK, status;
+	struct mt_error why;
+
+	for (size_t i = o->config->mailboxes.count; i-- > 0;) {
+		status = o->conn ? MT_OK : enter(o, &why);
+		if (status == MT_OK)
+			status = look_into(o, i, inbound, &why);
+		if (status == MT_OK)
+			continue;
+		if (result == MT_OK)
+			result = mt_fail(err, status, "%s", why.text);
+		else
+			log_error("IMAP poll failed: %s", why.text);
+		if (!o->conn || atomic_load(&o->stop))
+			break;
+		operations_leave(o);
+	}
+	return result;
+}
+
+static enum mt_status
+look(struct operations *o, bool reconcile, struct receipt *receipt,
+    struct mt_error *err)
+{
+	struct inbound inbound = inbound_of(o, receipt);
 	enum mt_status status = open_workspace(o, &inbound.publisher, err);
 
+	inbound.reconcile = reconcile;
 	if (status == MT_OK)
-		status = fetch_poll(&inbound, o->conn, err);
+		status = look_into_all(o, &inbound, err);
 	publish_close(&inbound.publisher);
 	return status;
 }
 
 static enum mt_status
 visit(struct operations *o, const struct watch_visit *visit,
-    struct watch_result *result, struct json_object *handles,
-    struct mt_error *err)
+    struct watch_result *result, struct receipt *receipt, struct mt_error *err)
 {
 	enum mt_status status = announce(o, err);
 
 	if (status == MT_OK)
 		status = begin_session(o, visit, result, err);
 	if (status == MT_OK)
-		status = look(o, handles, err);
+		status =
+		    look(o, visit->reconcile || result->entered, receipt, err);
 	if (status == MT_OK)
 		end_session(o, result);
 	else
@@ -309,15 +430,33 @@ visit(struct operations *o, const struct watch_visit *visit,
 	return status;
 }
 
+static void
+add_counts(struct json_object *report, const struct inbound_counts *counts)
+{
+	const struct {
+		const char *name;
+		uint64_t count;
+	} members[] = {
+	    {"reconcile_found", counts->found},
+	    {"matched", counts->matched},
+	    {"gone", counts->gone},
+	};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
+		json_object_object_add(report, members[i].name,
+		    json_object_new_int64((int64_t)members[i].count));
+}
+
 static struct json_object *
 poll_report(enum mt_status status, const struct mt_error *err,
-    struct json_object *handles)
+    const struct receipt *receipt)
 {
 	struct json_object *report = json_object_new_object();
 
 	report_add_text(report, "type", "poll_response");
 	report_add_outcome(report, status, err, "polled");
-	json_object_object_add(report, "delivered", handles);
+	json_object_object_add(report, "delivered", receipt->handles);
+	add_counts(report, &receipt->counts);
 	json_object_object_add(
 	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
 	return report;
@@ -328,10 +467,11 @@ operations_visit(struct operations *o, const struct watch_visit *v,
     struct watch_result *ret_result, struct json_object **ret_report,
     struct mt_error *err)
 {
-	struct json_object *handles = json_object_new_array();
-	enum mt_status status = visit(o, v, ret_result, handles, err);
+	struct receipt receipt = {
+	    .operations = o, .handles = json_object_new_array()};
+	enum mt_status status = visit(o, v, ret_result, &receipt, err);
 
-	*ret_report = poll_report(status, err, handles);
+	*ret_report = poll_report(status, err, &receipt);
 	return status;
 }
 
@@ -339,15 +479,15 @@ enum mt_status
 operations_receive(
     struct operations *o, struct json_object **ret_report, struct mt_error *err)
 {
-	struct json_object *handles = json_object_new_array();
+	struct receipt receipt = {
+	    .operations = o, .handles = json_object_new_array()};
 	enum mt_status status = announce(o, err);
 
 	if (status == MT_OK)
-		status = enter(o, err);
-	if (status == MT_OK)
-		status = look(o, handles, err);
+		status = look(o, true, &receipt, err);
+
 	imap_conn_close(&o->conn);
-	*ret_report = poll_report(status, err, handles);
+	*ret_report = poll_report(status, err, &receipt);
 	return status;
 }
 

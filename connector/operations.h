@@ -27,6 +27,10 @@ void operations_close(struct operations **operations);
 
 const struct config *operations_config(const struct operations *operations);
 
+/* Long polls may draw on standard error, if that is a terminal: for a program
+ * that does one thing. */
+void operations_show_bar(struct operations *operations);
+
 /* "host:port" of its IMAP server. */
 const char *operations_server(const struct operations *operations);
 

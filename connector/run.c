@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "operations.h"
+#include "provider_quirks.h"
 #include "service.h"
 
 #include <string.h>
@@ -11,7 +12,6 @@
 #define GRACE_MS 5000            /* for what is under way at the end */
 #define THREADS 64
 #define THREADS_PER_SERVER 16
-#define RENEW_MS 540000 /* below the ten minutes of the strictest routers */
 #define RECONCILE_MS 3600000
 
 struct run {
@@ -77,7 +77,7 @@ watched(struct account *account)
 	    .settings =
 		{
 		    .poll_ms = config->poll_interval_ms,
-		    .renew_ms = RENEW_MS,
+		    .renew_ms = provider_renew_ms(config->imap_host),
 		    .reconcile_ms = RECONCILE_MS,
 		},
 	    .visit = visit,

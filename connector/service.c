@@ -2,6 +2,7 @@
 #include "service.h"
 
 #include "base/log.h"
+#include "base/notify.h"
 #include "control.h"
 #include "follower.h"
 #include "report.h"
@@ -67,9 +68,11 @@ struct service {
 	size_t account_count;
 	TAILQ_HEAD(, request) requests;
 	size_t request_count;
+	uv_timer_t alive; /* for the service manager's watchdog */
 	uv_timer_t grace;
 	bool ending;
-	bool left; /* something did not end in time */
+	bool left;  /* something did not end in time */
+	bool stuck; /* and it was said */
 };
 
 /* ---- signals ---- */
@@ -401,6 +404,36 @@ on_helper(void *context)
 	start_send(s);
 }
 
+/* ---- the watchdog ---- */
+
+/* An account that is stuck, which cannot be, is a reason to be started again:
+ * then the service manager hears nothing more. */
+static void
+on_alive(uv_timer_t *timer)
+{
+	struct service *s = timer->data;
+	struct followed *f;
+
+	TAILQ_FOREACH(f, &s->accounts, link)
+	if (watcher_is_stuck(f->watcher)) {
+		if (!s->stuck)
+			log_error("an account is stuck: see 'status'");
+		s->stuck = true;
+		return;
+	}
+	s->stuck = false;
+	notify_alive();
+}
+
+static void
+watch_alive(struct service *s)
+{
+	uint64_t period = (uint64_t)notify_watchdog_ms();
+
+	if (period)
+		uv_timer_start(&s->alive, on_alive, period, period);
+}
+
 /* ---- ending ---- */
 
 static void
@@ -420,6 +453,7 @@ begin_end(struct service *s)
 	if (s->ending)
 		return;
 	s->ending = true;
+	notify_stopping();
 	s->settings.stop(s->settings.context);
 	uv_timer_start(&s->grace, on_grace, (uint64_t)s->settings.grace_ms, 0);
 	for (f = TAILQ_FIRST(&s->accounts); f; f = next) {
@@ -441,6 +475,7 @@ end(struct service *s)
 		follower_free(&s->followers[i]);
 	pool_free(&s->pool);
 	uv_close((uv_handle_t *)&s->send.next, NULL);
+	uv_close((uv_handle_t *)&s->alive, NULL);
 	uv_close((uv_handle_t *)&s->grace, NULL);
 	/* another one changes nothing, also when nobody looks any more */
 	service_hold_signals(true);
@@ -457,7 +492,9 @@ on_signal(uv_signal_t *handle, int number)
 		return;
 	if (number == SIGHUP) {
 		log_info("reading the accounts again");
+		notify_reloading();
 		s->settings.load(s->settings.context, s);
+		notify_ready();
 		return;
 	}
 	log_info("ending on signal %d", number);
@@ -470,8 +507,9 @@ static void
 open_handles(struct service *s)
 {
 	uv_timer_init(&s->loop, &s->send.next);
+	uv_timer_init(&s->loop, &s->alive);
 	uv_timer_init(&s->loop, &s->grace);
-	s->send.next.data = s->grace.data = s;
+	s->send.next.data = s->alive.data = s->grace.data = s;
 	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&s->loop, &s->signals[i]);
 		s->signals[i].data = s;
@@ -532,6 +570,8 @@ service_run(const struct service_settings *settings, bool *ret_left,
 	if (status == MT_OK) {
 		s->settings.load(s->settings.context, s);
 		start_send(s);
+		watch_alive(s);
+		notify_ready();
 	} else {
 		begin_end(s);
 	}

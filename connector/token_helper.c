@@ -5,6 +5,7 @@
 #include "base/child.h"
 #include "base/fs.h"
 #include "helper_process.h"
+#include "tokensock/token_admin.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -202,7 +203,7 @@ seed(struct token_helper *helper, struct token_client *client,
 	token_wire_begin(&client->frame, "seed");
 	token_wire_add(&client->frame, "account", HELPER_ACCOUNT);
 	status = token_wire_end(&client->frame)
-		     ? token_client_call(client, fd, &reply, deadline, err)
+		     ? token_admin_call(client, fd, &reply, deadline, err)
 		     : mt_fail(err, MT_BUG, "frame too long");
 	close(fd);
 	helper->seeded = status == MT_OK;

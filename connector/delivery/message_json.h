@@ -3,7 +3,8 @@
  * The bytes of `message.json`: UTF-8, pretty with two spaces, no final line
  * end.  The gateway's contract names the keys uid, message_id, from, to, cc,
  * subject, date, body_text, body_html, headers and attachments, all text, an
- * absent one "".  Everything else is an addition that readers may ignore.
+ * absent one "".  Everything else is an addition that readers may ignore;
+ * docs/message-json.md describes each key.
  */
 #ifndef MT_DELIVERY_MESSAGE_JSON_H
 #define MT_DELIVERY_MESSAGE_JSON_H

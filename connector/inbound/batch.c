@@ -48,6 +48,7 @@ close_raw(struct batch *b)
 	if (b->raw_fd >= 0)
 		close(b->raw_fd);
 	b->raw_fd = -1;
+	identity_digest_end(&b->digest, NULL);
 }
 
 void
@@ -107,7 +108,8 @@ begin_message(void *context, struct mt_error *err)
 	*m = (struct batch_message){.received = true};
 	status = stage_raw(b, m, err);
 	b->disk_failed = status != MT_OK;
-	return status;
+	return status == MT_OK ? identity_digest_begin(&b->digest, err)
+			       : status;
 }
 
 static enum mt_status
@@ -124,6 +126,7 @@ add_bytes(void *context, const void *bytes, size_t len, struct mt_error *err)
 		    b->in->max_message_bytes);
 	}
 	m->bytes += len;
+	identity_digest_add(&b->digest, bytes, len);
 	if (!fs_write_all(b->raw_fd, bytes, len))
 		return MT_OK;
 	b->disk_failed = true;
@@ -135,13 +138,17 @@ end_message(
     void *context, uint32_t uid, time_t internal_date, struct mt_error *err)
 {
 	struct batch *b = context;
+	struct batch_message *m = &b->messages[b->count];
 
-	(void)internal_date;
 	if (batch_has(b, uid))
 		return mt_fail(err, MT_RETRY_LATER,
 		    "the server sends message %" PRIu32 " twice", uid);
+	m->uid = uid;
+	m->identity.internal_date = internal_date;
+	m->identity.size = m->bytes;
+	identity_digest_end(&b->digest, &m->identity);
 	close_raw(b);
-	b->messages[b->count++].uid = uid;
+	b->count++;
 	return MT_OK;
 }
 
@@ -163,7 +170,8 @@ batch_add_too_large(
 	struct batch_message *m = &b->messages[b->count];
 	enum mt_status status;
 
-	*m = (struct batch_message){.uid = uid, .bytes = bytes};
+	*m = (struct batch_message){
+	    .uid = uid, .bytes = bytes, .identity = {.size = bytes}};
 	status = publish_stage_new(b->in->publisher, &m->stage, err);
 	b->disk_failed = status != MT_OK;
 	if (status == MT_OK)
@@ -171,13 +179,43 @@ batch_add_too_large(
 	return status;
 }
 
-bool
-batch_has(const struct batch *b, uint32_t uid)
+static const struct batch_message *
+find(const struct batch *b, uint32_t uid)
 {
 	for (size_t i = 0; i < b->count; i++)
 		if (b->messages[i].uid == uid)
-			return true;
-	return false;
+			return &b->messages[i];
+	return NULL;
+}
+
+bool
+batch_has(const struct batch *b, uint32_t uid)
+{
+	return find(b, uid) != NULL;
+}
+
+bool
+batch_is_empty(const struct batch *b, uint32_t uid)
+{
+	const struct batch_message *m = find(b, uid);
+
+	return m && m->bytes == 0;
+}
+
+void
+batch_drop(struct batch *b, uint32_t uid)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		struct batch_message *m = &b->messages[i];
+		if (m->uid != uid)
+			continue;
+		publish_stage_discard(b->in->publisher, &m->stage);
+		b->count--;
+		/* and the one that has begun to come in */
+		memmove(
+		    m, m + 1, (b->count - i + (b->raw_fd >= 0)) * sizeof(*m));
+		return;
+	}
 }
 
 /* A header field for a line of text: no control characters, not too long, and
@@ -281,6 +319,7 @@ take_apart(struct batch *b, struct batch_message *m, struct mt_error *err)
 
 	if (status != MT_OK)
 		return status;
+	identity_set_message_id(&m->identity, mime.message_id);
 	status = describe(b, m, &mime, err);
 	keep_raw = b->in->keep_raw || mime.defect_count || !mime.parsed;
 	mime_message_done(&mime);
@@ -313,6 +352,7 @@ record_of(const struct batch *b, const struct batch_message *m)
 	    .staged = m->stage.name,
 	    .sender = m->sender,
 	    .subject = m->subject,
+	    .identity = m->identity,
 	};
 }
 
@@ -341,6 +381,7 @@ static enum mt_status
 record_staged(struct batch *b, struct share share, struct mt_error *err)
 {
 	struct inbound_message records[WORKLIST_BATCH_MAX];
+	bool known[WORKLIST_BATCH_MAX];
 	size_t count = 0;
 	enum mt_status status = publish_sync_staging(b->in->publisher, err);
 
@@ -349,9 +390,11 @@ record_staged(struct batch *b, struct share share, struct mt_error *err)
 	for (size_t i = share.begin; i < share.end; i++)
 		records[count++] = record_of(b, &b->messages[i]);
 	status = inbound_state_stage(
-	    b->in->state, b->mailbox->id, records, count, err);
-	for (size_t i = share.begin; i < share.end; i++)
-		b->messages[i].recorded = status == MT_OK;
+	    b->in->state, b->mailbox->id, records, count, known, err);
+	for (size_t i = share.begin; i < share.end && status == MT_OK; i++) {
+		b->messages[i].known = known[i - share.begin];
+		b->messages[i].recorded = !known[i - share.begin];
+	}
 	return status;
 }
 
@@ -362,8 +405,10 @@ enter_risk(struct batch *b, struct share share, struct mt_error *err)
 	enum mt_status status = MT_OK;
 
 	for (size_t i = share.begin; i < share.end && status == MT_OK; i++)
-		status = risk_add(&paths, b->folder->path,
-		    b->messages[i].handle, b->messages[i].stage.fd, err);
+		if (!b->messages[i].known)
+			status = risk_add(&paths, b->folder->path,
+			    b->messages[i].handle, b->messages[i].stage.fd,
+			    err);
 	if (status == MT_OK)
 		status = risk_enter(
 		    b->in, b->folder->path, &paths, MANIFEST_SET, err);
@@ -384,6 +429,8 @@ publish(struct batch *b, struct share share, struct mt_error *err)
 		};
 		char handle[INBOUND_HANDLE_MAX];
 
+		if (b->messages[i].known)
+			continue;
 		status = placing_publish(b->in, b->folder, &m, handle, err);
 		if (status == MT_OK)
 			memcpy(b->messages[i].handle, handle, sizeof(handle));
@@ -410,7 +457,8 @@ finish(
 	size_t count = 0;
 
 	for (size_t i = share.begin; i < share.end; i++)
-		uids[count++] = b->messages[i].uid;
+		if (!b->messages[i].known)
+			uids[count++] = b->messages[i].uid;
 	return inbound_state_finish(b->in->state, b->mailbox->id, uids, count,
 	    cursor_after(b, share, cursor), err);
 }
@@ -429,7 +477,8 @@ deliver_share(
 		status = finish(b, share, cursor, err);
 	for (size_t i = share.begin; i < share.end && status == MT_OK; i++) {
 		struct inbound_message record = record_of(b, &b->messages[i]);
-		placing_report(b->in, &record, b->messages[i].handle);
+		if (!b->messages[i].known)
+			placing_report(b->in, &record, b->messages[i].handle);
 	}
 	return status;
 }

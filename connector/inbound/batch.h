@@ -6,7 +6,8 @@
  *   1. each message streams into a staged directory of its own (raw.eml);
  *   2. it is taken apart there, and message.json written;
  *   3. all files and directories are synced;
- *   4. the state records handles and staged names: one commit;
+ *   4. the state records handles and staged names: one commit, which also
+ *      finds what was delivered before the mailbox was numbered anew;
  *   5. the risk manifest gets an entry for each file: one update;
  *   6. the directories are renamed to where agents see them, and synced;
  *   7. the state records them as done, queues their events and moves the
@@ -20,10 +21,12 @@
 
 #include "base/status.h"
 #include "delivery/publish.h"
+#include "inbound/identity.h"
 #include "inbound/inbound.h"
 #include "inbound/worklist.h"
 #include "mail/imap_conn.h"
 #include "state/inbound_state.h"
+#include "state/mailbox_state.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,7 +36,9 @@ struct batch_message {
 	uint32_t uid;
 	uint64_t bytes; /* as received, or as announced */
 	bool received;  /* false: larger than allowed, raw.eml is not there */
-	bool recorded;  /* the state knows of it */
+	bool recorded;  /* the state knows of it as staged */
+	bool known;     /* it was delivered under another number */
+	struct inbound_identity identity;
 	struct publish_stage stage;
 	char handle[INBOUND_HANDLE_MAX];
 	char *sender; /* for the report; owned */
@@ -47,7 +52,9 @@ struct batch {
 	struct batch_message messages[WORKLIST_BATCH_MAX];
 	size_t count;
 
-	int raw_fd; /* of the message that is coming in */
+	/* of the message that is coming in */
+	int raw_fd;
+	struct identity_digest digest;
 
 	/* why step 1 failed; neither: something about the server */
 	bool too_large;
@@ -71,6 +78,13 @@ enum mt_status batch_add_too_large(struct batch *batch, uint32_t uid,
 
 /* Whether a message is in the batch, whole. */
 bool batch_has(const struct batch *batch, uint32_t uid);
+
+/* Whether it is there and has no bytes. */
+bool batch_is_empty(const struct batch *batch, uint32_t uid);
+
+/* Takes a message out of a batch that is not delivered yet: what came in was
+ * none. */
+void batch_drop(struct batch *batch, uint32_t uid);
 
 /* Steps 2 to 7, and the reports.  `cursor` is what it is after them. */
 enum mt_status batch_deliver(

@@ -1,145 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 #include "inbound/fetch.h"
 
-#include "base/deadline.h"
-#include "delivery/publish.h"
 #include "inbound/batch.h"
+#include "inbound/listing.h"
+#include "inbound/opening.h"
 #include "inbound/recover.h"
+#include "inbound/rematch.h"
 #include "inbound/takeover.h"
-#include "inbound/worklist.h"
-#include "mail/imap_conn.h"
-#include "state/inbound_state.h"
+#include "state/suspect_state.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <time.h>
 
-#define COMMAND_MS 60000
-#define MIN_BYTES_PER_MS 32
 #define BATCH_BYTES (4u * 1024 * 1024)
 
 /* Servers may be somewhat wrong about sizes. */
 #define SIZE_SLACK (1024u * 1024)
-
-struct poll {
-	const struct inbound *in;
-	struct imap_conn *conn;
-	struct imap_mailbox opened;
-	struct inbound_mailbox mailbox;
-	struct publish_folder folder;
-	struct worklist list;
-};
-
-static void MT_PRINTF(2, 3)
-    notice(const struct inbound *in, const char *format, ...)
-{
-	char text[MT_ERROR_TEXT_MAX];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	in->notice(in->context, text);
-}
-
-/* Begins to follow a mailbox that the state has never seen. */
-static enum mt_status
-begin_mailbox(struct poll *p, struct mt_error *err)
-{
-	const struct inbound *in = p->in;
-	struct uid_list delivered = {0};
-	uint32_t cursor = 0;
-	enum mt_status status = MT_OK;
-
-	if (in->gateway_state)
-		status = takeover_read(in, &cursor, &delivered, err);
-	if (status == MT_OK)
-		status = inbound_state_add(in->state, in->account, in->mailbox,
-		    p->opened.uidvalidity, cursor, in->folder, &delivered,
-		    &p->mailbox, err);
-	if (status == MT_OK && (cursor || delivered.count))
-		notice(in,
-		    "taking over %s from the gateway's poller: it delivered "
-		    "%zu messages that are there, up to UID %" PRIu32,
-		    in->mailbox, delivered.count, cursor);
-	uid_list_done(&delivered);
-	return status;
-}
-
-static enum mt_status
-begin_epoch(struct poll *p, struct mt_error *err)
-{
-	const struct inbound *in = p->in;
-	enum mt_status status =
-	    inbound_state_add(in->state, in->account, in->mailbox,
-		p->opened.uidvalidity, 0, in->folder, NULL, &p->mailbox, err);
-
-	if (status == MT_OK)
-		notice(in,
-		    "the server has numbered %s anew (UIDVALIDITY %" PRIu32
-		    "): all of its messages are delivered again",
-		    in->mailbox, p->opened.uidvalidity);
-	return status;
-}
-
-static enum mt_status
-open_mailbox(struct poll *p, struct mt_error *err)
-{
-	const struct inbound *in = p->in;
-	enum inbound_seen seen = INBOUND_NEVER_SEEN;
-	enum mt_status status = imap_conn_examine(
-	    p->conn, in->mailbox, &p->opened, deadline_in_ms(COMMAND_MS), err);
-
-	if (status != MT_OK)
-		return status;
-	if (!p->opened.uidvalidity)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "the server gives %s no UIDVALIDITY, so its messages "
-		    "cannot be told apart",
-		    in->mailbox);
-	status = inbound_state_find(in->state, in->account, in->mailbox,
-	    p->opened.uidvalidity, &seen, &p->mailbox, err);
-	if (status != MT_OK || seen == INBOUND_SEEN)
-		return status;
-	return seen == INBOUND_NEVER_SEEN ? begin_mailbox(p, err)
-					  : begin_epoch(p, err);
-}
-
-static enum mt_status
-compare_with_state(struct poll *p, const struct imap_summary *listed,
-    size_t count, struct mt_error *err)
-{
-	struct uid_list known = {0}, suspects = {0};
-	enum mt_status status = inbound_state_known(
-	    p->in->state, p->mailbox.id, p->mailbox.cursor, &known, err);
-
-	if (status == MT_OK)
-		status = inbound_state_suspects(
-		    p->in->state, p->mailbox.id, &suspects, err);
-	if (status == MT_OK)
-		status = worklist_init(&p->list, listed, count,
-		    p->mailbox.cursor, &known, &suspects, err);
-	uid_list_done(&suspects);
-	uid_list_done(&known);
-	return status;
-}
-
-static enum mt_status
-list_new(struct poll *p, struct mt_error *err)
-{
-	struct imap_summary *listed = NULL;
-	size_t count = 0;
-	enum mt_status status = MT_OK;
-
-	if (p->opened.exists && p->mailbox.cursor < UINT32_MAX)
-		status = imap_conn_list(p->conn, p->mailbox.cursor + 1, &listed,
-		    &count, deadline_in_ms(COMMAND_MS), err);
-	if (status == MT_OK)
-		status = compare_with_state(p, listed, count, err);
-	free(listed);
-	return status;
-}
 
 /* What imap_conn may take for a message.  One that is alone may have any size:
  * then we see for ourselves that it is too large, and whose it is. */
@@ -173,9 +48,7 @@ receive(struct poll *p, struct batch *batch, struct work *const *work,
 	if (status != MT_OK || !wanted)
 		return status;
 	return imap_conn_fetch(p->conn, uids, wanted, size_limit(p->in, wanted),
-	    &sink,
-	    deadline_in_ms(COMMAND_MS + (int64_t)(bytes / MIN_BYTES_PER_MS)),
-	    err);
+	    &sink, poll_deadline(bytes), err);
 }
 
 /* What the gateway's poller would go on from.  Mail does not wait for it. */
@@ -186,8 +59,21 @@ tell_gateway(const struct poll *p)
 
 	if (p->in->gateway_state &&
 	    takeover_write(p->in, p->mailbox.cursor, &err) != MT_OK)
-		notice(p->in, "mail is delivered, but last_uid is not kept: %s",
+		poll_notice(p,
+		    "mail is delivered, but last_uid is not kept: %s",
 		    err.text);
+}
+
+static void
+count_batch(const struct poll *p, const struct batch *batch)
+{
+	struct inbound_counts *counts = p->in->counts;
+
+	for (size_t i = 0; counts && i < batch->count; i++) {
+		const struct batch_message *m = &batch->messages[i];
+		counts->matched += m->known;
+		counts->found += !m->known && m->uid <= p->first_cursor;
+	}
 }
 
 /* Delivers what has come in whole. */
@@ -207,14 +93,15 @@ deliver(struct poll *p, struct batch *batch, struct work *const *work,
 	if (status != MT_OK)
 		return status;
 	p->mailbox.cursor = cursor;
+	count_batch(p, batch);
 	tell_gateway(p);
 	return MT_OK;
 }
 
-/* Remembers which messages a failed fetch was about. */
+/* Remembers which messages did not come. */
 static enum mt_status
 suspect(struct poll *p, struct work *const *work, size_t count,
-    struct mt_error *err)
+    size_t *ret_missing, struct mt_error *err)
 {
 	uint32_t uids[WORKLIST_BATCH_MAX];
 	size_t missing = 0;
@@ -222,8 +109,34 @@ suspect(struct poll *p, struct work *const *work, size_t count,
 	for (size_t i = 0; i < count; i++)
 		if (!work[i]->done)
 			uids[missing++] = work[i]->uid;
-	return inbound_state_suspect(
-	    p->in->state, p->mailbox.id, uids, missing, err);
+	*ret_missing = missing;
+	return suspect_state_add(
+	    p->in->state, p->mailbox.id, uids, missing, time(NULL), err);
+}
+
+/*
+ * A message that was moved away or deleted in the meantime is not given, or as
+ * nothing (NIL).  It is no suspect any more when it is not listed; but if it is
+ * listed and never given, it keeps back no other.
+ */
+static enum mt_status
+note_missing(struct poll *p, struct work *const *work, size_t count,
+    struct mt_error *err)
+{
+	size_t missing = 0;
+	enum mt_status status = suspect(p, work, count, &missing, err);
+
+	if (status == MT_OK && p->in->counts)
+		p->in->counts->gone += missing;
+	return status;
+}
+
+static void
+drop_empty(struct batch *batch, struct work *const *work, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (work[i]->size && batch_is_empty(batch, work[i]->uid))
+			batch_drop(batch, work[i]->uid);
 }
 
 /* A message, alone in its batch, that turned out to be too large. */
@@ -248,12 +161,29 @@ static enum mt_status
 salvage(struct poll *p, struct batch *batch, struct work *const *work,
     size_t count, struct mt_error *err)
 {
-	enum mt_status status = deliver(p, batch, work, count, err);
+	size_t missing;
+	enum mt_status status;
 
+	drop_empty(batch, work, count);
+	status = deliver(p, batch, work, count, err);
 	if (status == MT_OK && batch->too_large && count == 1)
 		return deliver_too_large(p, work[0], err);
 	if (status == MT_OK)
-		status = suspect(p, work, count, err);
+		status = suspect(p, work, count, &missing, err);
+	return status;
+}
+
+/* After a fetch that went well. */
+static enum mt_status
+deliver_received(struct poll *p, struct batch *batch, struct work *const *work,
+    size_t count, struct mt_error *err)
+{
+	enum mt_status status;
+
+	drop_empty(batch, work, count);
+	status = deliver(p, batch, work, count, err);
+	if (status == MT_OK && batch->count < count)
+		status = note_missing(p, work, count, err);
 	return status;
 }
 
@@ -268,7 +198,7 @@ do_batch(struct poll *p, struct work *const *work, size_t count,
 	batch_init(&batch, p->in, &p->mailbox, &p->folder);
 	status = receive(p, &batch, work, count, err);
 	if (status == MT_OK)
-		status = deliver(p, &batch, work, count, err);
+		status = deliver_received(p, &batch, work, count, err);
 	else if (!batch.disk_failed &&
 		 salvage(p, &batch, work, count, &worse) != MT_OK)
 		status = mt_fail(err, worse.status, "%s", worse.text);
@@ -294,16 +224,20 @@ move_cursor(struct poll *p, struct mt_error *err)
 }
 
 static enum mt_status
-check_stop(const struct poll *p, struct mt_error *err)
+check_full(const struct poll *p, struct mt_error *err)
 {
-	if (p->in->stop && atomic_load(p->in->stop))
-		return mt_fail(err, MT_RETRY_LATER,
-		    "ended before all that is new was fetched");
-	if (p->in->is_full && p->in->is_full(p->in->context))
-		return mt_fail(err, MT_RETRY_LATER,
-		    "too much mail waits to be handed on; the rest is fetched "
-		    "after that");
-	return MT_OK;
+	if (!p->in->is_full || !p->in->is_full(p->in->context))
+		return MT_OK;
+	return mt_fail(err, MT_RETRY_LATER,
+	    "too much mail waits to be handed on; the rest is fetched after "
+	    "that");
+}
+
+static void
+report_progress(const struct poll *p)
+{
+	if (p->in->progress)
+		p->in->progress(p->in->context, p->tried, p->total);
 }
 
 static enum mt_status
@@ -313,15 +247,19 @@ do_all(struct poll *p, struct mt_error *err)
 	enum mt_status status = MT_OK;
 	size_t count;
 
+	p->total = worklist_left(&p->list);
+	report_progress(p);
 	while (status == MT_OK &&
 	       (count = worklist_take(&p->list, BATCH_BYTES, work)) > 0) {
-		status = check_stop(p, err);
+		status = poll_check_stop(p, err);
+		if (status == MT_OK)
+			status = check_full(p, err);
 		if (status == MT_OK)
 			status = do_batch(p, work, count, err);
+		p->tried += count;
+		report_progress(p);
 	}
-	if (status == MT_OK)
-		status = move_cursor(p, err);
-	return status;
+	return status == MT_OK ? move_cursor(p, err) : status;
 }
 
 enum mt_status
@@ -336,11 +274,16 @@ fetch_poll(
 		    in->publisher, in->folder, &p.folder, err);
 	if (status != MT_OK)
 		return status;
-	status = open_mailbox(&p, err);
+	status = opening_do(&p, err);
+	p.first_cursor = p.mailbox.cursor;
 	if (status == MT_OK)
-		status = list_new(&p, err);
+		status = listing_make(&p, err);
+	if (status == MT_OK)
+		status = rematch_do(&p, err);
 	if (status == MT_OK)
 		status = do_all(&p, err);
+	if (status == MT_OK)
+		status = rematch_report(&p, err);
 	worklist_done(&p.list);
 	publish_folder_close(&p.folder);
 	return status;

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct manifest_watch;
@@ -16,6 +17,15 @@ struct publisher;
 struct state;
 
 #define INBOUND_MAX_MESSAGE_BYTES (64u * 1024 * 1024)
+
+/* What polls have done; they add to it. */
+struct inbound_counts {
+	uint64_t delivered;
+	uint64_t found; /* of them, below the cursor: found by reconciliation */
+	uint64_t matched; /* not delivered again after the mailbox was numbered
+			     anew, or too old to be wanted */
+	uint64_t gone;    /* listed, but not given when they were fetched */
+};
 
 /* A message that agents can see now. */
 struct inbound_delivery {
@@ -48,6 +58,25 @@ struct inbound {
 	uint64_t max_message_bytes; /* larger ones are announced only */
 	bool keep_raw;              /* raw.eml for every message */
 
+	/*
+	 * Of a mailbox that the state and the gateway know nothing of: whether
+	 * only the newest messages are delivered, and how many; 0: only those
+	 * that arrive from now on.
+	 */
+	bool only_newest;
+	uint32_t newest;
+
+	/*
+	 * Whether to compare all of the mailbox with what is done, instead of
+	 * looking above the cursor only.  To be asked for at each connect, now
+	 * and then in a long connection, and at least every hour: mail that
+	 * becomes visible late, under a UID that others have passed, is found
+	 * by nothing else.
+	 */
+	bool reconcile;
+
+	struct inbound_counts *counts; /* or NULL */
+
 	/* Nothing further is fetched once it is true; NULL: never. */
 	const atomic_bool *stop;
 
@@ -59,6 +88,9 @@ struct inbound {
 	void *context;
 	void (*delivered)(
 	    void *context, const struct inbound_delivery *delivery);
+	/* Told how far a poll has come, of how many messages: at its beginning
+	 * and after each batch; NULL: nobody is. */
+	void (*progress)(void *context, size_t tried, size_t total);
 	/* Told what an operator should know though nothing failed. */
 	void (*notice)(void *context, const char *sentence);
 };

@@ -199,5 +199,7 @@ placing_report(const struct inbound *in, const struct inbound_message *message,
 
 	snprintf(
 	    path, sizeof(path), "%s/%s/message.json", message->folder, handle);
+	if (in->counts)
+		in->counts->delivered++;
 	in->delivered(in->context, &delivery);
 }

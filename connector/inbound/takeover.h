@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "inbound/inbound.h"
-#include "state/inbound_state.h"
+#include "state/uid_set.h"
 
 #include <stdint.h>
 

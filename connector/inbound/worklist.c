@@ -3,15 +3,6 @@
 
 #include <stdlib.h>
 
-/* Whether the ascending list has `uid`; *at only moves forward. */
-static bool
-has_uid(const struct uid_list *list, size_t *at, uint32_t uid)
-{
-	while (*at < list->count && list->uids[*at] < uid)
-		(*at)++;
-	return *at < list->count && list->uids[*at] == uid;
-}
-
 static struct work *
 find(const struct worklist *list, uint32_t uid)
 {
@@ -41,17 +32,26 @@ add_suspects(struct worklist *list, const struct uid_list *suspects)
 	}
 }
 
+static void
+set_waiting(struct worklist *list, const struct uid_list *waiting)
+{
+	for (size_t i = 0; i < waiting->count; i++) {
+		struct work *work = find(list, waiting->uids[i]);
+		if (work)
+			work->waiting = true;
+	}
+}
+
 enum mt_status
 worklist_init(struct worklist *list, const struct imap_summary *listed,
-    size_t count, uint32_t cursor, const struct uid_list *known,
-    const struct uid_list *suspects, struct mt_error *err)
+    size_t count, uint32_t cursor, const struct worklist_known *known,
+    struct mt_error *err)
 {
 	struct worklist l = {.count = count, .cursor = cursor};
-	size_t at = 0;
 
 	/* one more: no allocation of nothing */
 	l.items = calloc(count + 1, sizeof(*l.items));
-	l.suspects = calloc(suspects->count + 1, sizeof(struct work *));
+	l.suspects = calloc(known->suspects->count + 1, sizeof(struct work *));
 	if (!l.items || !l.suspects) {
 		worklist_done(&l);
 		return mt_fail(err, MT_NO_MEMORY,
@@ -61,9 +61,10 @@ worklist_init(struct worklist *list, const struct imap_summary *listed,
 		l.items[i] = (struct work){
 		    .uid = listed[i].uid,
 		    .size = listed[i].size,
-		    .done = has_uid(known, &at, listed[i].uid),
+		    .done = uid_ranges_has(known->done, listed[i].uid),
 		};
-	add_suspects(&l, suspects);
+	add_suspects(&l, known->suspects);
+	set_waiting(&l, known->waiting);
 	*list = l;
 	return MT_OK;
 }
@@ -74,6 +75,31 @@ worklist_done(struct worklist *list)
 	free(list->items);
 	free(list->suspects);
 	*list = (struct worklist){0};
+}
+
+static bool
+is_left(const struct work *work)
+{
+	return !work->done && !work->waiting;
+}
+
+size_t
+worklist_left(const struct worklist *list)
+{
+	size_t left = list->suspect_count - list->suspect_next;
+
+	for (size_t i = list->next; i < list->count; i++)
+		left += is_left(&list->items[i]) && !list->items[i].suspect;
+	return left;
+}
+
+void
+worklist_mark_done(struct worklist *list, uint32_t uid)
+{
+	struct work *work = find(list, uid);
+
+	if (work)
+		work->done = true;
 }
 
 static bool
@@ -95,15 +121,18 @@ worklist_take(struct worklist *list, uint64_t max_bytes,
 	for (; list->next < list->count; list->next++) {
 		struct work *work = &list->items[list->next];
 
-		if (work->done || work->suspect)
+		if (!is_left(work) || work->suspect)
 			continue;
 		if (!fits(work, count, bytes, max_bytes))
 			return count;
 		bytes += work->size;
 		ret_batch[count++] = work;
 	}
-	if (!count && list->suspect_next < list->suspect_count)
-		ret_batch[count++] = list->suspects[list->suspect_next++];
+	while (!count && list->suspect_next < list->suspect_count) {
+		struct work *work = list->suspects[list->suspect_next++];
+		if (is_left(work))
+			ret_batch[count++] = work;
+	}
 	return count;
 }
 
@@ -113,7 +142,9 @@ worklist_cursor(const struct worklist *list)
 	uint32_t cursor = list->cursor;
 
 	for (size_t i = 0; i < list->count; i++) {
-		if (!list->items[i].done)
+		if (list->items[i].uid <= cursor)
+			continue;
+		if (is_left(&list->items[i]))
 			return list->items[i].uid - 1;
 		cursor = list->items[i].uid;
 	}

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "mail/imap_conn.h"
-#include "state/inbound_state.h"
+#include "state/uid_set.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +21,7 @@ struct work {
 	uint32_t size; /* bytes, as the server says */
 	bool done;
 	bool suspect;
+	bool waiting; /* not to be tried for some time */
 };
 
 struct worklist {
@@ -33,16 +34,26 @@ struct worklist {
 	uint32_t cursor; /* the state's */
 };
 
-/*
- * `listed` is what the server has above the cursor; what of it the state knows
- * is done.  These two are ascending, and the state may know more than is
- * listed.  Suspects are in the order in which to try them.
- */
+/* What the state knows, ascending but for the suspects, which are in the order
+ * in which to try them.  It may be of more than is listed. */
+struct worklist_known {
+	const struct uid_ranges *done;
+	const struct uid_list *suspects;
+	const struct uid_list *waiting;
+};
+
+/* `listed`, ascending, is what the server has above the cursor, and what of the
+ * rest is to be looked at. */
 enum mt_status worklist_init(struct worklist *list,
     const struct imap_summary *listed, size_t count, uint32_t cursor,
-    const struct uid_list *known, const struct uid_list *suspects,
-    struct mt_error *err) MT_MUST_CHECK;
+    const struct worklist_known *known, struct mt_error *err) MT_MUST_CHECK;
 void worklist_done(struct worklist *list);
+
+/* How many messages worklist_take would still give. */
+size_t worklist_left(const struct worklist *list);
+
+/* Nothing needs to be done about this one. */
+void worklist_mark_done(struct worklist *list, uint32_t uid);
 
 /*
  * The next batch: ascending, at most WORKLIST_BATCH_MAX messages and `max_bytes`
@@ -53,8 +64,8 @@ void worklist_done(struct worklist *list);
 size_t worklist_take(struct worklist *list, uint64_t max_bytes,
     struct work *ret_batch[WORKLIST_BATCH_MAX]);
 
-/* The highest UID up to which everything that is listed is done; never less
- * than the cursor was. */
+/* The highest UID up to which everything that is listed above the cursor is done
+ * or waits; never less than the cursor was. */
 uint32_t worklist_cursor(const struct worklist *list);
 
 #endif

@@ -68,6 +68,34 @@ enum mt_status imap_conn_list(struct imap_conn *conn, uint32_t first_uid,
     struct imap_summary **ret_list, size_t *ret_count, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* The same for these UIDs (ascending, each once); what is gone is not in the
+ * list. */
+enum mt_status imap_conn_sizes(struct imap_conn *conn, const uint32_t *uids,
+    size_t count, struct imap_summary **ret_list, size_t *ret_count,
+    struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
+
+/* The UIDs from 1 to `last_uid` that are in use, ascending, in 6 bytes each at
+ * most.  *ret_uids is the caller's to free.  *ret_newest, if not NULL, is the
+ * latest INTERNALDATE of all these, 0 if there is none. */
+enum mt_status imap_conn_uids(struct imap_conn *conn, uint32_t last_uid,
+    uint32_t **ret_uids, size_t *ret_count, time_t *ret_newest,
+    struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
+
+struct imap_description {
+	uint32_t uid;
+	uint32_t size;
+	time_t internal_date;   /* 0: not told */
+	const char *message_id; /* the field's value as it came, or "" */
+};
+
+/* Hands over what tells these messages (UIDs ascending, each once) from
+ * others, in the order in which it comes; what is gone is left out. */
+enum mt_status imap_conn_describe(struct imap_conn *conn, const uint32_t *uids,
+    size_t count,
+    void (*take)(void *context, const struct imap_description *description),
+    void *context, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
 /*
  * Takes messages as they stream in.  For each message begin(), data() any
  * number of times, end(); a failure ends the fetch and is its result.  The UID

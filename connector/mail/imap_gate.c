@@ -30,6 +30,13 @@ imap_gate_begin_fetch(
 	gate->fetching = true;
 	gate->protocol_left = protocol_bytes;
 	gate->max_message = max_message;
+	gate->message_id = false;
+}
+
+void
+imap_gate_expect_message_id(struct imap_gate *gate)
+{
+	gate->message_id = true;
 }
 
 /* "* 12 WORD": the number, and what follows the space behind it, or NULL. */
@@ -74,17 +81,30 @@ follow_depth(const char *text, int depth)
 	return depth;
 }
 
-/* Does the line announce a literal, and of a message?  Then *ret_size is its
- * size, of which more than 18 digits are more than anybody allows. */
+/* Is `item` right before `end`? */
 static bool
-announces_message(const char *line, uint64_t *ret_size)
+stands_before(const char *line, const char *end, const char *item)
 {
-	static const char body[] = "BODY[] ";
+	size_t len = strlen(item);
+
+	return (size_t)(end - line) >= len && starts_with(end - len, item);
+}
+
+/* Does the line announce a literal, and one that was asked for?  Then *ret_size
+ * is its size, of which more than 18 digits are more than anybody allows. */
+static bool
+announces_message(
+    const struct imap_gate *gate, const char *line, uint64_t *ret_size)
+{
 	const char *brace = strrchr(line, '{');
 	size_t digits;
 
-	if (!brace || (size_t)(brace - line) < sizeof(body) - 1 ||
-	    !starts_with(brace - (sizeof(body) - 1), body))
+	if (!brace || !(gate->message_id
+			      ? stands_before(line, brace,
+				    "BODY[HEADER.FIELDS (MESSAGE-ID)] ") ||
+				    stands_before(line, brace,
+					"BODY[HEADER.FIELDS (\"MESSAGE-ID\")] ")
+			      : stands_before(line, brace, "BODY[] ")))
 		return false;
 	digits = strspn(brace + 1, "0123456789");
 	if (!digits || strcmp(brace + 1 + digits, "}") != 0)
@@ -109,7 +129,7 @@ judge_fetch(struct imap_gate *gate, const char *line, const char **ret_wrong)
 	if (!gate->in_response)
 		return IMAP_PASS;
 	if (gate->depth != 1 || !gate->max_message ||
-	    !announces_message(line, &size)) {
+	    !announces_message(gate, line, &size)) {
 		*ret_wrong = "data that nobody asked for";
 		return IMAP_REFUSE;
 	}

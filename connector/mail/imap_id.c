@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "mail/imap_id.h"
 
-#include <string.h>
-#include <strings.h>
-
+#include "base/host.h"
 #include "mail/imap_command.h"
 
 #define COMMAND "ID (\"name\" \"mailtoken-connector\")"
@@ -12,22 +10,11 @@
 static const char *const curious[] = {
     "163.com", "126.com", "yeah.net", "188.com", "netease.com"};
 
-/* Is it the domain, or beneath it? */
-static bool
-is_beneath(const char *host, const char *domain)
-{
-	size_t host_len = strlen(host), len = strlen(domain);
-
-	if (host_len < len || strcasecmp(host + host_len - len, domain) != 0)
-		return false;
-	return host_len == len || host[host_len - len - 1] == '.';
-}
-
 bool
 imap_id_is_wanted(const char *host)
 {
 	for (size_t i = 0; i < sizeof(curious) / sizeof(*curious); i++)
-		if (is_beneath(host, curious[i]))
+		if (host_is_in(host, curious[i]))
 			return true;
 	return false;
 }

@@ -7,6 +7,8 @@
 #ifndef MT_MIME_MIME_CLIENT_H
 #define MT_MIME_MIME_CLIENT_H
 
+#include "mime_summary.h"
+
 #include "base/deadline.h"
 #include "base/status.h"
 
@@ -30,7 +32,9 @@ struct mime_attachment {
 	char *content_type;      /* type/subtype, lower case */
 	char *content_id;        /* without <>; "" if none */
 	bool is_inline;
-	uint64_t size; /* decoded bytes */
+	size_t unpacked_from; /* the number of the attachment that it was
+			       * inside of; 0: of none */
+	uint64_t size;        /* decoded bytes */
 	char sha256[65];
 };
 
@@ -51,6 +55,7 @@ struct mime_message {
 	char *body_html;
 	struct mime_attachment *attachments;
 	size_t attachment_count;
+	struct mime_summary summaries[MIME_SUMMARIES];
 	char **defects; /* sentences: what was wrong with the message */
 	size_t defect_count;
 	bool truncated; /* a limit cut something */

@@ -4,12 +4,15 @@
 #include <gmime/gmime.h>
 #include <string.h>
 
+#include "mime_attach.h"
 #include "mime_block.h"
+#include "mime_calendar.h"
 #include "mime_charset.h"
 #include "mime_fields.h"
 #include "mime_header.h"
 #include "mime_part.h"
 #include "mime_report.h"
+#include "mime_unpack.h"
 
 #include "base/utf8.h"
 
@@ -20,9 +23,8 @@ struct extraction {
 	struct mime_report report;
 	GString *text, *html; /* the bodies */
 	size_t parts;         /* leaves met so far */
-	size_t attachments;   /* reported */
-	size_t left_out;      /* attachments beyond the limit */
-	uint64_t bytes;       /* of attachments, reported */
+	struct mime_attach attach;
+	struct mime_unpack unpack;
 };
 
 /* Where a part stands. */
@@ -119,26 +121,12 @@ static void
 report_contents(struct extraction *x, GMimePart *part)
 {
 	GMimeStream *stream = mime_part_open(part);
-	uint64_t max = x->report.limits->max_attachment_bytes;
 	char chunk[32768];
-	ssize_t n;
+	size_t n;
 
-	while (stream && !x->report.stopped &&
-	       (n = g_mime_stream_read(stream, chunk, sizeof(chunk))) > 0) {
-		uint64_t left = max - x->bytes;
-		size_t len = (size_t)n < left ? (size_t)n : (size_t)left;
-
-		mime_report_bytes(&x->report, MIME_FRAME_DATA, chunk, len);
-		x->bytes += len;
-		if (len == (size_t)n)
-			continue;
-		x->report.truncated = true;
-		mime_report_defect(&x->report,
-		    "attachment %zu was cut: all together have more than %ju "
-		    "bytes",
-		    x->attachments, (uintmax_t)max);
-		break;
-	}
+	while (stream && (n = mime_part_next(stream, chunk, sizeof(chunk))) > 0)
+		if (!mime_attach_data(&x->attach, chunk, n))
+			break;
 	if (stream)
 		g_object_unref(stream);
 }
@@ -153,38 +141,24 @@ is_inline(GMimePart *part, enum place place)
 	return disposition == MIME_DISPOSITION_INLINE;
 }
 
-/* The text cut to what its frame allows. */
-static GString *
-fit(struct extraction *x, const char *text, size_t max, const char *name)
-{
-	GString *fitted = g_string_new(text);
-
-	mime_report_limit(&x->report, fitted, max, name);
-	return fitted;
-}
-
 static void
 take_attachment(
     struct extraction *x, GMimePart *part, enum place place, const char *name)
 {
 	const char *id = g_mime_object_get_content_id(GMIME_OBJECT(part));
-	unsigned issues = 0;
 	char *type = mime_part_type(part);
-	char *id_line = mime_header_plain(id ? id : "", &issues);
-	GString *short_id = fit(x, id_line, MIME_WIRE_ID_MAX, "a Content-ID");
-	GString *short_name = fit(x, name, MIME_WIRE_NAME_MAX, "a file name");
-	struct mime_wire_attachment a = {
-	    is_inline(part, place), type, short_id->str, short_name->str};
-	uint8_t frame[MIME_WIRE_ATTACHMENT_MAX];
+	const struct mime_wire_attachment said = {
+	    .is_inline = is_inline(part, place),
+	    .content_type = type,
+	    .content_id = id ? id : "",
+	    .original_filename = name,
+	};
 
-	x->attachments++;
-	mime_report_bytes(&x->report, MIME_FRAME_ATTACHMENT, frame,
-	    mime_wire_put_attachment(frame, &a));
-	report_contents(x, part);
+	if (mime_attach_begin(&x->attach, &said)) {
+		report_contents(x, part);
+		mime_unpack_part(&x->unpack, part, x->parts, name);
+	}
 	g_free(type);
-	g_free(id_line);
-	g_string_free(short_id, TRUE);
-	g_string_free(short_name, TRUE);
 }
 
 /* mime_extract.h says which part is what. */
@@ -199,7 +173,8 @@ role_of(GMimePart *part, enum place place, const char *name)
 		return BODY_HTML;
 	if (mime_part_is_plain(part))
 		return BODY_TEXT;
-	if (place == WHOLE && mime_part_is_text(part))
+	if (place == WHOLE && mime_part_is_text(part) &&
+	    !mime_part_has_type(part, "text", "calendar"))
 		return BODY_TEXT;
 	return ATTACHMENT;
 }
@@ -219,10 +194,7 @@ take_leaf(struct extraction *x, GMimePart *part, enum place place)
 		take_body(x, x->html, part);
 		break;
 	case ATTACHMENT:
-		if (x->attachments < x->report.limits->max_attachments)
-			take_attachment(x, part, place, name);
-		else
-			x->left_out++;
+		take_attachment(x, part, place, name);
 		break;
 	}
 	g_free(name);
@@ -300,12 +272,8 @@ report_tree(struct extraction *x, GMimeObject *message)
 	    &x->report, MIME_FRAME_BODY_HTML, x->html->str, x->html->len);
 	g_string_free(x->text, TRUE);
 	g_string_free(x->html, TRUE);
-	if (!x->left_out)
-		return;
-	x->report.truncated = true;
-	mime_report_defect(&x->report,
-	    "%zu attachments beyond the first %zu were left out", x->left_out,
-	    x->report.limits->max_attachments);
+	mime_unpack_end(&x->unpack);
+	mime_attach_end(&x->attach);
 }
 
 /* What GLib wants to say of a message is said to nobody: writing is forbidden,
@@ -329,6 +297,7 @@ mime_extract_init(void)
 
 	g_log_set_writer_func(discard_log, NULL, NULL);
 	g_mime_init();
+	mime_calendar_init();
 	/* An embedded message is bytes: nothing in it is parsed, so nothing in
 	 * it can break the parser, and it comes out as it went in. */
 	for (size_t i = 0; i < G_N_ELEMENTS(subtypes); i++)
@@ -366,6 +335,8 @@ mime_extract(int fd, const struct mime_limits *limits, mime_extract_emit emit,
 	};
 	GMimeObject *message;
 
+	x.attach.report = x.unpack.report = &x.report;
+	x.unpack.attach = &x.attach;
 	message = parse(&x, fd);
 	if (message) {
 		mime_fields_report(&x.report, message);

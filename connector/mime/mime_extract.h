@@ -8,8 +8,11 @@
  *    multipart/alternative, and when it is the whole message, a part with a
  *    name is body, too; of the whole message also any other text/ type.
  *  - Everything else is an attachment: inline pictures, text with a name,
- *    signatures, delivery reports.  message/rfc822 is one, with exactly the
- *    bytes that came; it is not opened.
+ *    calendars, signatures, delivery reports.  message/rfc822 is one, with
+ *    exactly the bytes that came; it is not opened.  What is inside of TNEF
+ *    follows it as further attachments.
+ *  - The first delivery report and the first calendar with a METHOD are summed
+ *    up as well.
  *  - Text is decoded and converted to UTF-8 with LF as line end, and
  *    without control characters but tab, LF and form feed.  format=flowed
  *    (RFC 3676) is left as it is: what is lost by not joining lines is less
@@ -27,7 +30,8 @@
 typedef bool (*mime_extract_emit)(
     void *context, enum mime_frame_kind kind, const void *data, size_t len);
 
-/* Sets GMime up, once in a process, before the first message. */
+/* Sets GMime and libical up, once in a process, before the first message and
+ * before the lock-down. */
 void mime_extract_init(void);
 
 /*

@@ -27,6 +27,8 @@ mime_message_done(struct mime_message *message)
 	for (size_t i = 0; i < message->attachment_count; i++)
 		attachment_done(&message->attachments[i]);
 	free(message->attachments);
+	for (size_t i = 0; i < MIME_SUMMARIES; i++)
+		mime_summary_done(&message->summaries[i]);
 	for (size_t i = 0; i < message->defect_count; i++)
 		free(message->defects[i]);
 	free(message->defects);

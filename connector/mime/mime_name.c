@@ -64,10 +64,11 @@ wanted_extension(const char *original, const char *content_type)
 {
 	const char *extension = extension_of(original);
 
-	if (strcmp(content_type, "message/rfc822") != 0 ||
-	    strcasecmp(extension, ".eml") == 0)
-		return "";
-	return ".eml";
+	if (strcmp(content_type, "message/rfc822") == 0)
+		return strcasecmp(extension, ".eml") == 0 ? "" : ".eml";
+	if (strcmp(content_type, "text/calendar") == 0)
+		return *extension ? "" : ".ics";
+	return "";
 }
 
 void
@@ -86,5 +87,7 @@ mime_name_make(size_t number, const char *original, const char *content_type,
 		extension = extension_of(original);
 	keep -= count_chars(extension);
 	out = add_safe(out, original, keep);
-	add_safe(out, extension, MIME_NAME_SAFE_MAX);
+	out = add_safe(out, extension, MIME_NAME_SAFE_MAX);
+	while (*--out == '.')
+		*out = '_';
 }

@@ -15,8 +15,9 @@
  * Writes `attachment-<number>-<name>` into `ret_name`.  In <name> each
  * character (not byte) outside [A-Za-z0-9_.-] has become '_'; of a name beyond
  * MIME_NAME_SAFE_MAX characters the middle is cut, so that the extension stays;
- * an empty one is `unnamed`.  The name of an embedded message ends in `.eml`.
- * `original` is valid UTF-8.
+ * dots at the end, which some systems drop, become '_', too; an empty one is
+ * `unnamed`.  The name of an embedded message ends in `.eml`, that of a calendar
+ * without an extension in `.ics`.  `original` is valid UTF-8.
  */
 void mime_name_make(size_t number, const char *original,
     const char *content_type, char ret_name[MIME_NAME_SIZE]);

@@ -63,15 +63,23 @@ with_padding(GMimeStream *raw)
 	return whole;
 }
 
+static void
+add_filter(GMimeStream *stream, GMimeFilter *filter)
+{
+	g_mime_stream_filter_add(GMIME_STREAM_FILTER(stream), filter);
+	g_object_unref(filter);
+}
+
 /* A stream that decodes `raw`. */
 static GMimeStream *
 decoded(GMimeStream *raw, GMimeContentEncoding encoding)
 {
 	GMimeStream *stream = g_mime_stream_filter_new(raw);
-	GMimeFilter *filter = g_mime_filter_basic_new(encoding, FALSE);
 
-	g_mime_stream_filter_add(GMIME_STREAM_FILTER(stream), filter);
-	g_object_unref(filter);
+	/* its decoder takes CR for a part of the line */
+	if (encoding == GMIME_CONTENT_ENCODING_UUENCODE)
+		add_filter(stream, g_mime_filter_dos2unix_new(FALSE));
+	add_filter(stream, g_mime_filter_basic_new(encoding, FALSE));
 	return stream;
 }
 
@@ -105,24 +113,37 @@ mime_part_open(GMimePart *part)
 	return g_object_ref(raw);
 }
 
+size_t
+mime_part_next(GMimeStream *stream, char *bytes, size_t size)
+{
+	ssize_t n;
+
+	/* a decoder gives nothing for what is all line ends, or for less than
+	 * it needs for a byte: that is not the end */
+	do
+		n = g_mime_stream_read(stream, bytes, size);
+	while (n == 0 && !g_mime_stream_eos(stream));
+	return n > 0 ? (size_t)n : 0;
+}
+
 GString *
 mime_part_read(GMimePart *part, size_t max)
 {
 	GString *bytes = g_string_new(NULL);
 	GMimeStream *stream = mime_part_open(part);
 	char chunk[16384];
-	ssize_t n;
+	size_t n;
 
 	while (stream && bytes->len <= max &&
-	       (n = g_mime_stream_read(stream, chunk, sizeof(chunk))) > 0)
-		g_string_append_len(bytes, chunk, n);
+	       (n = mime_part_next(stream, chunk, sizeof(chunk))) > 0)
+		g_string_append_len(bytes, chunk, (gssize)n);
 	if (stream)
 		g_object_unref(stream);
 	return bytes;
 }
 
-static bool
-has_type(GMimePart *part, const char *type, const char *subtype)
+bool
+mime_part_has_type(GMimePart *part, const char *type, const char *subtype)
 {
 	return g_mime_content_type_is_type(
 	    g_mime_object_get_content_type(GMIME_OBJECT(part)), type, subtype);
@@ -138,14 +159,15 @@ bool
 mime_part_is_plain(GMimePart *part)
 {
 	/* GMime's class says text, but its type does not: it was unreadable */
-	return GMIME_IS_TEXT_PART(part) && (has_type(part, "text", "plain") ||
-					       !has_type(part, "text", "*"));
+	return GMIME_IS_TEXT_PART(part) &&
+	       (mime_part_has_type(part, "text", "plain") ||
+		   !mime_part_has_type(part, "text", "*"));
 }
 
 bool
 mime_part_is_html(GMimePart *part)
 {
-	return has_type(part, "text", "html");
+	return mime_part_has_type(part, "text", "html");
 }
 
 static void
@@ -193,7 +215,7 @@ check_duplicates(struct mime_report *report, GMimePart *part, size_t number)
 void
 mime_part_check(struct mime_report *report, GMimePart *part, size_t number)
 {
-	if (GMIME_IS_TEXT_PART(part) && !has_type(part, "text", "*"))
+	if (GMIME_IS_TEXT_PART(part) && !mime_part_has_type(part, "text", "*"))
 		mime_report_defect(
 		    report, "part %zu has an unreadable type", number);
 	check_encoding(report, part, number);
@@ -210,25 +232,36 @@ is_type_name(const char *name)
 	return *name && !name[strspn(name, allowed)];
 }
 
+bool
+mime_part_is_type(const char *type)
+{
+	const char *slash = strchr(type, '/');
+	char *main_type;
+	bool is_type;
+
+	if (!slash || strlen(type) > MIME_WIRE_TYPE_MAX)
+		return false;
+	main_type = g_strndup(type, (gsize)(slash - type));
+	is_type = is_type_name(main_type) && is_type_name(slash + 1);
+	g_free(main_type);
+	return is_type;
+}
+
 char *
 mime_part_type(GMimePart *part)
 {
 	GMimeContentType *said =
 	    g_mime_object_get_content_type(GMIME_OBJECT(part));
-	char *type =
-	    g_ascii_strdown(g_mime_content_type_get_media_type(said), -1);
-	char *subtype =
-	    g_ascii_strdown(g_mime_content_type_get_media_subtype(said), -1);
-	char *whole = NULL;
+	char *said_type =
+	    g_strdup_printf("%s/%s", g_mime_content_type_get_media_type(said),
+		g_mime_content_type_get_media_subtype(said));
+	char *type = g_ascii_strdown(said_type, -1);
 
-	if (is_type_name(type) && is_type_name(subtype) &&
-	    strlen(type) + 1 + strlen(subtype) <= MIME_WIRE_TYPE_MAX)
-		whole = g_strdup_printf("%s/%s", type, subtype);
-	else
-		whole = g_strdup("application/octet-stream");
+	g_free(said_type);
+	if (mime_part_is_type(type))
+		return type;
 	g_free(type);
-	g_free(subtype);
-	return whole;
+	return g_strdup("application/octet-stream");
 }
 
 /* A raw header field of the part, in UTF-8; NULL if it has none. */

@@ -20,12 +20,21 @@ void mime_part_check(
  * none. */
 GMimeStream *mime_part_open(GMimePart *part);
 
+/* The next bytes of contents that are open, at most `size`; 0 at the end. */
+size_t mime_part_next(GMimeStream *stream, char *bytes, size_t size);
+
 /* The contents, of which it may stop reading after `max` bytes. */
 GString *mime_part_read(GMimePart *part, size_t max);
 
 /* type/subtype in lower case; what cannot be a type is unknown.  The caller
  * frees it. */
 char *mime_part_type(GMimePart *part);
+
+/* type/subtype in lower case, as RFC 6838 section 4.2 has them. */
+bool mime_part_is_type(const char *type);
+
+/* Any case. */
+bool mime_part_has_type(GMimePart *part, const char *type, const char *subtype);
 
 /* Text in the type that GMime goes by: an unreadable one counts as text/plain
  * (RFC 2045 section 5.2). */

@@ -2,6 +2,7 @@
 #include "mime_reply.h"
 
 #include "mime_name.h"
+#include "mime_reply_summary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,8 @@ struct mime_reply {
 	struct mime_attachment *attachments;
 	size_t attachment_count;
 	uint64_t attachment_bytes; /* of all */
+	size_t container;          /* the last one that was not unpacked */
+	struct mime_summary summaries[MIME_SUMMARIES];
 	struct file file;
 	char **defects;
 	size_t defect_count;
@@ -97,6 +100,8 @@ mime_reply_free(struct mime_reply **reply)
 	    .defects = r->defects,
 	    .defect_count = r->defect_count,
 	};
+	for (size_t i = 0; i < MIME_SUMMARIES; i++)
+		mime_summary_done(&r->summaries[i]);
 	mime_message_done(&rest);
 	free(r);
 	*reply = NULL;
@@ -126,17 +131,6 @@ write_failed(struct mime_reply *reply, int errnum, struct mt_error *err)
 	mt_fail_errno(
 	    err, MT_RETRY_LATER, errnum, "cannot write %s", a->file_name);
 	return MIME_REPLY_FAILED;
-}
-
-static bool
-is_line(const char *text, size_t len)
-{
-	if (utf8_valid_len(text, len) != len)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (utf8_control_len(text + i))
-			return false;
-	return true;
 }
 
 static bool
@@ -186,7 +180,7 @@ take_defect(struct mime_reply *reply, const struct mime_frame *frame,
 
 	if (!frame->len || frame->len > MIME_WIRE_DEFECT_MAX ||
 	    reply->defect_count == MIME_WIRE_DEFECTS ||
-	    !is_line(frame->data, frame->len))
+	    !utf8_is_line(frame->data, frame->len))
 		return MIME_REPLY_GARBAGE;
 	grown = reallocarray(
 	    reply->defects, reply->defect_count + 1, sizeof(*reply->defects));
@@ -216,13 +210,17 @@ next_attachment(struct mime_reply *reply)
 }
 
 static bool
-fill_attachment(struct mime_attachment *a, size_t number,
+fill_attachment(struct mime_reply *reply, struct mime_attachment *a,
     const struct mime_wire_attachment *said)
 {
 	char name[MIME_NAME_SIZE];
 
-	mime_name_make(
-	    number, said->original_filename, said->content_type, name);
+	mime_name_make(reply->attachment_count, said->original_filename,
+	    said->content_type, name);
+	if (said->is_unpacked)
+		a->unpacked_from = reply->container;
+	else
+		reply->container = reply->attachment_count;
 	a->is_inline = said->is_inline;
 	a->file_name = strdup(name);
 	a->original_filename = strdup(said->original_filename);
@@ -264,8 +262,10 @@ take_attachment(struct mime_reply *reply, const struct mime_frame *frame,
 
 	if (!mime_wire_get_attachment(frame, &said) ||
 	    !is_content_type(said.content_type) ||
-	    !is_line(said.content_id, strlen(said.content_id)) ||
-	    !is_line(said.original_filename, strlen(said.original_filename)) ||
+	    !utf8_is_line(said.content_id, strlen(said.content_id)) ||
+	    !utf8_is_line(
+		said.original_filename, strlen(said.original_filename)) ||
+	    (said.is_unpacked && !reply->container) ||
 	    reply->attachment_count == reply->limits->max_attachments)
 		return MIME_REPLY_GARBAGE;
 	if (close_file(reply))
@@ -274,7 +274,7 @@ take_attachment(struct mime_reply *reply, const struct mime_frame *frame,
 	if (!a)
 		return no_memory(err);
 	reply->attachment_count++;
-	if (!fill_attachment(a, reply->attachment_count, &said))
+	if (!fill_attachment(reply, a, &said))
 		return no_memory(err);
 	return open_file(reply, err);
 }
@@ -297,6 +297,18 @@ take_data(struct mime_reply *reply, const struct mime_frame *frame,
 	return MIME_REPLY_MORE;
 }
 
+static enum mime_reply_state
+take_summary(struct mime_reply *reply, const struct mime_frame *frame,
+    struct mt_error *err)
+{
+	enum mt_status status = mime_reply_summary_take(
+	    reply->summaries, frame, reply->attachment_count);
+
+	if (status == MT_NO_MEMORY)
+		return no_memory(err);
+	return status == MT_OK ? MIME_REPLY_MORE : MIME_REPLY_GARBAGE;
+}
+
 static bool
 texts_are_valid(const struct mime_reply *reply)
 {
@@ -308,7 +320,7 @@ texts_are_valid(const struct mime_reply *reply)
 		if (!text->len)
 			continue;
 		if (body ? !is_body(text->data, text->len)
-			 : !is_line(text->data, text->len))
+			 : !utf8_is_line(text->data, text->len))
 			return false;
 	}
 	return true;
@@ -341,6 +353,9 @@ mime_reply_take(struct mime_reply *reply, const struct mime_frame *frame,
 		return take_attachment(reply, frame, err);
 	case MIME_FRAME_DATA:
 		return take_data(reply, frame, err);
+	case MIME_FRAME_SUMMARY:
+	case MIME_FRAME_ROW:
+		return take_summary(reply, frame, err);
 	case MIME_FRAME_DEFECT:
 		return take_defect(reply, frame, err);
 	case MIME_FRAME_DONE:
@@ -379,6 +394,8 @@ mime_reply_finish(struct mime_reply *reply, struct mime_message *ret_message,
 			    err, MT_NO_MEMORY, "no memory for a message");
 		}
 	}
+	memcpy(m.summaries, reply->summaries, sizeof(m.summaries));
+	memset(reply->summaries, 0, sizeof(reply->summaries));
 	m.attachments = reply->attachments;
 	m.attachment_count = reply->attachment_count;
 	m.defects = reply->defects;

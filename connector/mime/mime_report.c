@@ -35,6 +35,36 @@ mime_report_limit(
 	    "%s has more than %zu bytes; the rest was left out", name, max);
 }
 
+/* One text of a summary as its frame may carry it. */
+static char *
+fit_text(const char *text)
+{
+	unsigned issues = 0; /* what is wrong with it shows in it */
+	char *line = mime_header_plain(text ? text : "", &issues);
+
+	line[utf8_cut_len(line, strlen(line), MIME_SUMMARY_TEXT_LEN)] = '\0';
+	return line;
+}
+
+void
+mime_report_row(struct mime_report *report, enum mime_frame_kind frame,
+    enum mime_summary_kind kind, const char *const *texts)
+{
+	const struct mime_summary_shape *shape = &mime_summary_shapes[kind];
+	size_t count =
+	    frame == MIME_FRAME_SUMMARY ? shape->texts : shape->row_texts;
+	struct mime_wire_row row = {.kind = kind};
+	char *lines[MIME_SUMMARY_TEXTS_MAX];
+	uint8_t bytes[MIME_WIRE_ROW_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		row.texts[i] = lines[i] = fit_text(texts[i]);
+	mime_report_bytes(
+	    report, frame, bytes, mime_wire_put_row(bytes, &row, count));
+	for (size_t i = 0; i < count; i++)
+		g_free(lines[i]);
+}
+
 static bool
 is_known(const struct mime_report *report, const char *sentence)
 {

@@ -32,6 +32,12 @@ void mime_report_bytes(struct mime_report *report, enum mime_frame_kind kind,
 void mime_report_limit(
     struct mime_report *report, GString *text, size_t max, const char *name);
 
+/* Emits a summary's head (MIME_FRAME_SUMMARY) or one of its rows
+ * (MIME_FRAME_ROW), each text made a line and cut where it is too long; a NULL
+ * is an empty one. */
+void mime_report_row(struct mime_report *report, enum mime_frame_kind frame,
+    enum mime_summary_kind kind, const char *const *texts);
+
 /* Adds a sentence; what a sender wrote may be in it. */
 void mime_report_defect(struct mime_report *report, const char *format, ...)
     MT_PRINTF(2, 3);

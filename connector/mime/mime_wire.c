@@ -59,7 +59,7 @@ mime_wire_put_attachment(
 {
 	uint8_t *p = out;
 
-	*p++ = attachment->is_inline;
+	*p++ = (uint8_t)(attachment->is_inline | attachment->is_unpacked << 1);
 	p = put_text(p, attachment->content_type);
 	p = put_text(p, attachment->content_id);
 	p = put_text(p, attachment->original_filename);
@@ -87,9 +87,10 @@ mime_wire_get_attachment(
 	struct mime_wire_attachment a;
 	const char *p = frame->data, *end = p + frame->len;
 
-	if (!frame->len || (*p != 0 && *p != 1))
+	if (!frame->len || *p < 0 || *p > 3)
 		return false;
-	a.is_inline = *p++ == 1;
+	a.is_inline = *p & 1;
+	a.is_unpacked = *p++ & 2;
 	a.content_type = get_text(&p, end, MIME_WIRE_TYPE_MAX);
 	if (!a.content_type)
 		return false;
@@ -100,6 +101,41 @@ mime_wire_get_attachment(
 	if (!a.original_filename || p != end)
 		return false;
 	*ret_attachment = a;
+	return true;
+}
+
+size_t
+mime_wire_put_row(uint8_t *out, const struct mime_wire_row *row, size_t count)
+{
+	uint8_t *p = out;
+
+	*p++ = (uint8_t)row->kind;
+	for (size_t i = 0; i < count; i++)
+		p = put_text(p, row->texts[i]);
+	return (size_t)(p - out);
+}
+
+bool
+mime_wire_get_row(const struct mime_frame *frame, struct mime_wire_row *ret_row)
+{
+	struct mime_wire_row row = {0};
+	const char *p = frame->data, *end = p + frame->len;
+	size_t count;
+
+	if (!frame->len || *p < 0 || *p >= MIME_SUMMARIES)
+		return false;
+	row.kind = (enum mime_summary_kind) * p++;
+	count = frame->kind == MIME_FRAME_SUMMARY
+		    ? mime_summary_shapes[row.kind].texts
+		    : mime_summary_shapes[row.kind].row_texts;
+	for (size_t i = 0; i < count; i++) {
+		row.texts[i] = get_text(&p, end, MIME_SUMMARY_TEXT_LEN);
+		if (!row.texts[i])
+			return false;
+	}
+	if (p != end)
+		return false;
+	*ret_row = row;
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #define MT_MIME_MIME_WIRE_H
 
 #include "mime_client.h"
+#include "mime_summary.h"
 
 #include "base/deadline.h"
 
@@ -36,6 +37,8 @@ enum mime_frame_kind {
 
 	MIME_FRAME_ATTACHMENT = 32, /* struct mime_wire_attachment */
 	MIME_FRAME_DATA,            /* bytes of the attachment begun last */
+	MIME_FRAME_SUMMARY,         /* struct mime_wire_row: its head */
+	MIME_FRAME_ROW,             /* struct mime_wire_row, after its head */
 	MIME_FRAME_DEFECT,          /* a sentence */
 	MIME_FRAME_DONE,            /* flags, one byte */
 	MIME_FRAME_READY,           /* the worker is locked down and waits */
@@ -55,12 +58,17 @@ enum mime_frame_kind {
 #define MIME_WIRE_DEFECT_MAX 300
 #define MIME_WIRE_DEFECTS 64
 
+/* Bytes that a summary's frame may carry. */
+#define MIME_WIRE_ROW_MAX                                                      \
+	(1 + MIME_SUMMARY_TEXTS_MAX * (MIME_SUMMARY_TEXT_LEN + 1))
+
 /* Bytes that an attachment frame may carry. */
 #define MIME_WIRE_ATTACHMENT_MAX                                               \
 	(1 + MIME_WIRE_TYPE_MAX + MIME_WIRE_ID_MAX + MIME_WIRE_NAME_MAX + 3)
 
 struct mime_wire_attachment {
 	bool is_inline;
+	bool is_unpacked; /* from the last attachment that is not */
 	const char *content_type;
 	const char *content_id;
 	const char *original_filename;
@@ -84,6 +92,22 @@ size_t mime_wire_put_attachment(
 /* Takes it apart in place.  False if it is malformed. */
 bool mime_wire_get_attachment(const struct mime_frame *frame,
     struct mime_wire_attachment *ret_attachment) MT_MUST_CHECK;
+
+/* The texts of a summary's head, or of one of its rows. */
+struct mime_wire_row {
+	enum mime_summary_kind kind;
+	const char *texts[MIME_SUMMARY_TEXTS_MAX];
+};
+
+/* Writes a summary's frame into `out`, which has MIME_WIRE_ROW_MAX bytes: the
+ * first `count` texts, each within MIME_SUMMARY_TEXT_LEN.  Returns the length. */
+size_t mime_wire_put_row(
+    uint8_t *out, const struct mime_wire_row *row, size_t count);
+
+/* Takes a MIME_FRAME_SUMMARY or MIME_FRAME_ROW apart in place: as many texts as
+ * its kind has.  False if it is malformed. */
+bool mime_wire_get_row(const struct mime_frame *frame,
+    struct mime_wire_row *ret_row) MT_MUST_CHECK;
 
 enum mime_wire_result {
 	MIME_WIRE_FRAME,   /* there is one */

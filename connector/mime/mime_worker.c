@@ -5,6 +5,7 @@
  * is ready, then takes one message after the other until the socket closes.
  * Takes no arguments, has no settings, says nothing to anybody else.
  */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "mime_charset.h"
@@ -21,6 +22,26 @@ emit_frame(
 	return mime_wire_send(MIME_PROCESS_FD, kind, data, len);
 }
 
+static ssize_t
+discard(void *context, const char *text, size_t size)
+{
+	(void)context;
+	(void)text;
+	return (ssize_t)size;
+}
+
+/* libytnef and libical print what they think of a message.  To write is
+ * forbidden, and would end the process. */
+static bool
+silence(void)
+{
+	static const cookie_io_functions_t functions = {.write = discard};
+
+	stdout = fopencookie(NULL, "w", functions);
+	stderr = fopencookie(NULL, "w", functions);
+	return stdout && stderr;
+}
+
 int
 main(void)
 {
@@ -30,7 +51,7 @@ main(void)
 
 	mime_extract_init();
 	mime_charset_load(&charsets);
-	if (!mime_lockdown(MIME_PROCESS_FD) ||
+	if (!silence() || !mime_lockdown(MIME_PROCESS_FD) ||
 	    !mime_wire_send(MIME_PROCESS_FD, MIME_FRAME_READY, NULL, 0))
 		_exit(1);
 	while (

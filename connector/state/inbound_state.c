@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "inbound_state.h"
 
+#include "done_state.h"
 #include "state_db.h"
 
 #include <inttypes.h>
@@ -37,182 +38,6 @@ const char inbound_state_schema_1[] =
     " uid INTEGER NOT NULL,"
     " failures INTEGER NOT NULL,"
     " PRIMARY KEY (mailbox, uid)) WITHOUT ROWID;";
-
-void
-uid_list_done(struct uid_list *list)
-{
-	free(list->uids);
-	*list = (struct uid_list){0};
-}
-
-enum mt_status
-uid_list_add(struct uid_list *list, uint32_t uid, struct mt_error *err)
-{
-	/* grown at each power of two */
-	if ((list->count & (list->count - 1)) == 0) {
-		size_t room = list->count ? list->count * 2 : 1;
-		uint32_t *uids = reallocarray(list->uids, room, sizeof(*uids));
-		if (!uids)
-			return mt_fail(
-			    err, MT_NO_MEMORY, "no memory for a list of UIDs");
-		list->uids = uids;
-	}
-	list->uids[list->count++] = uid;
-	return MT_OK;
-}
-
-/* Reads the first column of all rows; the list is empty after a failure. */
-static enum mt_status
-read_uids(
-    struct state_statement *s, struct uid_list *ret_list, struct mt_error *err)
-{
-	struct uid_list list = {0};
-	enum mt_status status;
-	bool row = false;
-
-	status = state_db_step(s, &row, err);
-	while (status == MT_OK && row) {
-		status =
-		    uid_list_add(&list, (uint32_t)state_db_number(s, 0), err);
-		if (status == MT_OK)
-			status = state_db_step(s, &row, err);
-	}
-	if (status != MT_OK)
-		uid_list_done(&list);
-	else
-		*ret_list = list;
-	return status;
-}
-
-static enum mt_status
-find(struct state *state, const char *account, const char *mailbox,
-    uint32_t uidvalidity, enum inbound_seen *ret_seen,
-    struct inbound_mailbox *ret_mailbox, struct mt_error *err)
-{
-	struct state_statement s;
-	enum mt_status status;
-	bool row = false;
-
-	/* the wanted epoch first, if it is there */
-	state_db_prepare(&s, state,
-	    "SELECT id, uidvalidity, cursor FROM mailbox"
-	    " WHERE account = ? AND name = ?"
-	    " ORDER BY uidvalidity = ? DESC LIMIT 1");
-	state_db_bind_text(&s, account);
-	state_db_bind_text(&s, mailbox);
-	state_db_bind_number(&s, uidvalidity);
-	status = state_db_step(&s, &row, err);
-	if (status == MT_OK && !row) {
-		*ret_seen = INBOUND_NEVER_SEEN;
-	} else if (status == MT_OK && state_db_number(&s, 1) != uidvalidity) {
-		*ret_seen = INBOUND_OTHER_EPOCH;
-	} else if (status == MT_OK) {
-		*ret_seen = INBOUND_SEEN;
-		ret_mailbox->id = state_db_number(&s, 0);
-		ret_mailbox->uidvalidity = uidvalidity;
-		ret_mailbox->cursor = (uint32_t)state_db_number(&s, 2);
-	}
-	state_db_finish(&s);
-	return status;
-}
-
-enum mt_status
-inbound_state_find(struct state *state, const char *account,
-    const char *mailbox, uint32_t uidvalidity, enum inbound_seen *ret_seen,
-    struct inbound_mailbox *ret_mailbox, struct mt_error *err)
-{
-	enum mt_status status = state_db_begin(state, err);
-
-	if (status != MT_OK)
-		return status;
-	status = find(
-	    state, account, mailbox, uidvalidity, ret_seen, ret_mailbox, err);
-	return state_db_end(state, status, err);
-}
-
-static enum mt_status
-add_mailbox(struct state *state, const char *account, const char *mailbox,
-    uint32_t uidvalidity, uint32_t cursor, struct mt_error *err)
-{
-	struct state_statement s;
-	enum mt_status status;
-
-	state_db_prepare(&s, state,
-	    "INSERT INTO mailbox (account, name, uidvalidity, cursor)"
-	    " VALUES (?, ?, ?, ?)");
-	state_db_bind_text(&s, account);
-	state_db_bind_text(&s, mailbox);
-	state_db_bind_number(&s, uidvalidity);
-	state_db_bind_number(&s, cursor);
-	status = state_db_run(&s, err);
-	state_db_finish(&s);
-	return status;
-}
-
-/* A name that is in use already stays with the one that has it. */
-static enum mt_status
-add_delivered(struct state *state, int64_t mailbox_id, const char *folder,
-    const struct uid_list *delivered, struct mt_error *err)
-{
-	char handle[INBOUND_HANDLE_MAX];
-	struct state_statement s;
-	enum mt_status status = MT_OK;
-
-	state_db_prepare(&s, state,
-	    "INSERT OR IGNORE INTO message (mailbox, uid, folder, handle)"
-	    " VALUES (?, ?, ?, ?)");
-	for (size_t i = 0; i < delivered->count && status == MT_OK; i++) {
-		inbound_handle(handle, 0, delivered->uids[i], 0);
-		state_db_bind_number(&s, mailbox_id);
-		state_db_bind_number(&s, delivered->uids[i]);
-		state_db_bind_text(&s, folder);
-		state_db_bind_text(&s, handle);
-		status = state_db_run(&s, err);
-	}
-	state_db_finish(&s);
-	return status;
-}
-
-enum mt_status
-inbound_state_add(struct state *state, const char *account, const char *mailbox,
-    uint32_t uidvalidity, uint32_t cursor, const char *folder,
-    const struct uid_list *delivered, struct inbound_mailbox *ret_mailbox,
-    struct mt_error *err)
-{
-	struct inbound_mailbox added = {
-	    .uidvalidity = uidvalidity, .cursor = cursor};
-	enum mt_status status = state_db_begin(state, err);
-
-	if (status != MT_OK)
-		return status;
-	status = add_mailbox(state, account, mailbox, uidvalidity, cursor, err);
-	added.id = sqlite3_last_insert_rowid(state->db);
-	if (status == MT_OK && delivered)
-		status = add_delivered(state, added.id, folder, delivered, err);
-	status = state_db_end(state, status, err);
-	if (status == MT_OK)
-		*ret_mailbox = added;
-	return status;
-}
-
-enum mt_status
-inbound_state_known(struct state *state, int64_t mailbox_id, uint32_t cursor,
-    struct uid_list *ret_known, struct mt_error *err)
-{
-	struct state_statement s;
-	enum mt_status status = state_db_begin(state, err);
-
-	if (status != MT_OK)
-		return status;
-	state_db_prepare(&s, state,
-	    "SELECT uid FROM message WHERE mailbox = ? AND uid > ?"
-	    " ORDER BY uid");
-	state_db_bind_number(&s, mailbox_id);
-	state_db_bind_number(&s, cursor);
-	status = read_uids(&s, ret_known, err);
-	state_db_finish(&s);
-	return state_db_end(state, status, err);
-}
 
 void
 inbound_handle(char ret_handle[INBOUND_HANDLE_MAX], uint32_t uidvalidity,
@@ -256,6 +81,27 @@ inbound_state_handle_used(struct state *state, const char *folder,
 	return state_db_end(state, status, err);
 }
 
+static void
+bind_identity(
+    struct state_statement *s, const struct inbound_identity *identity)
+{
+	if (identity->internal_date)
+		state_db_bind_number(s, identity->internal_date);
+	else
+		state_db_bind_text(s, NULL);
+	state_db_bind_number(s, (int64_t)identity->size);
+	if (identity->has_message_id)
+		state_db_bind_bytes(
+		    s, identity->message_id, sizeof(identity->message_id));
+	else
+		state_db_bind_text(s, NULL);
+	if (identity->has_digest)
+		state_db_bind_bytes(
+		    s, identity->digest, sizeof(identity->digest));
+	else
+		state_db_bind_text(s, NULL);
+}
+
 static enum mt_status
 stage(struct state *state, struct state_statement *insert, int64_t mailbox_id,
     const struct inbound_message *message, struct mt_error *err)
@@ -277,25 +123,54 @@ stage(struct state *state, struct state_statement *insert, int64_t mailbox_id,
 	state_db_bind_text(insert, message->staged);
 	state_db_bind_text(insert, message->sender);
 	state_db_bind_text(insert, message->subject);
+	bind_identity(insert, &message->identity);
 	return state_db_run(insert, err);
+}
+
+/* Stages what is not known, and adds its UIDs to `done`. */
+static enum mt_status
+stage_new(struct state *state, int64_t mailbox_id,
+    const struct inbound_message *messages, size_t count, bool *ret_known,
+    struct uid_list *done, struct mt_error *err)
+{
+	struct state_statement insert;
+	enum mt_status status = MT_OK;
+
+	state_db_prepare(&insert, state,
+	    "INSERT INTO message"
+	    " (mailbox, uid, folder, handle, staged, sender, subject,"
+	    " internal_date, size, message_id, digest)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	for (size_t i = 0; i < count && status == MT_OK; i++) {
+		const struct inbound_message *m = &messages[i];
+		status = match_state_fetched(state, mailbox_id, m->uid,
+		    &m->identity, &ret_known[i], err);
+		if (status != MT_OK || ret_known[i])
+			continue;
+		status = stage(state, &insert, mailbox_id, m, err);
+		if (status == MT_OK)
+			status = uid_list_add(done, m->uid, err);
+	}
+	state_db_finish(&insert);
+	return status;
 }
 
 enum mt_status
 inbound_state_stage(struct state *state, int64_t mailbox_id,
-    const struct inbound_message *messages, size_t count, struct mt_error *err)
+    const struct inbound_message *messages, size_t count, bool *ret_known,
+    struct mt_error *err)
 {
-	struct state_statement insert;
+	struct uid_list done = {0};
 	enum mt_status status = state_db_begin(state, err);
 
 	if (status != MT_OK)
 		return status;
-	state_db_prepare(&insert, state,
-	    "INSERT INTO message"
-	    " (mailbox, uid, folder, handle, staged, sender, subject)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?)");
-	for (size_t i = 0; i < count && status == MT_OK; i++)
-		status = stage(state, &insert, mailbox_id, &messages[i], err);
-	state_db_finish(&insert);
+	status = stage_new(
+	    state, mailbox_id, messages, count, ret_known, &done, err);
+	if (status == MT_OK)
+		status = done_state_add_list(
+		    state, mailbox_id, done.uids, done.count, err);
+	uid_list_done(&done);
 	return state_db_end(state, status, err);
 }
 
@@ -351,10 +226,11 @@ move_cursor(struct state *state, int64_t mailbox_id, uint32_t cursor,
 	state_db_finish(&s);
 	if (status != MT_OK)
 		return status;
-	/* below the cursor, what was not delivered is gone */
+	/* below the cursor, what was not delivered is gone, or waits */
 	return run_for_each(state,
-	    "DELETE FROM suspect WHERE mailbox = ? AND uid <= ?", mailbox_id,
-	    &cursor, 1, err);
+	    "DELETE FROM suspect WHERE mailbox = ? AND uid <= ?"
+	    " AND retry_at = 0",
+	    mailbox_id, &cursor, 1, err);
 }
 
 enum mt_status
@@ -524,38 +400,5 @@ inbound_state_rename(struct state *state, int64_t mailbox_id, uint32_t uid,
 	if (status != MT_OK)
 		return status;
 	status = rename_staged(state, mailbox_id, uid, handle, err);
-	return state_db_end(state, status, err);
-}
-
-enum mt_status
-inbound_state_suspect(struct state *state, int64_t mailbox_id,
-    const uint32_t *uids, size_t count, struct mt_error *err)
-{
-	enum mt_status status = state_db_begin(state, err);
-
-	if (status != MT_OK)
-		return status;
-	status = run_for_each(state,
-	    "INSERT INTO suspect (mailbox, uid, failures) VALUES (?, ?, 1)"
-	    " ON CONFLICT DO UPDATE SET failures = failures + 1",
-	    mailbox_id, uids, count, err);
-	return state_db_end(state, status, err);
-}
-
-enum mt_status
-inbound_state_suspects(struct state *state, int64_t mailbox_id,
-    struct uid_list *ret_suspects, struct mt_error *err)
-{
-	struct state_statement s;
-	enum mt_status status = state_db_begin(state, err);
-
-	if (status != MT_OK)
-		return status;
-	state_db_prepare(&s, state,
-	    "SELECT uid FROM suspect WHERE mailbox = ?"
-	    " ORDER BY failures, uid DESC");
-	state_db_bind_number(&s, mailbox_id);
-	status = read_uids(&s, ret_suspects, err);
-	state_db_finish(&s);
 	return state_db_end(state, status, err);
 }

@@ -28,6 +28,10 @@ static const char *const migrations[] = {
     about_schema_1,
     inbound_state_schema_1,
     outbox_schema_1,
+    done_state_schema_1,
+    mailbox_state_schema_1,
+    match_state_schema_1,
+    suspect_state_schema_1,
     event_queue_schema_1,
 };
 

@@ -45,6 +45,10 @@ struct state {
  */
 extern const char inbound_state_schema_1[];
 extern const char outbox_schema_1[];
+extern const char done_state_schema_1[];
+extern const char mailbox_state_schema_1[];
+extern const char match_state_schema_1[];
+extern const char suspect_state_schema_1[];
 extern const char event_queue_schema_1[];
 
 /* Enters a staged message into the queues of its account; the parameters are

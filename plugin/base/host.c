@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include <string.h>
+#include <strings.h>
 
 char *
 host_without_port(char *host)
@@ -16,4 +17,14 @@ host_without_port(char *host)
 	if (colon && colon == strchr(host, ':'))
 		*colon = '\0';
 	return host;
+}
+
+bool
+host_is_in(const char *host, const char *domain)
+{
+	size_t host_len = strlen(host), len = strlen(domain);
+
+	if (host_len < len || strcasecmp(host + host_len - len, domain) != 0)
+		return false;
+	return host_len == len || host[host_len - len - 1] == '.';
 }

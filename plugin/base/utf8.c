@@ -95,3 +95,14 @@ utf8_control_len(const char *text)
 		return 1;
 	return p[0] == 0xc2 && p[1] < 0xa0 ? 2 : 0;
 }
+
+bool
+utf8_is_line(const char *text, size_t len)
+{
+	if (utf8_valid_len(text, len) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (utf8_control_len(text + i))
+			return false;
+	return true;
+}

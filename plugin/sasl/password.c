@@ -3,6 +3,8 @@
 
 #include "oauth_message.h"
 
+#include "tokensock/account_name.h"
+
 #include <string.h>
 
 #define TOKEN_LEN_MIN 40 /* bytes; shorter ones are taken for passwords */
@@ -21,31 +23,12 @@ password_done(struct password *password)
 	password_init(password);
 }
 
-/*
- * As the helper's settings have them (mailtoken.conf(5)); what else follows an
- * '@' is a password.  Not by isalnum(3): the locale is the mail program's.
- */
-static bool
-is_account_name(const char *text, size_t len)
-{
-	static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz0123456789";
-	static const char other[] = "._@-";
-
-	if (!len || len >= TOKEN_ACCOUNT_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!memchr(first, text[i], sizeof(first) - 1) &&
-		    (!i || !memchr(other, text[i], sizeof(other) - 1)))
-			return false;
-	return true;
-}
-
 static void
 take(struct password *password, const char *text, size_t len, bool take_token)
 {
 	password->known = true;
-	if (len && text[0] == '@' && is_account_name(text + 1, len - 1)) {
+	/* what is none is a password, whatever it begins with */
+	if (len && text[0] == '@' && account_name_is_good(text + 1, len - 1)) {
 		memcpy(password->account, text + 1, len - 1);
 		password->account[len - 1] = '\0';
 		return;

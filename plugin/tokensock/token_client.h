@@ -10,6 +10,7 @@
 #include "base/deadline.h"
 #include "base/secret.h"
 #include "base/status.h"
+#include "tokensock/account_name.h"
 #include "tokensock/token_wire.h"
 
 #include <stddef.h>
@@ -18,8 +19,9 @@
 
 #define TOKEN_SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 #define TOKEN_SOCKET_PATHS_MAX 8
-#define TOKEN_ACCOUNT_MAX 128 /* bytes in an account's name, NUL counted */
-#define TOKEN_USER_MAX 1025   /* bytes in a login name, NUL counted */
+/* Bytes in an account's name, NUL counted. */
+#define TOKEN_ACCOUNT_MAX (ACCOUNT_NAME_MAX + 1)
+#define TOKEN_USER_MAX 1025 /* bytes in a login name, NUL counted */
 
 /* Socket paths in the order in which they are asked. */
 struct token_paths {

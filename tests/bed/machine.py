@@ -75,6 +75,7 @@ class SystemHelper(Mailtokend):
         self.machine = machine
         super().__init__(bed, config, start=False)
         self.socket = machine.root / "run/mailtoken/socket"
+        self.admin = machine.root / "run/mailtoken/admin"
 
     def start(self):
         self.process = self.bed.spawn(self.machine.argv(self.argv()))

@@ -26,18 +26,27 @@ class Reply(dict):
 
 
 class TokenSocket:
-    """One connection.  call() sends a request and returns its Reply."""
+    """One connection.  call() sends a request and returns its Reply; it goes
+    on to the administration socket where that is named, as clients do, unless
+    it was made with follow=False."""
 
-    def __init__(self, path=None, sock=None, timeout=30):
-        self.socket = sock or socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
+    def __init__(self, path=None, sock=None, timeout=30, follow=True):
+        self.timeout, self.follow = timeout, follow
         if path:
-            try:
-                self.socket.connect(str(path))
-            except OSError:
-                self.close()
-                raise
+            self._connect(path)
+        else:
+            self.socket = sock
+            self.socket.settimeout(timeout)
         self._buffer = b""
+
+    def _connect(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(self.timeout)
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.close()
+            raise
 
     def __enter__(self):
         return self
@@ -71,6 +80,12 @@ class TokenSocket:
 
     def call(self, verb, fd=None, **fields):
         self.send(verb, fd, **fields)
+        reply = self.receive()
+        if not self.follow or "admin_socket" not in reply:
+            return reply
+        self.close()
+        self._connect(reply["admin_socket"])
+        self.send(verb, fd, **fields)
         return self.receive()
 
 
@@ -101,7 +116,8 @@ class Mailtokend:
     """A mailtokend on a private socket, store and settings file.
 
     config      text of the settings file, which can be rewritten: write()
-    socket      path of the socket
+    socket      path of the socket for mail programs
+    admin       path of the administration socket
     state       the store's directory
     process     the bed's Process, None while it is not running
     """
@@ -110,6 +126,7 @@ class Mailtokend:
         self.bed = bed
         self.dir = bed.subdir("mailtokend")
         self.socket = self.dir / "socket"
+        self.admin = self.dir / "admin"
         self.state = Path(state or self.dir / "state")
         self.config_file = self.dir / "mailtoken.conf"
         self.process = None
@@ -167,6 +184,10 @@ class Mailtokend:
     def connect(self, **options):
         return TokenSocket(self.socket, **options)
 
+    def administer(self, **options):
+        """A connection to the administration socket."""
+        return TokenSocket(self.admin, **options)
+
     def call(self, verb, fd=None, **fields):
         """One request on a connection of its own."""
         with self.connect() as connection:
@@ -182,7 +203,7 @@ class Mailtokend:
 
     def login(self, oidc, account, **walk):
         """A whole login by code; returns the reply to login-finish."""
-        with self.connect() as connection:
+        with self.administer() as connection:
             begin = connection.call("login-begin", account=account,
                                     redirect_uri="http://127.0.0.1:1")
             begin.expect()

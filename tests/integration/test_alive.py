@@ -239,7 +239,7 @@ class BreakerTest(HelperTestCase):
         # who waits for the trial of a server that is down gets a token by it
         self.hangs.clear()
         self.up.set()
-        with helper.connect() as person, helper.connect() as asker:
+        with helper.administer() as person, helper.administer() as asker:
             person.send("refresh", account="a0")
             wait_until(lambda: self.posts_made, what="the trial")
             helper.reload()     # the endpoints are to be found anew

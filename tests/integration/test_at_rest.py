@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What mailtokend keeps on disk, the key to it, and what it gave up."""
+import contextlib
 import json
 import os
 import shutil
@@ -449,8 +450,11 @@ class PassphraseTest(StoreTestCase):
                 shown += b"|"
                 ours.write(line.encode())
             status = process.wait(30)
-            os.set_blocking(master, False)
-            shown += ours.read(1000) or b""
+            # what it wrote last may take its time: up to the terminal's end
+            end.close()
+            with contextlib.suppress(OSError):
+                while data := ours.read(1000):
+                    shown += data
         return status, shown.decode()
 
     def test_terminal_asks_and_shows_nothing(self):
@@ -512,7 +516,7 @@ class PassphraseTest(StoreTestCase):
             ["setpriv", "--reuid", "65534", "--regid", "65534",
              "--clear-groups", self.bed.program("mailtoken"), "--socket",
              helper.socket, "unlock"])
-        done.check(67)
+        done.check(1)
         self.assertIn("only root and the user", done.err)
 
     def test_helper_for_one_request_says_that_it_is_locked(self):

@@ -96,6 +96,12 @@ class HealthyTest(DoctorTestCase):
                     machine, "--chroot", queue, "--user", "postfix", etc=etc))
             helper.stop()
 
+    def test_administration_socket_leads_to_that_of_mail_programs(self):
+        machine, _ = self.healthy()
+        self.assertHealthy(self.doctor(
+            machine, "--user", "postfix",
+            before=["--socket", "/run/mailtoken/admin"]))
+
     def test_postfix_that_uses_no_account_is_left_alone(self):
         machine = self.machine(settings=None)
         etc, _ = self.postfix(more="# nothing\n")
@@ -275,7 +281,8 @@ class AccountTest(DoctorTestCase):
                     body |= {"error_codes": [number],
                              "error_description": f"AADSTS{number}: no"}
                 self.oidc.fault(status=400, body=json.dumps(body))
-                helper.call("refresh", account="alice")
+                with helper.administer() as person:
+                    person.call("refresh", account="alice")
                 self.assertFinds(self.doctor(machine),
                                  f"account alice {what}", todo)
 
@@ -299,7 +306,7 @@ class AccountTest(DoctorTestCase):
         machine, helper = self.healthy()
         self.oidc.clear_log()
         self.oidc.fault(hang=True, grant_type="refresh_token")
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(self.oidc.log, what="the refresh")
             helper.process.kill()

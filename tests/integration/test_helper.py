@@ -586,7 +586,7 @@ class CrashTest(HelperTestCase):
     def test_kill_during_the_request_is_named(self):
         helper = self.logged_in()
         self.oidc.fault(after=True, hang=True)
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(lambda: self.posts(), what="the request")
             helper.kill()
@@ -603,7 +603,7 @@ class CrashTest(HelperTestCase):
         for _ in range(KILLS):
             if chance.random() < 0.5:
                 self.oidc.fault(after=chance.random() < 0.5, delay_ms=5)
-            with helper.connect() as asker:
+            with helper.administer() as asker:
                 asker.send("refresh", account="alice")
                 # the moment itself is what is tried
                 asker.socket.settimeout(chance.random() * 0.02)
@@ -622,7 +622,7 @@ class CrashTest(HelperTestCase):
     def test_orderly_end_finishes_the_request(self):
         helper = self.logged_in()
         self.oidc.fault(hang=True)
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(lambda: self.posts(), what="the request")
             helper.process.signal(15)
@@ -674,7 +674,7 @@ class DiskTest(HelperTestCase):
         record.rmdir()
         helper.login(self.oidc, "alice").expect()
         self.oidc.fault(hang=True)
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(lambda: [e for e in self.posts() if e["fault"]],
                        what="the request")
@@ -800,7 +800,7 @@ class SeedTest(HelperTestCase):
     def test_seed_may_come_through_a_pipe(self):
         helper = self.helper()
         read, write = os.pipe()
-        with helper.connect() as connection, os.fdopen(read) as pipe:
+        with helper.administer() as connection, os.fdopen(read) as pipe:
             connection.send("seed", fd=pipe.fileno(), account="alice")
             # others are served meanwhile
             helper.call("exists", account="alice").expect()
@@ -819,8 +819,10 @@ class SeedTest(HelperTestCase):
 
 class AccessTest(HelperTestCase):
     def open_helper(self, **settings):
+        """Files keep nobody out: what is refused is refused by the helper."""
         helper = self.logged_in(**settings)
         helper.socket.chmod(0o666)
+        helper.admin.chmod(0o666)
         return helper
 
     def ask(self, helper, verb="get", groups=(), **fields):
@@ -844,6 +846,24 @@ class AccessTest(HelperTestCase):
             "status")["accounts"]), "")
         # the log tells the difference
         self.assertRegex(helper.log(), rf"refused account=alice uid={NOBODY}")
+
+    def test_refusals_are_logged_and_do_not_fill_the_log(self):
+        helper = Mailtokend(self.bed, account(self.oidc) +
+                            account(self.oidc, "bob"))
+        self.addCleanup(helper.process.stop)
+        helper.socket.chmod(0o666)
+
+        def ask(*names):
+            with helper.connect() as connection:
+                for name in names:
+                    connection.call("get", account=name).expect("none")
+        for uid in NOBODY, NOBODY - 1:
+            self.assertEqual(as_user(uid, [], lambda: ask(
+                *["alice"] * 200, "bob", "alice", "bob")), "None")
+        for uid in NOBODY, NOBODY - 1:
+            for name in "alice", "bob":
+                self.assertEqual(helper.log().count(
+                    f"refused account={name} uid={uid} "), 1)
 
     def test_allow_lets_use_but_not_manage(self):
         for allow, groups in ((f"uid:{NOBODY}", []), ("uid:nobody", []),
@@ -1063,6 +1083,8 @@ class AccessTest(HelperTestCase):
                        what="the limit")
             self.assertEqual(helper.call("status").expect()["accounts"],
                              "alice")
+        # once for all of them
+        self.assertEqual(helper.log().count("too many connections"), 1)
 
     def test_each_token_leaves_an_audit_line(self):
         helper = self.logged_in()
@@ -1302,7 +1324,7 @@ class ProcessTest(HelperTestCase):
         helper.start("--lifeline", stdin=True)
         helper.login(self.oidc, "alice").expect()
         self.oidc.fault(hang=True)
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(lambda: self.posts(), what="the request")
             helper.process.close_stdin()
@@ -1435,7 +1457,7 @@ class SocketTest(HelperTestCase):
 
     def test_several_requests_on_one_connection_are_answered_in_order(self):
         helper = self.logged_in()
-        with helper.connect() as connection:
+        with helper.administer() as connection:
             connection.socket.sendall(
                 encode("refresh", account="alice") +
                 encode("get", account="alice") +
@@ -1448,7 +1470,7 @@ class SocketTest(HelperTestCase):
 
     def test_descriptor_belongs_to_the_frame_it_came_with(self):
         helper = self.helper()
-        with helper.connect() as connection, passed("seed-one") as file:
+        with helper.administer() as connection, passed("seed-one") as file:
             connection.send("exists", account="alice")
             connection.send("seed", fd=file.fileno(), account="alice")
             connection.send("seed", account="alice")
@@ -1505,7 +1527,7 @@ class SocketTest(HelperTestCase):
     def test_half_closed_connection_gets_its_reply(self):
         helper = self.logged_in()
         self.oidc.fault(hang=True)
-        with helper.connect() as connection:
+        with helper.administer() as connection:
             connection.send("refresh", account="alice")
             connection.socket.shutdown(socket.SHUT_WR)
             wait_until(lambda: self.posts(), what="the request")

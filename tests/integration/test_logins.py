@@ -100,7 +100,7 @@ class DiscoveryTest(LoginsTestCase):
     def test_askers_share_one_document(self):
         helper = self.discovering(self.oidc.issuer)
         self.oidc.fault(endpoint="discovery", hang=True)
-        askers = [helper.connect() for _ in range(8)]
+        askers = [helper.administer() for _ in range(8)]
         for asker in askers:
             asker.send("login-begin", account="alice",
                        redirect_uri="http://127.0.0.1:1")
@@ -204,7 +204,7 @@ class DeviceTestCase(LoginsTestCase):
 
     def wait(self, helper):
         """A login whose end is waited for: (connection, reply to begin)."""
-        connection = helper.connect()
+        connection = helper.administer()
         self.addCleanup(connection.close)
         begun = self.begin(connection)
         connection.send("login-wait", id=begun["id"])
@@ -596,13 +596,13 @@ class TokenFileTest(LoginsTestCase):
         helper = self.helper()
         helper.login(self.oidc, "alice").expect()
         self.oidc.fault(hang=True)
-        with helper.connect() as other:
+        with helper.administer() as other:
             other.send("refresh", account="alice")
             wait_until(lambda: self.posts("refresh_token"), what="a refresh")
             token = self.oidc.mint()["refresh_token"]
             path = helper.dir / "refresh-token"
             path.write_text(token)
-            with helper.connect() as connection, open(path, "rb") as file:
+            with helper.administer() as connection, open(path, "rb") as file:
                 connection.send("seed", fd=file.fileno(), account="alice",
                                 prove=1)
                 self.oidc.release()
@@ -802,7 +802,7 @@ class SecondServerTest(BedTestCase):
     def test_device_that_asks_too_often_is_told_so_and_logs_in(self):
         self.server.device_interval = 1
         helper = self.helper()
-        with helper.connect() as connection:
+        with helper.administer() as connection:
             begun = connection.call("login-begin", account="alice",
                                     device=1).expect()
             asked = len(self.server.log())

@@ -100,7 +100,7 @@ class ReloadTest(ManageTestCase):
         helper = self.helper()
         helper.login(self.oidc, "alice").expect()
         self.oidc.fault(hang=True, grant_type="refresh_token")
-        with helper.connect() as asker:
+        with helper.administer() as asker:
             asker.send("refresh", account="alice")
             wait_until(lambda: len(self.oidc.log()) == 2, what="the refresh")
             self.run_on(helper, "reload").check()
@@ -247,7 +247,7 @@ class LogoutTest(ManageTestCase):
 
     def test_refresh_under_way_is_waited_for(self):
         self.oidc.fault(hang=True, grant_type="refresh_token")
-        with self.work.connect() as asker, self.work.connect() as leaver:
+        with self.work.administer() as asker, self.work.administer() as leaver:
             asker.send("refresh", account="alice")
             wait_until(lambda: len(self.oidc.log()) == 2, what="the refresh")
             leaver.send("logout", account="alice")
@@ -266,7 +266,7 @@ class LogoutTest(ManageTestCase):
         for status, answer in (503, "ok"), (None, "login"):
             self.oidc.clear_log()
             self.oidc.fault(endpoint="revocation", hang=True, status=status)
-            with self.work.connect() as asker, self.work.connect() as leaver:
+            with self.work.administer() as asker, self.work.administer() as leaver:
                 leaver.send("logout", account="alice")
                 wait_until(lambda: self.oidc.log("revocation"),
                            what="the revocation")

@@ -60,16 +60,6 @@ class ReceiveTest(BedTestCase):
         self.assertGreater(
             self.connector.messages()["2"]["message_size"], 7_000_000)
 
-    def test_mailbox_numbered_anew_is_delivered_under_other_names(self):
-        self.mail.deliver(USER, message(b"one"))
-        self.assertEqual(self.poll(), ["1"])
-        value = self.mail.reset_uidvalidity(USER)
-        self.mail.deliver(USER, message(b"two"))
-        self.assertEqual(self.poll(), [f"{value}-1", "2"])
-        self.assertEqual(self.subjects(),
-                         {"1": "one", f"{value}-1": "one", "2": "two"})
-        self.assertEqual(self.poll(), [])
-
     def test_mail_that_the_gateway_delivered_does_not_come_again(self):
         for subject in (b"one", b"two", b"three"):
             self.mail.deliver(USER, message(subject))

@@ -110,9 +110,23 @@ class Check:
 
     def requests(self):
         source, document = f"{DAEMON}/requests.c", "docs/protocol.md"
-        self.same(source, find(r'^    \{"([a-z-]+)", handle_',
-                               self.read(source)),
-                  document, find(r"^- `([a-z-]+)` \(", self.read(document)))
+        text, listed = self.read(document), r"^- `([a-z-]+)` \("
+        verb = r'^    \{"([a-z-]+)", request_'
+        self.same(source, find(verb, self.read(source)),
+                  document, find(listed, text))
+        self.same(source, find(verb + r"\w+, ADMIN\}", self.read(source)),
+                  f"{document}, administration", find(
+                      listed, text.split("## Requests of administration")[1]))
+
+    def message_keys(self):
+        source = "connector/delivery/message_json.c"
+        document = "docs/message-json.md"
+        self.same(source,
+                  find(r'(?:add_?\w*\(\s*\w+,\s+| = )"([a-z0-9_-]+)"',
+                       self.read(source)) | {"bounce", "calendar",
+                                             "recipients", "attendees"},
+                  document, find(r"^\| `([a-z0-9_-]+)` \|",
+                                 self.read(document)))
 
     # -- what is there -------------------------------------------------------
 
@@ -181,6 +195,7 @@ class Check:
         self.options("docs/man/mailtokend.8", f"{DAEMON}/options.c")
         self.options("docs/man/mailtoken-connector.8", "connector/main.c")
         self.requests()
+        self.message_keys()
         self.architecture()
         self.links()
         self.manuals()

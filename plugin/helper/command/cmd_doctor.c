@@ -184,6 +184,8 @@ run(struct invocation *in, struct mt_error *err)
 	enum mt_status status = read_options(&x, &user, err);
 
 	if (status == MT_OK)
+		doctor_name_socket(&x);
+	if (status == MT_OK)
 		status = collect_accounts(&x, err);
 	if (status == MT_OK) {
 		examine(&x);

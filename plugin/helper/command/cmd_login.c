@@ -7,6 +7,7 @@
 #include "login.h"
 
 #include "base/log.h"
+#include "tokensock/token_admin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -227,7 +228,7 @@ give_token(struct invocation *in, int fd, struct mt_error *err)
 	token_wire_add(&client->frame, "prove", "1");
 	if (!token_wire_end(&client->frame))
 		return mt_fail(err, MT_BUG, "the request does not fit");
-	status = token_client_call(
+	status = token_admin_call(
 	    client, fd, &reply, deadline_in_ms(2 * HELPER_NETWORK_MS), err);
 	if (status != MT_OK)
 		return status;

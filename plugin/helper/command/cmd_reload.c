@@ -20,25 +20,24 @@ static enum mt_status
 ask_helpers(struct invocation *in, struct token_wire_message *reply,
     struct mt_error *err)
 {
-	bool refused = false;
+	struct mt_error refusal = {0};
 	enum mt_status status;
 
 	in->helper.only_running = true;
-	for (;;) {
-		status = helper_next(
-		    &in->helper, deadline_in_ms(HELPER_CALL_MS), err);
-		if (status != MT_OK)
-			break;
+	while ((status = helper_next(&in->helper,
+		    deadline_in_ms(HELPER_CALL_MS), err)) == MT_OK) {
 		status = ask(in, reply, err);
-		if (status != MT_NO_ACCOUNT)
+		if (status == MT_NO_ACCOUNT)
+			status = mt_fail(err, MT_REFUSED,
+			    "only root, or the user that the token helper runs "
+			    "as, may have it read its settings again");
+		if (status != MT_REFUSED)
 			return status;
-		refused = true;
+		refusal = *err;
 	}
-	if (!refused)
-		return status;
-	return mt_fail(err, MT_REFUSED,
-	    "only root, or the user that the token helper runs as, may have it "
-	    "read its settings again");
+	if (refusal.status == MT_REFUSED)
+		*err = refusal;
+	return err->status;
 }
 
 static enum mt_status

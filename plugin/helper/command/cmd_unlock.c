@@ -4,6 +4,8 @@
 
 #include "passphrase.h"
 
+#include "tokensock/token_admin.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +20,7 @@ call(struct invocation *in, int fd, struct token_wire_message *reply,
 	token_wire_begin(&client->frame, "unlock");
 	if (!token_wire_end(&client->frame))
 		return mt_fail(err, MT_BUG, "the request does not fit");
-	return token_client_call(
+	return token_admin_call(
 	    client, fd, reply, deadline_in_ms(HELPER_NETWORK_MS), err);
 }
 
@@ -45,6 +47,7 @@ static enum mt_status
 find(struct invocation *in, bool *ret_needed, bool *ret_new,
     struct mt_error *err)
 {
+	struct mt_error refusal = {0};
 	bool one_is_open = false;
 	enum mt_status status;
 
@@ -53,7 +56,9 @@ find(struct invocation *in, bool *ret_needed, bool *ret_new,
 	while ((status = helper_next(&in->helper,
 		    deadline_in_ms(HELPER_CALL_MS), err)) == MT_OK) {
 		status = ask_need(in, ret_needed, ret_new, err);
-		if (status != MT_OK && status != MT_NO_ACCOUNT)
+		if (status == MT_REFUSED)
+			refusal = *err;
+		else if (status != MT_OK && status != MT_NO_ACCOUNT)
 			return status;
 		if (*ret_needed)
 			return MT_OK;
@@ -61,6 +66,10 @@ find(struct invocation *in, bool *ret_needed, bool *ret_new,
 	}
 	if (one_is_open)
 		return MT_OK;
+	if (refusal.status == MT_REFUSED) {
+		*err = refusal;
+		return err->status;
+	}
 	if (status == MT_NO_ACCOUNT)
 		return mt_fail(err, status,
 		    "only root and the user that mailtokend runs as can "

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "base/settings.h"
+#include "tokensock/token_admin.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -68,7 +69,7 @@ command_call(struct invocation *in, long wait_ms,
 
 	if (!token_wire_end(&client->frame))
 		return mt_fail(err, MT_BUG, "the request does not fit");
-	return token_client_call(
+	return token_admin_call(
 	    client, -1, ret_reply, deadline_in_ms(wait_ms), err);
 }
 

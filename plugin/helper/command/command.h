@@ -66,7 +66,7 @@ enum mt_status command_take_nothing(
     struct invocation *in, struct mt_error *err) MT_MUST_CHECK;
 
 /* Ends the request that was begun in the client's frame and sends it to the
- * connected helper, which has so long for its reply; see token_client_call(). */
+ * connected helper, which has so long for its reply; see token_admin_call(). */
 enum mt_status command_call(struct invocation *in, long wait_ms,
     struct token_wire_message *ret_reply, struct mt_error *err) MT_MUST_CHECK;
 

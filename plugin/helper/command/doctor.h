@@ -37,6 +37,8 @@ struct examination {
 	const struct doctor_user *user;  /* --user, or NULL */
 	const char *jail;                /* --chroot, or NULL */
 	struct module_settings settings; /* the defaults if they are not good */
+	/* --socket, or where mail programs ask that helper; "": not given */
+	char named[TOKEN_SOCKET_PATH_MAX];
 	char helper[TOKEN_SOCKET_PATH_MAX]; /* the first that listens, or "" */
 	struct doctor_account *accounts;
 	size_t account_count;
@@ -60,6 +62,9 @@ void doctor_find(struct examination *x, const char *format, ...)
     MT_PRINTF(2, 3);
 void doctor_advise(struct examination *x, const char *format, ...)
     MT_PRINTF(2, 3);
+
+/* Sets x->named. */
+void doctor_name_socket(struct examination *x);
 
 /* True if that user could connect to a socket of a helper, inside the directory
  * `jail` (NULL: none).  If not, *ret_why is about the last one that is there,

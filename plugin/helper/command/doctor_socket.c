@@ -27,7 +27,7 @@ find_paths(
 
 	*ret_paths = (struct token_paths){0};
 	if (helper->named)
-		token_paths_add(ret_paths, helper->paths.path[0]);
+		token_paths_add(ret_paths, x->named);
 	if (helper->named && helper->paths.count == 1)
 		return;
 	for (size_t i = 0; i < x->settings.sockets; i++)
@@ -36,6 +36,30 @@ find_paths(
 	    (unsigned long)uid);
 	token_paths_add(ret_paths, own);
 	token_paths_add(ret_paths, "/run/mailtoken/socket");
+}
+
+/* Mail programs do not ask at an administration socket: its helper tells where
+ * they do. */
+void
+doctor_name_socket(struct examination *x)
+{
+	const struct helper *helper = &x->in->helper;
+	struct token_wire_message reply = {0};
+	struct deadline deadline = deadline_in_ms(CONNECT_MS);
+	struct token_client client;
+	const char *socket;
+
+	if (!helper->named)
+		return;
+	snprintf(x->named, sizeof(x->named), "%s", helper->paths.path[0]);
+	token_client_init(&client, (uid_t)-1);
+	token_wire_begin(&client.frame, "status");
+	if (token_client_connect(&client, x->named, deadline, NULL) == MT_OK &&
+	    token_wire_end(&client.frame) &&
+	    token_client_call(&client, -1, &reply, deadline, NULL) == MT_OK &&
+	    (socket = token_wire_get(&reply, "socket")) && *socket)
+		snprintf(x->named, sizeof(x->named), "%s", socket);
+	token_client_done(&client);
 }
 
 /* ---- somebody listens ---- */
@@ -325,7 +349,7 @@ look_into_jail(struct examination *x)
 	doctor_find(
 	    x, "programs in the chroot %s find no token helper there", x->jail);
 	doctor_advise(x,
-	    "add 'socket = %s/run/mailtoken/socket' to mailtoken.conf, beside "
+	    "add 'socket = %s/run/mailtoken/socket' to mailtoken.conf, behind "
 	    "'socket = /run/mailtoken/socket', and start mailtokend anew",
 	    x->jail);
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "http_request.h"
+#include "tokensock/token_admin.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -79,7 +80,7 @@ ask_begin(struct login *login, const char *redirect_uri, struct mt_error *err)
 	token_wire_add(&client->frame, "redirect_uri", redirect_uri);
 	if (!token_wire_end(&client->frame))
 		return mt_fail(err, MT_BUG, "the request does not fit");
-	status = token_client_call(
+	status = token_admin_call(
 	    client, -1, &reply, deadline_in_ms(HELPER_NETWORK_MS), err);
 	if (status != MT_OK)
 		return status;
@@ -122,8 +123,8 @@ cancel(struct login *login)
 	token_wire_begin(&client->frame, "login-cancel");
 	token_wire_add(&client->frame, "id", login->id);
 	if (token_wire_end(&client->frame) &&
-	    token_client_call(client, -1, &reply,
-		deadline_in_ms(HELPER_CALL_MS), &ignored) != MT_OK)
+	    token_admin_call(client, -1, &reply, deadline_in_ms(HELPER_CALL_MS),
+		&ignored) != MT_OK)
 		log_debug("%s", ignored.text);
 }
 
@@ -165,7 +166,7 @@ finish(struct login *login, const char *redirect, enum outcome *ret_outcome,
 	if (login->emit_fd >= 0)
 		token_wire_add(&client->frame, "emit", "1");
 	if (token_wire_end(&client->frame))
-		status = token_client_call(client, login->emit_fd, &reply,
+		status = token_admin_call(client, login->emit_fd, &reply,
 		    deadline_in_ms(HELPER_NETWORK_MS), err);
 	else
 		mt_fail(err, status, "that answer is too long");

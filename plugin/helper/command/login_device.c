@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "login.h"
 
+#include "tokensock/token_admin.h"
+
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,7 @@ login_begin_device(struct login *login, struct mt_error *err)
 	token_wire_add(&client->frame, "device", "1");
 	if (!token_wire_end(&client->frame))
 		return mt_fail(err, MT_BUG, "the request does not fit");
-	status = token_client_call(
+	status = token_admin_call(
 	    client, -1, &reply, deadline_in_ms(HELPER_NETWORK_MS), err);
 	if (status != MT_OK)
 		return status;

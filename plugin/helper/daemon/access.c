@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "access.h"
 
+#include "clock.h"
+
 #include "base/log.h"
 
 #include <errno.h>
@@ -105,9 +107,16 @@ access_log_token(const struct peer *peer, const struct account *account,
 }
 
 void
-access_log_refusal(const struct peer *peer,
+access_log_refusal(struct log_limit *limit, const struct peer *peer,
     const struct account_settings *account, const char *verb)
 {
-	log_info("refused account=%s uid=%lu pid=%ld request=%s: not allowed",
-	    account->name, (unsigned long)peer->uid, (long)peer->pid, verb);
+	char tail[LOG_LIMIT_TAIL_SIZE];
+	unsigned long held;
+
+	if (log_limit_takes(
+		limit, peer->uid, account->name, clock_boot_ms(), &held))
+		log_info("refused account=%s uid=%lu pid=%ld request=%s: not "
+			 "allowed%s",
+		    account->name, (unsigned long)peer->uid, (long)peer->pid,
+		    verb, log_limit_tail(held, tail));
 }

@@ -2,13 +2,14 @@
 /*
  * Who may have what: decided by the credentials that the kernel gives for the
  * other end of a socket, and by the account's settings.  Default deny.  Writes
- * the audit lines: one for each token that is handed out, one for each refusal,
- * never with the token.
+ * the audit lines: one for each token that is handed out, one for each uid and
+ * account that is refused (log_limit.h), never with the token.
  */
 #ifndef MT_DAEMON_ACCESS_H
 #define MT_DAEMON_ACCESS_H
 
 #include "account.h"
+#include "log_limit.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -41,8 +42,8 @@ bool access_may_administer(const struct peer *peer);
 void access_log_token(const struct peer *peer, const struct account *account,
     const char *use, const char *service, const char *host, const char *user);
 
-/* Says who was told that there is no such account. */
-void access_log_refusal(const struct peer *peer,
+/* Says who was told that there is no such account, as often as `limit` lets it. */
+void access_log_refusal(struct log_limit *limit, const struct peer *peer,
     const struct account_settings *account, const char *verb);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The inside of an account, for account.c (state, askers), account_plan.c (what
- * happens at which time), account_flight.c (the refresh under way and the
- * record) and account_logout.c only.
+ * happens at which time), account_record.c (what is stored), account_flight.c
+ * (the refresh under way), account_landing.c (its answer), account_login.c
+ * (seeds and logins) and account_logout.c only.
  */
 #ifndef MT_DAEMON_ACCOUNT_IMPL_H
 #define MT_DAEMON_ACCOUNT_IMPL_H
@@ -150,7 +151,7 @@ void account_postpone(struct account *a, int64_t until_ms);
 /* Milliseconds until the next refresh that nobody asks for; -1: none. */
 int64_t account_next_refresh_ms(const struct account *a);
 
-/* account_flight.c: */
+/* account_record.c: */
 
 /* Loads the record into a->record unless it is there. */
 enum mt_status account_open_record(
@@ -166,18 +167,46 @@ void account_commit(struct account *a);
 enum mt_status account_save_change(
     struct account *a, struct mt_error *err) MT_MUST_CHECK;
 
+/* Tries again to save what is not saved. */
+void account_save_again(struct account *a);
+
+/* Ends the journal of a request without an answer that was stored. */
+void account_abandon_journal(const struct account *a);
+
+/* Which endpoint it was that discovery brought; empty for one of the settings. */
+enum mt_status account_hash_endpoint(const struct account *a,
+    char ret_hex[CRYPTO_HEX_SIZE], struct mt_error *err) MT_MUST_CHECK;
+
+/* Whether a->record has one that is good for the settings as they are. */
+bool account_login_is_alive(const struct account *a);
+bool account_candidate_is_alive(const struct account *a);
+
+/* Puts what the answer to a->flight brought into a->record. */
+void account_record_answer(struct account *a, struct oauth_tokens *tokens);
+
+/* account_flight.c: */
+
 /* MT_BAD_CONFIG if discovery brought another endpoint than the one that the
  * login came from. */
 enum mt_status account_check_endpoint(
     struct account *a, struct mt_error *err) MT_MUST_CHECK;
 
-/* Tries again to save what is not saved. */
-void account_save_again(struct account *a);
-
-/* Begins a refresh; or, for an asker, waits until the issuer's trial is over:
- * account_hear_of_issuer. */
+/* Begins a refresh, if the state lets one go out; or, for an asker, waits until
+ * the issuer's trial is over: account_hear_of_issuer. */
 enum mt_status account_start(struct account *a, enum account_cause cause,
     struct mt_error *err) MT_MUST_CHECK;
+
+/* The same whatever the state. */
+enum mt_status account_begin(struct account *a, enum account_cause cause,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* What follows a request, whatever came of it. */
+void account_end_flight(struct account *a);
+
+/* account_landing.c: */
+
+/* The answer to the request; `context`: the account. */
+void account_land(void *context, struct http_reply *reply);
 
 /* Takes an access token over; the record has its serial already. */
 void account_take_token(struct account *a, struct oauth_tokens *tokens);

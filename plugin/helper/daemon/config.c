@@ -3,8 +3,8 @@
 
 #include "base/settings.h"
 #include "base/settings_files.h"
+#include "tokensock/account_name.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -121,6 +121,7 @@ check_duration(const char *value, struct mt_error *err)
 }
 
 static const struct setting top_settings[] = {
+    {"admin_socket", offsetof(struct config, admin_socket), check_absolute},
     {"hook_repeat", offsetof(struct config, hook_repeat), check_duration},
     {"state_dir", offsetof(struct config, state_dir), NULL},
     {"key_file", offsetof(struct config, key_file), check_absolute},
@@ -260,17 +261,6 @@ take_account_setting(struct account_settings *account,
 	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
 }
 
-static bool
-is_account_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len && len <= CONFIG_ACCOUNT_MAX &&
-	       isalnum((unsigned char)*name) &&
-	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "abcdefghijklmnopqrstuvwxyz0123456789._@-") == len;
-}
-
 static enum mt_status
 open_account(struct reader *reader, const char *section, struct mt_error *err)
 {
@@ -284,11 +274,11 @@ open_account(struct reader *reader, const char *section, struct mt_error *err)
 		    "unknown section '%s'; only [account NAME] is known",
 		    section);
 	name += strspn(name, " \t");
-	if (!is_account_name(name))
+	if (!account_name_is_good(name, strlen(name)))
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "'%s' cannot be an account's name: letters, digits, '.', "
 		    "'_', '@' and '-', a letter or digit first, at most %d",
-		    name, CONFIG_ACCOUNT_MAX);
+		    name, ACCOUNT_NAME_MAX);
 	for (size_t i = 0; i < config->account_count; i++)
 		if (strcmp(config->accounts[i]->name, name) == 0)
 			return mt_fail(err, MT_BAD_CONFIG,
@@ -329,27 +319,57 @@ take_socket(const struct settings_line *line, char *paths[CONFIG_SOCKETS_MAX],
 }
 
 static enum mt_status
-take_line(void *context, const struct settings_line *line, struct mt_error *err)
+take_admin_group(struct config *config, const char *name, struct mt_error *err)
 {
-	struct reader *reader = context;
+	id_t id;
+
+	if (!find_gid(name, &id))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "admin_group: there is no group '%s' on this machine",
+		    name);
+	config->admin_group = id;
+	return MT_OK;
+}
+
+/* Of the helper itself: who owns an account's file owns that account, and decides
+ * nothing for others. */
+static enum mt_status
+take_own_setting(struct reader *reader, const struct settings_line *line,
+    struct mt_error *err)
+{
 	enum mt_status status;
 
-	if (!line->name)
-		return open_account(reader, line->section, err);
-	if (reader->account)
-		return take_account_setting(reader->account, line, err);
+	if (reader->owner != 0 && reader->owner != geteuid())
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "'%s' before the first [account] needs a file of root or "
+		    "of the helper's user; this one belongs to uid %lu",
+		    line->name, (unsigned long)reader->owner);
 	if (strcmp(line->name, "socket") == 0)
 		return take_socket(line, reader->config->sockets,
 		    &reader->config->socket_count, err);
 	if (strcmp(line->name, "socketmap") == 0)
 		return take_socket(line, reader->config->socketmaps,
 		    &reader->config->socketmap_count, err);
+	if (strcmp(line->name, "admin_group") == 0)
+		return take_admin_group(reader->config, line->value, err);
 	if (strcmp(line->name, "hook") == 0)
 		return hook_list_add(
 		    &reader->config->hooks, line->value, reader->owner, err);
 	status = setting_apply(
 	    top_settings, reader->config, line->name, line->value, err);
 	return status == MT_NO_ACCOUNT ? MT_BAD_CONFIG : status;
+}
+
+static enum mt_status
+take_line(void *context, const struct settings_line *line, struct mt_error *err)
+{
+	struct reader *reader = context;
+
+	if (!line->name)
+		return open_account(reader, line->section, err);
+	if (reader->account)
+		return take_account_setting(reader->account, line, err);
+	return take_own_setting(reader, line, err);
 }
 
 static enum mt_status
@@ -549,6 +569,7 @@ config_read(const struct config_source *source, struct config **ret_config,
 
 	if (!config)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	config->admin_group = (gid_t)-1;
 	status = read_files(&reader, err);
 	if (status == MT_OK)
 		status = check_key(config, err);

@@ -17,8 +17,7 @@
 #include <sys/types.h>
 
 #define CONFIG_SOCKETS_MAX 16
-#define CONFIG_ACCOUNT_MAX 127 /* bytes in the name of an account */
-#define CONFIG_USER_MAX 1024   /* bytes in a login name */
+#define CONFIG_USER_MAX 1024 /* bytes in a login name */
 
 /* Ways to hand a token to a caller who need not say where it goes. */
 enum permit {
@@ -69,6 +68,8 @@ struct config {
 	size_t socket_count;
 	char *socketmaps[CONFIG_SOCKETS_MAX];
 	size_t socketmap_count;
+	char *admin_socket; /* NULL: at its usual place */
+	gid_t admin_group;  /* that may connect to it; (gid_t)-1: none */
 	struct hook_list hooks;
 	char *hook_repeat; /* a length of time */
 	char *state_dir;   /* NULL: not set */

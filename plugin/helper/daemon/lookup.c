@@ -45,8 +45,8 @@ lookup_named(const struct lookup *lookup, const char *name,
 	if (!account)
 		return lookup_no_account(err);
 	if (!may(lookup->peer, account_settings_of(account))) {
-		access_log_refusal(lookup->peer, account_settings_of(account),
-		    lookup->request);
+		access_log_refusal(lookup->refusals, lookup->peer,
+		    account_settings_of(account), lookup->request);
 		return lookup_no_account(err);
 	}
 	if (is_withheld(lookup, account_settings_of(account)))
@@ -160,7 +160,8 @@ search(const struct lookup *lookup, const struct mail_login *login,
 	if (!found && withheld)
 		return lookup_check_permit(withheld, *lookup->permit, err);
 	if (!found && refused)
-		access_log_refusal(lookup->peer, refused, lookup->request);
+		access_log_refusal(
+		    lookup->refusals, lookup->peer, refused, lookup->request);
 	*ret_account = found;
 	return found ? MT_OK : lookup_no_account(err);
 }
@@ -190,7 +191,8 @@ lookup_confirm(const struct lookup *lookup, const struct account *account,
 		!is_at(s, service, *host ? host : NULL)))
 		return lookup_no_account(err);
 	if (!access_may_use(lookup->peer, s)) {
-		access_log_refusal(lookup->peer, s, lookup->request);
+		access_log_refusal(
+		    lookup->refusals, lookup->peer, s, lookup->request);
 		return lookup_no_account(err);
 	}
 	return is_withheld(lookup, s)

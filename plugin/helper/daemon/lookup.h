@@ -16,7 +16,8 @@
 struct lookup {
 	const struct accounts *accounts;
 	const struct peer *peer;
-	const char *request; /* what for, in the audit line */
+	struct log_limit *refusals; /* that were logged */
+	const char *request;        /* what for, in the audit line */
 	/* Only accounts that permit this count; NULL: all do. */
 	const enum permit *permit;
 };

@@ -51,6 +51,14 @@ record_add_seed(struct record *record, const char hash[CRYPTO_HEX_SIZE])
 	memcpy(record->seeds[record->seed_count++], hash, CRYPTO_HEX_SIZE);
 }
 
+void
+record_clear_candidate(struct record *record)
+{
+	secret_done(&record->candidate);
+	record->candidate_fingerprint[0] = '\0';
+	record->refused = (struct record_mark){0};
+}
+
 static bool
 add(struct json_object *object, const char *name, struct json_object *value)
 {
@@ -144,14 +152,21 @@ record_encode(const struct record *record, const char *account,
 	return MT_OK;
 }
 
+/* A string that C has whole: JSON's may hold a NUL. */
+static bool
+is_text(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_string) &&
+	       strlen(json_object_get_string(value)) ==
+		   (size_t)json_object_get_string_len(value);
+}
+
 static const char *
 get_text(struct json_object *object, const char *name)
 {
 	struct json_object *value = json_object_object_get(object, name);
 
-	return json_object_is_type(value, json_type_string)
-		   ? json_object_get_string(value)
-		   : "";
+	return is_text(value) ? json_object_get_string(value) : "";
 }
 
 static int64_t
@@ -164,13 +179,16 @@ get_number(struct json_object *object, const char *name)
 		   : 0;
 }
 
-static void
+/* False for one that is there and damaged, as get_seeds(). */
+static bool
 get_token(struct json_object *object, const char *name, struct secret *token)
 {
+	struct json_object *value = json_object_object_get(object, name);
 	const char *text = get_text(object, name);
 
 	secret_reset(token);
 	secret_add(token, text, strlen(text));
+	return secret_ok(token) && (!value || is_text(value));
 }
 
 static void
@@ -192,19 +210,21 @@ get_mark(struct json_object *object, const char *name, struct record_mark *mark)
 	    mark->reason, sizeof(mark->reason), "%s", get_text(o, "reason"));
 }
 
-static void
+static bool
 get_seeds(struct json_object *object, struct record *record)
 {
 	struct json_object *list = json_object_object_get(object, "seeds");
 
 	if (!json_object_is_type(list, json_type_array))
-		return;
+		return !list;
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *hash = json_object_array_get_idx(list, i);
-		if (json_object_is_type(hash, json_type_string) &&
-		    json_object_get_string_len(hash) == CRYPTO_HEX_SIZE - 1)
-			record_add_seed(record, json_object_get_string(hash));
+		if (!is_text(hash) ||
+		    json_object_get_string_len(hash) != CRYPTO_HEX_SIZE - 1)
+			return false;
+		record_add_seed(record, json_object_get_string(hash));
 	}
+	return true;
 }
 
 enum mt_status
@@ -219,20 +239,20 @@ record_decode(const struct secret *bytes, const char *account,
 		record->serial = get_number(object, "serial");
 		record->refreshed_at = get_number(object, "refreshed_at");
 		record->login_at = get_number(object, "login_at");
-		get_token(object, "refresh_token", &record->refresh_token);
+		whole =
+		    get_token(object, "refresh_token", &record->refresh_token);
 		get_fingerprint(object, "fingerprint", record->fingerprint);
 		get_mark(object, "dead", &record->dead);
-		get_token(object, "candidate", &record->candidate);
+		whole &= get_token(object, "candidate", &record->candidate);
 		get_fingerprint(
 		    object, "token_endpoint", record->token_endpoint);
 		get_fingerprint(object, "candidate_fingerprint",
 		    record->candidate_fingerprint);
 		get_mark(object, "refused", &record->refused);
-		get_seeds(object, record);
+		whole &= get_seeds(object, record);
 	}
 	json_object_put(object);
-	if (!whole || !secret_ok(&record->refresh_token) ||
-	    !secret_ok(&record->candidate))
+	if (!whole)
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "the stored record of account %s is damaged; restore it or "
 		    "log in again",

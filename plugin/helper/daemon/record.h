@@ -58,6 +58,9 @@ bool record_has_seed(
     const struct record *record, const char hash[CRYPTO_HEX_SIZE]);
 void record_add_seed(struct record *record, const char hash[CRYPTO_HEX_SIZE]);
 
+/* Forgets the candidate and what became of it. */
+void record_clear_candidate(struct record *record);
+
 /* Replaces `bytes` by the record of `account`. */
 enum mt_status record_encode(const struct record *record, const char *account,
     struct secret *bytes, struct mt_error *err) MT_MUST_CHECK;

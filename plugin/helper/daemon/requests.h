@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The requests of docs/protocol.md: a table of verbs, who may ask them, and
- * what is answered.
+ * The requests of docs/protocol.md: a table of verbs, where and by whom they may
+ * be asked, and what is answered.
  */
 #ifndef MT_DAEMON_REQUESTS_H
 #define MT_DAEMON_REQUESTS_H
@@ -18,12 +18,20 @@ struct requests {
 	struct logins *logins;
 	struct discovery *discovery;
 	const struct provider_dirs *providers;
-	struct unlock *unlock; /* for the service to set */
+	struct unlock *unlock; /* for the service to set, and: */
+	struct log_limit *refusals;
 	/* Reads the settings again and says how many accounts there are. */
 	enum mt_status (*reload)(
 	    void *context, size_t *ret_accounts, struct mt_error *err);
 	void *reload_context;
-	struct server_handler handler; /* for server_new */
+	/* The first socket for mail programs and the administration socket, for
+	 * the service to set; "": there is none. */
+	const char *token_path;
+	const char *admin_path;
+	/* For the server: what sockets for mail programs answer, and what the
+	 * administration socket does. */
+	struct server_handler tokens;
+	struct server_handler admin;
 };
 
 /* Fills `requests`, which must live as long as its server, but for `reload`. */

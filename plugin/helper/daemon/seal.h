@@ -19,11 +19,11 @@
 #ifndef MT_DAEMON_SEAL_H
 #define MT_DAEMON_SEAL_H
 
-#include "config.h"
 #include "crypto.h"
 
 #include "base/secret.h"
 #include "base/status.h"
+#include "tokensock/account_name.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@
 
 /* What a record grows by, at most. */
 #define SEAL_OVERHEAD_MAX                                                      \
-	(8 + 1 + SEAL_ID_BYTES + 8 + 1 + CONFIG_ACCOUNT_MAX + 1 +              \
+	(8 + 1 + SEAL_ID_BYTES + 8 + 1 + ACCOUNT_NAME_MAX + 1 +                \
 	    CRYPTO_HEX_SIZE - 1 + SEAL_NONCE_BYTES + SEAL_TAG_BYTES)
 
 /* The store key, at hand. */
@@ -51,7 +51,7 @@ struct seal_key {
 void seal_key_identify(struct seal_key *key);
 
 struct seal_header {
-	char account[CONFIG_ACCOUNT_MAX + 1];
+	char account[ACCOUNT_NAME_MAX + 1];
 	char fingerprint[CRYPTO_HEX_SIZE];
 	int64_t serial;
 };

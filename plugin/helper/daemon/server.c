@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "server.h"
 
+#include "clock.h"
+#include "log_limit.h"
+
 #include "base/fs.h"
 #include "base/log.h"
 
@@ -50,6 +53,7 @@ struct server {
 	LIST_HEAD(, entry) entries;
 	size_t count;
 	size_t max;
+	struct log_limit refusals;
 };
 
 void *
@@ -201,6 +205,17 @@ has_too_many(const struct server *server, uid_t uid)
 }
 
 static void
+tell_of_refusal(struct server *server, uid_t uid)
+{
+	char tail[LOG_LIMIT_TAIL_SIZE];
+	unsigned long held;
+
+	if (log_limit_takes(&server->refusals, uid, "", clock_boot_ms(), &held))
+		log_warning("too many connections; one of uid %lu is refused%s",
+		    (unsigned long)uid, log_limit_tail(held, tail));
+}
+
+static void
 take_connection(
     struct server *server, const struct server_handler *handler, int fd)
 {
@@ -210,8 +225,7 @@ take_connection(
 	if (access_read_peer(fd, &peer, &err) != MT_OK) {
 		close(fd);
 	} else if (has_too_many(server, peer.uid)) {
-		log_warning("too many connections; one of uid %lu is refused",
-		    (unsigned long)peer.uid);
+		tell_of_refusal(server, peer.uid);
 		close(fd);
 	} else if (server_adopt_connection(server, handler, fd, &err) !=
 		   MT_OK) {

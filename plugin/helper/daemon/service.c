@@ -2,11 +2,11 @@
 #include "service.h"
 
 #include "accounts.h"
+#include "listening.h"
 #include "lockdown.h"
 #include "login.h"
 #include "network.h"
 #include "news.h"
-#include "notify.h"
 #include "records.h"
 #include "requests.h"
 #include "socketmap.h"
@@ -14,10 +14,10 @@
 #include "unlock.h"
 
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/settings.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,6 @@
 
 #define ONCE_FD 3
 #define ONCE_LOCK_WAIT_S 20
-#define SOCKET_GROUP "mailtoken"
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 #define SIGNALS (sizeof(signals) / sizeof(*signals))
@@ -51,8 +50,9 @@ struct service {
 	struct logins *logins;
 	struct requests requests;
 	struct socketmap socketmap;
+	struct log_limit refusals;
 	struct server *server;
-	int passed_listeners; /* by the service manager */
+	struct listening listening;
 	uv_signal_t signal[SIGNALS];
 	uv_poll_t lifeline;
 	uv_check_t check; /* after each turn: is it time to go? */
@@ -176,106 +176,25 @@ open_key(struct service *s, struct mt_error *err)
 	return MT_OK;
 }
 
-/* The group that may see the system's socket, if the machine has it. */
-static gid_t
-socket_group(const struct service *s)
-{
-	const struct group *group =
-	    s->places->system ? getgrnam(SOCKET_GROUP) : NULL;
-
-	return group ? group->gr_gid : (gid_t)-1;
-}
-
-static enum mt_status
-listen_on(struct service *s, const struct server_handler *handler,
-    const char *path, gid_t group, struct mt_error *err)
-{
-	enum mt_status status =
-	    server_listen(s->server, handler, path, group, err);
-
-	if (status == MT_OK)
-		log_info("listening on %s", path);
-	return status;
-}
-
-static enum mt_status
-listen_on_paths(struct service *s, struct mt_error *err)
-{
-	const struct options *o = s->options;
-	const struct config *c = s->config;
-	const struct server_handler *tokens = &s->requests.handler;
-	enum mt_status status = MT_OK;
-
-	for (size_t i = 0; status == MT_OK && i < o->socket_count; i++)
-		status = listen_on(s, tokens, o->sockets[i], (gid_t)-1, err);
-	if (o->socket_count)
-		return status;
-	for (size_t i = 0; status == MT_OK && i < c->socket_count; i++)
-		status =
-		    listen_on(s, tokens, c->sockets[i], socket_group(s), err);
-	if (!c->socket_count)
-		status = listen_on(
-		    s, tokens, s->places->socket, socket_group(s), err);
-	return status;
-}
-
-/* Also without an account: then Postfix is told that there is none. */
-static enum mt_status
-listen_on_socketmaps(struct service *s, struct mt_error *err)
-{
-	const struct config *c = s->config;
-	enum mt_status status = MT_OK;
-
-	if (s->options->once || s->options->socket_count)
-		return MT_OK;
-	for (size_t i = 0; status == MT_OK && i < c->socketmap_count; i++)
-		status = listen_on(s, &s->socketmap.handler, c->socketmaps[i],
-		    socket_group(s), err);
-	return status;
-}
-
-/* The system's socket exists only while there is an account: its existence
- * makes the SASL module offer its mechanisms. */
-static enum mt_status
-update_listeners(struct service *s, struct mt_error *err)
-{
-	const struct server_handler *tokens = &s->requests.handler;
-	bool wanted = accounts_at(s->accounts, 0) || !s->places->system ||
-		      s->options->socket_count;
-
-	if (s->options->once || s->passed_listeners)
-		return MT_OK;
-	if (!wanted && server_is_listening(s->server, tokens)) {
-		log_info("no account is configured: the socket is removed");
-		server_close_listeners(s->server, tokens);
-	}
-	if (wanted && !server_is_listening(s->server, tokens))
-		return listen_on_paths(s, err);
-	if (!wanted)
-		log_warning("no account is configured in %s/mailtoken.conf or "
-			    "%s/accounts.d: nobody is served until one is, and "
-			    "SIGHUP",
-		    s->places->config_dir, s->places->config_dir);
-	return MT_OK;
-}
-
 static enum mt_status
 open_server(struct service *s, struct mt_error *err)
 {
-	const struct server_handler *tokens = &s->requests.handler;
 	enum mt_status status = server_new(&s->loop, s->arena, &s->server, err);
 
 	if (status != MT_OK)
 		return status;
+	s->listening = (struct listening){
+	    .options = s->options,
+	    .places = s->places,
+	    .server = s->server,
+	    .tokens = &s->requests.tokens,
+	    .admin = &s->requests.admin,
+	    .socketmap = &s->socketmap.handler,
+	};
 	if (s->options->once)
-		return server_adopt_connection(s->server, tokens, ONCE_FD, err);
-	s->passed_listeners = notify_listen_fds();
-	for (int i = 0; status == MT_OK && i < s->passed_listeners; i++)
-		status = server_adopt_listener(
-		    s->server, tokens, NOTIFY_FIRST_FD + i, err);
-	if (status == MT_OK)
-		status = update_listeners(s, err);
-	return status == MT_OK ? listen_on_socketmaps(s, err) : status;
+		return server_adopt_connection(
+		    s->server, &s->requests.admin, ONCE_FD, err);
+	return listening_open(&s->listening, s->config, err);
 }
 
 static void
@@ -408,11 +327,15 @@ open_accounts(struct service *s, struct mt_error *err)
 		requests_init(&s->requests, &s->loop, s->arena, s->accounts,
 		    s->logins, s->discovery, &s->providers);
 		s->requests.unlock = &s->unlock;
+		s->requests.refusals = &s->refusals;
+		s->requests.token_path = s->listening.token_path;
+		s->requests.admin_path = s->listening.admin_path;
 		s->requests.reload = on_reload;
 		s->requests.reload_context = s;
 	}
 	if (status == MT_OK)
-		socketmap_init(&s->socketmap, s->arena, s->accounts);
+		socketmap_init(
+		    &s->socketmap, s->arena, s->accounts, &s->refusals);
 	return status;
 }
 
@@ -434,7 +357,7 @@ use_settings(struct service *s, struct mt_error *err)
 	configure_news(s);
 	status = accounts_configure(s->accounts, config, err);
 	if (status == MT_OK)
-		status = update_listeners(s, err);
+		status = listening_update(&s->listening, config, err);
 	return status;
 }
 
@@ -550,34 +473,14 @@ watch_ends(struct service *s, struct mt_error *err)
 	return s->options->lifeline ? watch_lifeline(s, err) : MT_OK;
 }
 
-/* A socket of the helper for all users may have to be made later: its directory
- * must be there to be allowed. */
-static void
-plan_socket(struct service *s, struct lockdown *plan, const char *path)
-{
-	if (s->options->once ||
-	    server_make_directory(path, socket_group(s), NULL) != MT_OK)
-		return;
-	plan->sockets[plan->socket_count++] = path;
-}
-
 static void
 lock_down(struct service *s)
 {
-	const struct options *o = s->options;
-	const struct config *c = s->config;
 	struct lockdown plan = {
 	    .state_dir = store_path(s->store),
 	};
 
-	for (size_t i = 0; i < o->socket_count; i++)
-		plan_socket(s, &plan, o->sockets[i]);
-	if (!o->socket_count && !s->passed_listeners && !c->socket_count)
-		plan_socket(s, &plan, s->places->socket);
-	for (size_t i = 0; !o->socket_count && i < c->socket_count; i++)
-		plan_socket(s, &plan, c->sockets[i]);
-	for (size_t i = 0; !o->socket_count && i < c->socketmap_count; i++)
-		plan_socket(s, &plan, c->socketmaps[i]);
+	listening_plan(&s->listening, s->config, &plan);
 	lockdown_enter(&plan);
 }
 

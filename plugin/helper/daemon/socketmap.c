@@ -66,6 +66,7 @@ lookup_of(const struct asker *asker)
 	return (struct lookup){
 	    .accounts = asker->socketmap->accounts,
 	    .peer = connection_peer(asker->connection),
+	    .refusals = asker->socketmap->refusals,
 	    .request = "socketmap",
 	    .permit = &use,
 	};
@@ -188,11 +189,12 @@ on_closed(void *context, struct connection *connection)
 
 void
 socketmap_init(struct socketmap *socketmap, struct secret_arena *arena,
-    struct accounts *accounts)
+    struct accounts *accounts, struct log_limit *refusals)
 {
 	*socketmap = (struct socketmap){
 	    .arena = arena,
 	    .accounts = accounts,
+	    .refusals = refusals,
 	    .handler =
 		{
 		    .cut = socketmap_wire_cut,

@@ -13,11 +13,13 @@
 struct socketmap {
 	struct secret_arena *arena;
 	struct accounts *accounts;
+	struct log_limit *refusals;
 	struct server_handler handler; /* for server_listen */
 };
 
-/* Fills `socketmap`, which must live as long as its server. */
+/* Fills `socketmap`, which must live as long as its server, as must what it is
+ * given. */
 void socketmap_init(struct socketmap *socketmap, struct secret_arena *arena,
-    struct accounts *accounts);
+    struct accounts *accounts, struct log_limit *refusals);
 
 #endif

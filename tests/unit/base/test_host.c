@@ -34,11 +34,33 @@ port_and_brackets_are_taken_off(void **state)
 	}
 }
 
+static void
+domain_includes_the_hosts_beneath_it(void **state)
+{
+	static const struct {
+		const char *host, *domain;
+		bool is_in;
+	} cases[] = {
+	    {"example.test", "example.test", true},
+	    {"IMAP.Example.Test", "example.test", true},
+	    {"notexample.test", "example.test", false},
+	    {"example.test.org", "example.test", false},
+	    {"test", "example.test", false},
+	    {"", "example.test", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_int_equal(
+		    host_is_in(cases[i].host, cases[i].domain), cases[i].is_in);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(port_and_brackets_are_taken_off),
+	    cmocka_unit_test(domain_includes_the_hosts_beneath_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,18 @@ controls_of_both_sets_are_known(void **state)
 		assert_int_equal(utf8_control_len(texts[i].text), texts[i].len);
 }
 
+static void
+line_is_valid_and_without_controls(void **state)
+{
+	(void)state;
+	assert_true(utf8_is_line("", 0));
+	assert_true(utf8_is_line("a \xc3\xa4~", 5));
+	assert_false(utf8_is_line("a\n", 2));
+	assert_false(utf8_is_line("a\0", 2));
+	assert_false(utf8_is_line("\xc2\x85", 2));
+	assert_false(utf8_is_line("a\xff", 2));
+}
+
 int
 main(void)
 {
@@ -94,6 +106,7 @@ main(void)
 	    cmocka_unit_test(only_rfc3629_is_valid),
 	    cmocka_unit_test(text_is_cut_between_characters),
 	    cmocka_unit_test(controls_of_both_sets_are_known),
+	    cmocka_unit_test(line_is_valid_and_without_controls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,6 +304,28 @@ secret_file_of_another_user_is_refused(void **state)
 }
 
 static void
+file_of_another_user_sets_nothing_but_accounts(void **state)
+{
+	const char *conf = scratch_path(*state, "m.conf");
+	struct config_source source = {.file = conf};
+	struct config *c = NULL;
+	struct mt_error err = {0};
+
+	if (geteuid() != 0)
+		fail_msg("must be run as root");
+	scratch_write(*state, "m.conf", "socket = /tmp/s\n" ACCOUNT);
+	assert_int_equal(chmod(conf, 0600), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_OK);
+	config_free(&c);
+	assert_int_equal(chown(conf, 65534, 65534), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_BAD_CONFIG);
+	assert_non_null(strstr(err.text, "m.conf:1: 'socket' before"));
+	scratch_write(*state, "m.conf", ACCOUNT);
+	assert_int_equal(config_read(&source, &c, &err), MT_OK);
+	config_free(&c);
+}
+
+static void
 pipe_without_writer_does_not_hang(void **state)
 {
 	char text[4096 + sizeof(ACCOUNT)];
@@ -330,6 +352,7 @@ main(void)
 	    TEST(file_that_others_may_write_is_refused),
 	    TEST(secret_file_must_be_closed_and_owned),
 	    TEST(secret_file_of_another_user_is_refused),
+	    TEST(file_of_another_user_sets_nothing_but_accounts),
 	    TEST(pipe_without_writer_does_not_hang),
 	};
 

@@ -108,6 +108,59 @@ record_of_another_account_is_refused(void **state)
 	record_free(&again);
 }
 
+/* Replaces the first `old`, which is there, by `new`, of any length. */
+static void
+replace(struct secret *bytes, const char *old, const char *new)
+{
+	char text[8192];
+	const char *at;
+
+	assert_true(bytes->len < sizeof(text));
+	memcpy(text, bytes->data, bytes->len);
+	text[bytes->len] = '\0';
+	at = strstr(text, old);
+	assert_non_null(at);
+	secret_reset(bytes);
+	secret_add(bytes, text, (size_t)(at - text));
+	secret_add(bytes, new, strlen(new));
+	secret_add(bytes, at + strlen(old), strlen(at + strlen(old)));
+}
+
+/* What would be cut where C ends a string. */
+static void
+nul_inside_of_a_string_is_damage(void **state)
+{
+	static const struct {
+		const char *name, *old, *new;
+		enum mt_status status;
+	} cases[] = {
+	    {"seed", "\"2d71", "\"2d7\\u0000", MT_BAD_CONFIG},
+	    {"candidate", ":\"candidate\"", ":\"candi\\u0000date\"",
+		MT_BAD_CONFIG},
+	    {"refresh token", "/token\"", "/\\u0000token\"", MT_BAD_CONFIG},
+	    {"account", "alice\"", "alice\\u0000\"", MT_BAD_CONFIG},
+	    {"short seed", "\"2d71", "\"", MT_BAD_CONFIG},
+	    {"no string", ":\"candidate\"", ":7", MT_BAD_CONFIG},
+	    {"text that looks so", "why", "\\\\u0000", MT_OK},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct record *r = make_record(), *again = record_new(NULL);
+		struct secret bytes;
+
+		secret_init(&bytes, NULL);
+		encode(r, &bytes);
+		replace(&bytes, cases[i].old, cases[i].new);
+		if (record_decode(&bytes, "alice", again, NULL) !=
+		    cases[i].status)
+			fail_msg("%s", cases[i].name);
+		secret_done(&bytes);
+		record_free(&r);
+		record_free(&again);
+	}
+}
+
 static void
 oldest_seed_gives_way(void **state)
 {
@@ -157,6 +210,7 @@ main(void)
 	    cmocka_unit_test(record_survives_its_encoding),
 	    cmocka_unit_test(every_truncation_is_seen),
 	    cmocka_unit_test(record_of_another_account_is_refused),
+	    cmocka_unit_test(nul_inside_of_a_string_is_damage),
 	    cmocka_unit_test(oldest_seed_gives_way),
 	    cmocka_unit_test(record_that_does_not_fit_is_an_error),
 	};

@@ -2,6 +2,7 @@
 #include "handon/lane.h"
 
 #include "state/inbound_state.h"
+#include "state/mailbox_state.h"
 #include "state/state.h"
 #include "unit/cmocka_headers.h"
 #include "unit/connector/scratch.h"
@@ -98,11 +99,13 @@ struct fixture {
 static void
 begin_lane(struct fixture *f, const char *dir, const struct sink_class *class)
 {
+	const struct inbound_start start = {.uidvalidity = 7};
+
 	*f = (struct fixture){0};
 	OK(state_open(&f->state, dir, &err));
 	OK(event_queue_open(f->state, ACCOUNT, "fake", &f->queue, &err));
-	OK(inbound_state_add(
-	    f->state, ACCOUNT, "INBOX", 7, 0, "in", NULL, &f->box, &err));
+	OK(mailbox_state_add(
+	    f->state, ACCOUNT, "INBOX", &start, &f->box, &err));
 	f->fake = (struct fake){.sink = {class},
 	    .ready = true,
 	    .progress = SINK_BUSY,
@@ -127,6 +130,7 @@ static void
 deliver(struct fixture *f, uint32_t uid)
 {
 	char handle[INBOUND_HANDLE_MAX];
+	bool known;
 	struct inbound_message m = {.uid = uid,
 	    .folder = "in",
 	    .handle = handle,
@@ -135,7 +139,7 @@ deliver(struct fixture *f, uint32_t uid)
 	    .subject = ""};
 
 	inbound_handle(handle, 7, uid, 0);
-	OK(inbound_state_stage(f->state, f->box.id, &m, 1, &err));
+	OK(inbound_state_stage(f->state, f->box.id, &m, 1, &known, &err));
 	OK(inbound_state_finish(f->state, f->box.id, &uid, 1, uid, &err));
 	lane_wake(f->lane);
 }

@@ -19,12 +19,17 @@ struct fake_message {
 	const char *text;
 	size_t filler;      /* bytes of lines after the text */
 	uint32_t announced; /* size in the list; 0: the true one */
+	time_t date;        /* INTERNALDATE */
 	bool breaks;        /* the connection ends halfway through it */
 	bool vanishes;      /* it is listed, but gone when it is fetched */
+	bool empties;       /* likewise, and given as NIL */
+	bool hidden;        /* not visible yet */
 };
 
 struct imap_conn {
 	uint32_t uidvalidity;
+	uint32_t uidnext;     /* 0: it does not say */
+	bool refuses_headers; /* it cannot give single fields */
 	struct fake_message messages[FAKE_MESSAGES_MAX];
 	size_t count;
 
@@ -32,6 +37,8 @@ struct imap_conn {
 	unsigned examined;
 	unsigned listed;
 	uint32_t listed_from;
+	unsigned all_uids;  /* lists of UIDs only */
+	unsigned described; /* messages */
 	unsigned fetches;
 	size_t largest_fetch; /* messages in one command */
 	unsigned fetched;     /* messages */

@@ -50,8 +50,8 @@ look(void *context, const struct inbound_delivery *delivery)
 	struct inbound_mailbox box = {0};
 	enum inbound_seen seen;
 
-	OK(inbound_state_find(
-	    b->in.state, b->in.account, b->in.mailbox, 7, &seen, &box, &err));
+	OK(mailbox_state_find(b->in.state, b->in.account, b->in.mailbox, 7, 0,
+	    &seen, &box, &err));
 	buf_add_format(&b->delivered, "%s of %zu (%u), ", delivery->handle,
 	    scratch_count(b->workspace, INBOX), box.cursor);
 }

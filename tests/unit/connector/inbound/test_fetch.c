@@ -223,29 +223,6 @@ message_larger_than_it_was_said_to_be_is_announced_too(void **state)
 }
 
 static void
-mailbox_numbered_anew_gets_other_handles(void **state)
-{
-	struct bench *b = *state;
-
-	fake_imap_add(&b->server, hello);
-	fake_imap_add(&b->server, hello);
-	bench_expect(b, "1 2 ");
-	b->server.uidvalidity = 8;
-	fake_imap_add(&b->server, hello);
-	bench_expect(b, "8-1 8-2 3 ");
-	assert_non_null(strstr(buf_text(&b->notices), "UIDVALIDITY 8"));
-	bench_assert_json(b, "8-1", "uid", "8-1");
-	bench_assert_json(b, "8-1", "imap_uid", "1");
-	bench_assert_json(b, "8-1", "uidvalidity", "8");
-	bench_expect(b, "");
-
-	/* a backup is restored: the old numbers again */
-	b->server.uidvalidity = 7;
-	bench_expect(b, "7-3 ");
-	bench_expect(b, "");
-}
-
-static void
 mailbox_without_uidvalidity_is_refused(void **state)
 {
 	struct bench *b = *state;
@@ -418,7 +395,6 @@ main(void)
 	    CASE(message_that_breaks_the_fetch_keeps_back_no_other),
 	    CASE(too_large_message_is_announced),
 	    CASE(message_larger_than_it_was_said_to_be_is_announced_too),
-	    CASE(mailbox_numbered_anew_gets_other_handles),
 	    CASE(mailbox_without_uidvalidity_is_refused),
 	    CASE(accounts_may_share_a_folder),
 	    CASE(what_is_in_the_way_keeps_its_name),

@@ -3,6 +3,7 @@
 
 #include "delivery/publish.h"
 #include "state/inbound_state.h"
+#include "state/mailbox_state.h"
 #include "state/state.h"
 #include "unit/cmocka_headers.h"
 #include "unit/connector/inbound/bench.h"
@@ -43,7 +44,9 @@ static void
 record(struct bench *b, const char *account, const char *staged,
     const char *handle)
 {
+	const struct inbound_start start = {.uidvalidity = 7};
 	struct inbound_mailbox box;
+	bool known;
 	struct inbound_message message = {
 	    .uid = 1,
 	    .folder = INBOX,
@@ -53,9 +56,9 @@ record(struct bench *b, const char *account, const char *staged,
 	    .subject = "Hello",
 	};
 
-	OK(inbound_state_add(
-	    b->in.state, account, "INBOX", 7, 0, INBOX, NULL, &box, &err));
-	OK(inbound_state_stage(b->in.state, box.id, &message, 1, &err));
+	OK(mailbox_state_add(
+	    b->in.state, account, "INBOX", &start, &box, &err));
+	OK(inbound_state_stage(b->in.state, box.id, &message, 1, &known, &err));
 }
 
 static void
@@ -237,7 +240,7 @@ full_disk_loses_nothing_whenever_it_comes(void **state)
 	for (int i = 0; i < 4; i++)
 		fake_imap_add(&b->server, "From: a@example.org\r\n\r\nx\r\n")
 		    ->filler = 10000;
-	for (int kilobytes = 120; kilobytes < 220; kilobytes += 4) {
+	for (int kilobytes = 160; kilobytes < 260; kilobytes += 4) {
 		int status;
 		pid_t child = fork();
 

@@ -36,20 +36,29 @@ uids(const char *text, uint32_t *space)
 
 static struct worklist
 make(const char *listed, uint32_t cursor, const char *known,
-    const char *suspects)
+    const char *suspects, const char *waiting)
 {
 	struct imap_summary summaries[16];
-	uint32_t numbers[16], sizes[16], space[2][16];
+	uint32_t numbers[16], sizes[16], space[3][16];
 	struct uid_list known_list = uids(known, space[0]);
 	struct uid_list suspect_list = uids(suspects, space[1]);
+	struct uid_list waiting_list = uids(waiting, space[2]);
+	struct uid_ranges done = {0};
 	size_t count = read_numbers(listed, numbers, sizes);
 	struct worklist list;
 
 	for (size_t i = 0; i < count; i++)
 		summaries[i] = (struct imap_summary){numbers[i], sizes[i]};
-	assert_int_equal(worklist_init(&list, summaries, count, cursor,
-			     &known_list, &suspect_list, NULL),
+	for (size_t i = 0; i < known_list.count; i++)
+		assert_int_equal(uid_ranges_append(&done, known_list.uids[i],
+				     known_list.uids[i], NULL),
+		    MT_OK);
+	assert_int_equal(
+	    worklist_init(&list, summaries, count, cursor,
+		&(struct worklist_known){&done, &suspect_list, &waiting_list},
+		NULL),
 	    MT_OK);
+	uid_ranges_done(&done);
 	return list;
 }
 
@@ -57,35 +66,41 @@ static void
 batches_come_in_order_and_within_bounds(void **state)
 {
 	static const struct {
-		const char *name, *listed, *known, *suspects;
+		const char *name, *listed, *known, *suspects, *waiting;
 		const char *batches; /* ended by "/" each */
 	} cases[] = {
-	    {"nothing", "", "", "", ""},
-	    {"all known", "5 6", "5 6 9", "", ""},
-	    {"one batch", "5 6 9", "", "", "5 6 9/"},
-	    {"known ones are left out", "5 6 9", "6", "", "5 9/"},
-	    {"bytes bound a batch", "5:60 6:40 7:1", "", "", "5 6/7/"},
-	    {"a large one goes alone", "5:1 6:101 7:1", "", "", "5/6/7/"},
-	    {"only large ones", "5:500 6:4000000000", "", "", "5/6/"},
-	    {"suspects last, alone, as given", "5 6 7 8", "", "8 6",
+	    {"nothing", "", "", "", "", ""},
+	    {"all known", "5 6", "5 6 9", "", "", ""},
+	    {"one batch", "5 6 9", "", "", "", "5 6 9/"},
+	    {"known ones are left out", "5 6 9", "6", "", "", "5 9/"},
+	    {"bytes bound a batch", "5:60 6:40 7:1", "", "", "", "5 6/7/"},
+	    {"a large one goes alone", "5:1 6:101 7:1", "", "", "", "5/6/7/"},
+	    {"only large ones", "5:500 6:4000000000", "", "", "", "5/6/"},
+	    {"suspects last, alone, as given", "5 6 7 8", "", "8 6", "",
 		"5 7/8/6/"},
-	    {"suspects that are done or gone", "5 6", "6", "6 9 5", "5/"},
-	    {"only suspects", "5 6", "", "6 5", "6/5/"},
+	    {"suspects that are done or gone", "5 6", "6", "6 9 5", "", "5/"},
+	    {"only suspects", "5 6", "", "6 5", "", "6/5/"},
+	    {"what waits is left out", "5 6 7", "", "7", "6 9", "5/7/"},
+	    {"late ones come first", "1 3 5", "3", "", "", "1 5/"},
 	};
 	struct work *batch[WORKLIST_BATCH_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct worklist list =
-		    make(cases[i].listed, 4, cases[i].known, cases[i].suspects);
+		struct worklist list = make(cases[i].listed, 4, cases[i].known,
+		    cases[i].suspects, cases[i].waiting);
 		char got[256] = "";
-		size_t count, len = 0;
+		size_t count, len = 0, left = worklist_left(&list);
 
 		while ((count = worklist_take(&list, 100, batch)) > 0)
 			for (size_t j = 0; j < count; j++)
 				len += (size_t)snprintf(got + len,
 				    sizeof(got) - len, "%u%c", batch[j]->uid,
 				    j + 1 < count ? ' ' : '/');
+		for (const char *at = got; *at; at++)
+			left -= *at == ' ' || *at == '/';
+		assert_int_equal(left, 0);
+		assert_int_equal(worklist_left(&list), 0);
 		if (strcmp(got, cases[i].batches) != 0)
 			fail_msg("%s: %s", cases[i].name, got);
 		worklist_done(&list);
@@ -98,13 +113,15 @@ batch_has_a_maximum_of_messages(void **state)
 	struct imap_summary listed[WORKLIST_BATCH_MAX + 1];
 	struct work *batch[WORKLIST_BATCH_MAX];
 	struct uid_list none = {0};
+	struct uid_ranges nothing = {0};
 	struct worklist list;
 
 	(void)state;
 	for (uint32_t i = 0; i <= WORKLIST_BATCH_MAX; i++)
 		listed[i] = (struct imap_summary){i + 1, 0};
-	assert_int_equal(worklist_init(&list, listed, WORKLIST_BATCH_MAX + 1, 0,
-			     &none, &none, NULL),
+	assert_int_equal(
+	    worklist_init(&list, listed, WORKLIST_BATCH_MAX + 1, 0,
+		&(struct worklist_known){&nothing, &none, &none}, NULL),
 	    MT_OK);
 	assert_int_equal(worklist_take(&list, 100, batch), WORKLIST_BATCH_MAX);
 	assert_int_equal(worklist_take(&list, 100, batch), 1);
@@ -116,22 +133,25 @@ static void
 cursor_stops_below_what_is_not_done(void **state)
 {
 	static const struct {
-		const char *name, *listed, *known;
+		const char *name, *listed, *known, *waiting;
 		uint32_t cursor;
 	} cases[] = {
-	    {"nothing listed", "", "", 4},
-	    {"all done", "5 9", "5 9", 9},
-	    {"first not done", "5 9", "9", 4},
-	    {"a gap is passed", "8 9", "9", 7},
-	    {"middle not done", "5 8 9", "5 9", 7},
-	    {"last not done", "5 9", "5", 8},
-	    {"known ones that are gone", "", "6", 4},
+	    {"nothing listed", "", "", "", 4},
+	    {"all done", "5 9", "5 9", "", 9},
+	    {"first not done", "5 9", "9", "", 4},
+	    {"a gap is passed", "8 9", "9", "", 7},
+	    {"middle not done", "5 8 9", "5 9", "", 7},
+	    {"last not done", "5 9", "5", "", 8},
+	    {"known ones that are gone", "", "6", "", 4},
+	    {"what waits is passed", "5 8 9", "5 9", "8", 9},
+	    {"what is below does not matter", "2 5", "5", "", 5},
+	    {"the last UID", "5 4294967295", "5 4294967295", "", UINT32_MAX},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct worklist list =
-		    make(cases[i].listed, 4, cases[i].known, "");
+		struct worklist list = make(
+		    cases[i].listed, 4, cases[i].known, "", cases[i].waiting);
 		uint32_t cursor = worklist_cursor(&list);
 
 		if (cursor != cases[i].cursor)

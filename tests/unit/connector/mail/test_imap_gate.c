@@ -66,6 +66,22 @@ static const struct {
     {"string over two lines", "* 1 FETCH (X \"a\r\nb\")\r\n", "", "broken"},
     {"8 levels", "* 1 FETCH " NESTED_8 "\r\n", NULL, NULL},
     {"9 levels", "* 1 FETCH (" NESTED_8 "\r\n", "", "deeply"},
+    {"Message-ID",
+	"* 1 FETCH (UID 7 BODY[HEADER.FIELDS (MESSAGE-ID)] {5}\r\n"
+	"(\"{9} RFC822.SIZE 4)\r\n"
+	"* 2 FETCH (BODY[HEADER.FIELDS (\"Message-ID\")] {0}\r\n)\r\n",
+	NULL, NULL},
+    {"Message-ID as a string",
+	"* 1 FETCH (BODY[HEADER.FIELDS (MESSAGE-ID)] \"\")\r\n", NULL, NULL},
+    {"Message-ID too large",
+	"* 1 FETCH (BODY[HEADER.FIELDS (MESSAGE-ID)] {101}\r\n", "", "larger"},
+    {"message instead of its Message-ID", "* 1 FETCH (BODY[] {4}\r\n", "",
+	"nobody asked"},
+    {"another field instead of the Message-ID",
+	"* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)] {4}\r\n", "", "nobody asked"},
+    {"field instead of a whole message",
+	"* 1 FETCH (BODY[HEADER.FIELDS (MESSAGE-ID)] {4}\r\n", "",
+	"nobody asked"},
     {"9 levels behind a message", "* 1 FETCH (BODY[] {1}\r\nx" NESTED_8 "\r\n",
 	"* 1 FETCH (BODY[] {1}\r\nx", "deeply"},
 };
@@ -127,6 +143,8 @@ check(size_t i, size_t step)
 		passed = NULL; /* how much does not matter */
 	peer_open(&p);
 	imap_gate_begin_fetch(&p.gate, PROTOCOL, MESSAGE);
+	if (strstr(cases[i].name, "Message-ID"))
+		imap_gate_expect_message_id(&p.gate);
 	peer_say(&p, cases[i].sent, strlen(cases[i].sent));
 	shutdown(p.fd, SHUT_WR);
 	while ((n = imap_gate_read(&p.gate, bytes, step)) > 0)

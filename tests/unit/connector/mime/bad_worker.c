@@ -3,6 +3,8 @@
  * A worker that has been taken over: the first line of a message is what it
  * does.  For what the real one cannot be brought to do.
  */
+#include "bad_worker.h"
+
 #include "mime/mime_process.h"
 #include "mime/mime_wire.h"
 
@@ -33,7 +35,8 @@ say_text(enum mime_frame_kind kind, const char *text)
 static void
 say_attachment(const char *type, const char *id, const char *name)
 {
-	struct mime_wire_attachment a = {false, type, id, name};
+	struct mime_wire_attachment a = {
+	    .content_type = type, .content_id = id, .original_filename = name};
 	uint8_t frame[MIME_WIRE_ATTACHMENT_MAX];
 
 	say(MIME_FRAME_ATTACHMENT, frame, mime_wire_put_attachment(frame, &a));
@@ -52,6 +55,44 @@ half(void)
 	say_text(MIME_FRAME_SUBJECT, "half");
 	say_attachment("a/b", "", "file");
 	say_text(MIME_FRAME_DATA, "half of it");
+}
+
+/* A summary's head or row, each text followed by its NUL. */
+static void
+say_row(enum mime_frame_kind frame, enum mime_summary_kind kind,
+    const char *const *texts, size_t count)
+{
+	struct mime_wire_row row = {.kind = kind};
+	uint8_t bytes[MIME_WIRE_ROW_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		row.texts[i] = texts[i];
+	say(frame, bytes, mime_wire_put_row(bytes, &row, count));
+}
+
+static void
+say_bounce(const char *kind, const char *id)
+{
+	say_row(MIME_FRAME_SUMMARY, MIME_BOUNCE,
+	    (const char *const[]){kind, id}, MIME_BOUNCE_TEXTS);
+}
+
+static void
+say_recipient(const char *address)
+{
+	say_row(MIME_FRAME_ROW, MIME_BOUNCE,
+	    (const char *const[]){address, "", "", ""}, MIME_RECIPIENT_TEXTS);
+}
+
+static void
+say_calendar(const char *sequence)
+{
+	const char *texts[MIME_CALENDAR_TEXTS];
+
+	for (size_t i = 0; i < MIME_CALENDAR_TEXTS; i++)
+		texts[i] = "";
+	texts[MIME_CALENDAR_SEQUENCE] = sequence;
+	say_row(MIME_FRAME_SUMMARY, MIME_CALENDAR, texts, MIME_CALENDAR_TEXTS);
 }
 
 /* The offset of the shared descriptor is all that one worker can leave to the
@@ -96,6 +137,23 @@ stall_once(int message_fd)
 	half();
 	if (!is_second_time(message_fd))
 		pause();
+	done();
+}
+
+/* Says that it is there, and waits for leave to go on, both in the message. */
+static void
+stall_until_told(int message_fd)
+{
+	char told = 0;
+
+	half();
+	if (pwrite(message_fd, "!", 1, STALLED_AT) != 1)
+		_exit(1);
+	while (told != '!') {
+		usleep(1000);
+		if (pread(message_fd, &told, 1, GO_ON_AT) != 1)
+			_exit(1);
+	}
 	done();
 }
 
@@ -177,7 +235,37 @@ say_wrong(const char *what)
 	else if (strcmp(what, "attachment frame with more") == 0)
 		say(MIME_FRAME_ATTACHMENT, "\0a/b\0id\0name\0x", 14);
 	else if (strcmp(what, "attachment flag") == 0)
+		say(MIME_FRAME_ATTACHMENT, "\4a/b\0id\0name", 13);
+	else if (strcmp(what, "unpacked from nothing") == 0)
 		say(MIME_FRAME_ATTACHMENT, "\2a/b\0id\0name", 13);
+	else if (strcmp(what, "unknown summary") == 0)
+		say(MIME_FRAME_SUMMARY, "\2a\0b", 5);
+	else if (strcmp(what, "negative summary") == 0)
+		say(MIME_FRAME_SUMMARY, "\377a\0b", 5);
+	else if (strcmp(what, "empty summary") == 0)
+		say(MIME_FRAME_SUMMARY, "", 0);
+	else if (strcmp(what, "summary without end") == 0)
+		say(MIME_FRAME_SUMMARY, "\0failed\0b", 9);
+	else if (strcmp(what, "summary with more") == 0)
+		say(MIME_FRAME_SUMMARY, "\0failed\0b\0c", 12);
+	else if (strcmp(what, "two summaries") == 0)
+		say_bounce("failed", ""), say_bounce("failed", "");
+	else if (strcmp(what, "kind of bounce") == 0)
+		say_bounce("lost", "");
+	else if (strcmp(what, "summary with a line end") == 0)
+		say_bounce("failed", "a\nb");
+	else if (strcmp(what, "row without summary") == 0)
+		say_recipient("a@b.c");
+	else if (strcmp(what, "row of another summary") == 0)
+		say_calendar("0"), say_recipient("a@b.c");
+	else if (strcmp(what, "row that is no UTF-8") == 0)
+		say_bounce("failed", ""), say_recipient("\xff");
+	else if (strcmp(what, "sequence with a sign") == 0)
+		say_calendar("-1");
+	else if (strcmp(what, "sequence without digits") == 0)
+		say_calendar("");
+	else if (strcmp(what, "sequence that is too long") == 0)
+		say_calendar("1234567890");
 	else if (strcmp(what, "type with capitals") == 0)
 		say_attachment("A/b", "", "x");
 	else if (strcmp(what, "type without slash") == 0)
@@ -217,6 +305,8 @@ behave(const char *what, int message_fd)
 		kill_once(message_fd);
 	else if (strcmp(what, "stall once") == 0)
 		stall_once(message_fd);
+	else if (strcmp(what, "stall until told") == 0)
+		stall_until_told(message_fd);
 	else if (strcmp(what, "segv") == 0)
 		segv();
 	else if (strcmp(what, "stall") == 0)
@@ -236,6 +326,9 @@ behave(const char *what, int message_fd)
 	else if (strcmp(what, "endless attachments") == 0)
 		for (;;)
 			say_attachment("a/b", "", "x");
+	else if (strcmp(what, "endless rows") == 0)
+		for (say_bounce("failed", "");;)
+			say_recipient("a@b.c");
 	else if (strcmp(what, "empty packet") == 0)
 		empty_packets();
 	else if (strcmp(what, "big packet") == 0)

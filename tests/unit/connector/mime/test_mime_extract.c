@@ -1,60 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* Extraction and the client's checks of it, in one process: what the worker
- * would send goes straight into a struct mime_reply. */
 #include "mime/mime_extract.h"
-#include "mime/mime_reply.h"
 
-#include "base/fs.h"
+#include "base/buf.h"
 #include "unit/cmocka_headers.h"
+#include "unit/connector/mime/extract_message.h"
 #include "unit/connector/scratch.h"
 
-#include <fcntl.h>
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/lsan_interface.h>
-#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define R "\xef\xbf\xbd"
-
-struct sink {
-	struct mime_reply *reply;
-	enum mime_reply_state state;
-};
-
-static bool
-take_frame(
-    void *context, enum mime_frame_kind kind, const void *data, size_t len)
-{
-	struct sink *sink = context;
-	struct mime_frame frame = {kind, data, len};
-	struct mt_error err;
-
-	sink->state = mime_reply_take(sink->reply, &frame, &err);
-	return sink->state == MIME_REPLY_MORE;
-}
-
-static struct mime_message
-extract(const char *dir, const void *raw, size_t len,
-    const struct mime_limits *limits)
-{
-	int raw_fd = memfd_create("message", MFD_CLOEXEC);
-	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct sink sink = {mime_reply_new(dir_fd, limits), MIME_REPLY_MORE};
-	struct mime_message message;
-
-	assert_int_equal(fs_write_all(raw_fd, raw, len), 0);
-	mime_extract(raw_fd, limits, take_frame, &sink);
-	assert_int_equal(sink.state, MIME_REPLY_DONE);
-	OK(mime_reply_finish(sink.reply, &message, &err));
-	mime_reply_free(&sink.reply);
-	close(raw_fd);
-	close(dir_fd);
-	return message;
-}
 
 static void
 add(struct buf *b, const char *separator, const char *text)
@@ -161,7 +117,9 @@ static const struct {
     {"calendar beside the bodies is a file",
 	"Content-Type: multipart/alternative; boundary=M\r\n\r\n" NEXT PLAIN
 	"t" NEXT "Content-Type: text/calendar\r\n\r\nBEGIN" END,
-	"t", "", "1-unnamed text/calendar 5 inline", ""},
+	"t", "", "1-unnamed.ics text/calendar 5 inline", ""},
+    {"calendar alone is a file", "Content-Type: text/calendar\r\n\r\nBEGIN", "",
+	"", "1-unnamed.ics text/calendar 5", ""},
     {"unknown text alone is the body", "Content-Type: text/x-foo\r\n\r\nx", "x",
 	"", "", ""},
     {"embedded message is a file of its bytes",
@@ -188,9 +146,24 @@ static const struct {
 	"Content-Type: multipart/signed; boundary=M\r\n\r\n" NEXT PLAIN "t" NEXT
 	"Content-Type: application/pgp-signature\r\n\r\n---" END,
 	"t", "", "1-unnamed application/pgp-signature 3", ""},
+    {"sealed S/MIME is a file",
+	"Content-Type: application/pkcs7-mime; smime-type=enveloped-data; "
+	"name=smime.p7m\r\n" BASE64 "\r\nMAA=",
+	"", "", "1-smime.p7m application/pkcs7-mime 2", ""},
+    {"sealed PGP is two files",
+	"Content-Type: multipart/encrypted; boundary=M\r\n\r\n" NEXT
+	"Content-Type: application/pgp-encrypted\r\n\r\nV" NEXT
+	"Content-Type: application/octet-stream\r\n\r\nPGP" END,
+	"", "",
+	"1-unnamed application/pgp-encrypted 1\n"
+	"2-unnamed application/octet-stream 3",
+	""},
+    {"uuencode within a text is text",
+	PLAIN "hi\nbegin 644 u\n%:&5L;&\\\n`\nend\n",
+	"hi\nbegin 644 u\n%:&5L;&\\\n`\nend\n", "", "", ""},
     {"uuencode",
 	"Content-Type: application/x; name=u\r\nContent-Transfer-Encoding: "
-	"x-uuencode\r\n\r\nbegin 644 u\r\n%:&5L;&\\\r\n`\r\nend\r\n",
+	"x-uuencode\r\n\r\nbegin 644 u\r\n%:&5L;&\\`\r\n`\r\nend\r\n",
 	"", "", "1-u application/x 5", ""},
     {"format=flowed is left alone",
 	"Content-Type: text/plain; format=flowed\r\n\r\none \r\n two\r\n",
@@ -270,7 +243,7 @@ parts_find_their_place(void **state)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const char *dir = *state;
-		struct mime_message m = extract(dir, cases[i].raw,
+		struct mime_message m = extract_message(dir, cases[i].raw,
 		    strlen(cases[i].raw), &mime_limits_default);
 		char *attachments = list_attachments(&m);
 		char *defects = list_defects(&m);
@@ -310,6 +283,8 @@ static const struct {
     {"; filename=\"\xe4.pdf\"", "\xc3\xa4.pdf"},
     {"; filename*=x-nope''%e4.pdf", "\xc3\xa4.pdf"},
     {"; filename*=utf-8''a%0Ab%1B", "a b" R},
+    {"; filename*=utf-8''photo%E2%80%AEgpj.exe", "photo" R "gpj.exe"},
+    {"; filename*=utf-8''%E2%81%A6a%E2%81%A9", R "a" R},
     {"; filename=\"\"\r\nContent-Type: image/png; name=n.png", "n.png"},
     {"\r\nContent-Type: image/png; name=\"=?utf-8?Q?=C3=A4?=\"", "\xc3\xa4"},
     {"", ""},
@@ -326,7 +301,8 @@ file_names_are_read_in_all_forms(void **state)
 
 		snprintf(raw, sizeof(raw), ATTACHMENT "%s\r\n\r\nx",
 		    names[i].fields);
-		m = extract(dir, raw, strlen(raw), &mime_limits_default);
+		m = extract_message(
+		    dir, raw, strlen(raw), &mime_limits_default);
 		assert_int_equal(m.attachment_count, 1);
 		check(names[i].fields, "name",
 		    m.attachments[0].original_filename, names[i].wanted);
@@ -348,7 +324,7 @@ header_fields_are_found_in_any_case(void **state)
 				  "in-reply-to: <0@x>\r\n"
 				  "references: <8@x>\r\n <9@x>\r\n\r\n";
 	struct mime_message m =
-	    extract(*state, raw, strlen(raw), &mime_limits_default);
+	    extract_message(*state, raw, strlen(raw), &mime_limits_default);
 
 	assert_string_equal(m.message_id, "<1@x>");
 	assert_string_equal(m.from, "Ann <a@b.c>");
@@ -369,7 +345,7 @@ unparsable_date_is_given_as_it_came(void **state)
 {
 	static const char raw[] = "Date: yesterday,\r\n or so\r\n\r\n";
 	struct mime_message m =
-	    extract(*state, raw, strlen(raw), &mime_limits_default);
+	    extract_message(*state, raw, strlen(raw), &mime_limits_default);
 
 	assert_string_equal(m.date, "yesterday, or so");
 	assert_string_equal(m.date_raw, "yesterday, or so");
@@ -384,7 +360,7 @@ message_without_header_is_unparsed(void **state)
 	    "hello\n\nbody\n", "Sub\x01ject without colon"};
 
 	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++) {
-		struct mime_message m = extract(*state, messages[i],
+		struct mime_message m = extract_message(*state, messages[i],
 		    strlen(messages[i]), &mime_limits_default);
 
 		assert_false(m.parsed);
@@ -400,7 +376,7 @@ nul_characters_are_replaced_and_told(void **state)
 {
 	static const char raw[] = "Subject: a\0b\nTo: x@y.z\n\nbo\0dy\n";
 	struct mime_message m =
-	    extract(*state, raw, sizeof(raw) - 1, &mime_limits_default);
+	    extract_message(*state, raw, sizeof(raw) - 1, &mime_limits_default);
 
 	assert_string_equal(m.subject, "a");
 	assert_string_equal(m.to, "x@y.z");
@@ -415,7 +391,7 @@ attachment_has_its_hash_and_bytes(void **state)
 	static const char raw[] = PNG BASE64 "\r\nYWJj";
 	const char *dir = *state;
 	struct mime_message m =
-	    extract(dir, raw, strlen(raw), &mime_limits_default);
+	    extract_message(dir, raw, strlen(raw), &mime_limits_default);
 	char *bytes = scratch_read(dir, "attachment-1-unnamed");
 
 	assert_string_equal(bytes, "abc");
@@ -442,7 +418,8 @@ beyond_the_limits_is_cut_and_told(void **state)
 	    "Subject: 012345678\xc3\xa9\r\n" MIXED NEXT PLAIN
 	    "0123456789012345678\xc3\xa9" NEXT PNG "\r\n1234567" NEXT PNG
 	    "\r\n1234567" NEXT PNG "\r\n1" NEXT PNG "\r\n1" END;
-	struct mime_message m = extract(*state, raw, strlen(raw), &small);
+	struct mime_message m =
+	    extract_message(*state, raw, strlen(raw), &small);
 	char *attachments = list_attachments(&m);
 	char *defects = list_defects(&m);
 
@@ -470,7 +447,8 @@ what_just_fits_is_not_cut(void **state)
 	    "Subject: 01234567\xc3\xa9\r\n" MIXED NEXT PLAIN
 	    "012345678901234567\xc3\xa9" NEXT PNG "\r\n1234567" NEXT PNG
 	    "\r\n123" END;
-	struct mime_message m = extract(*state, raw, strlen(raw), &small);
+	struct mime_message m =
+	    extract_message(*state, raw, strlen(raw), &small);
 
 	assert_false(m.truncated);
 	assert_int_equal(m.defect_count, 0);
@@ -487,7 +465,7 @@ defects_are_bounded_and_told_once(void **state)
 	for (int i = 0; i < 200; i++)
 		buf_add_text(&raw, NEXT "Content-Type: foo\r\n\r\n\xff");
 	buf_add_text(&raw, END);
-	m = extract(*state, raw.data, raw.len, &mime_limits_default);
+	m = extract_message(*state, raw.data, raw.len, &mime_limits_default);
 	assert_int_equal(m.defect_count, MIME_WIRE_DEFECTS);
 	assert_string_equal(
 	    m.defects[MIME_WIRE_DEFECTS - 1], "there is more that is wrong");
@@ -506,7 +484,7 @@ deep_nesting_is_cut_off(void **state)
 		    "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n"
 		    "--b%d\r\n",
 		    i, i);
-	m = extract(*state, raw.data, raw.len, &mime_limits_default);
+	m = extract_message(*state, raw.data, raw.len, &mime_limits_default);
 	assert_true(m.parsed);
 	assert_true(m.truncated);
 	mime_message_done(&m);
@@ -551,28 +529,13 @@ repetition_costs_no_square(void **state)
 		for (int j = 0; j < messages[i].count; j++)
 			buf_add_text(&raw, messages[i].repeated);
 		buf_add_text(&raw, messages[i].after);
-		m = extract(*state, raw.data, raw.len, &limits);
+		m = extract_message(*state, raw.data, raw.len, &limits);
 		assert_true(m.parsed);
 		if (m.attachment_count)
 			scratch_remove(*state, m.attachments[0].file_name);
 		mime_message_done(&m);
 		buf_done(&raw);
 	}
-}
-
-/* GMime forgets the entry of a type that is registered anew. */
-static int
-setup(void **state)
-{
-	(void)state;
-#ifdef __SANITIZE_ADDRESS__
-	__lsan_disable();
-#endif
-	mime_extract_init();
-#ifdef __SANITIZE_ADDRESS__
-	__lsan_enable();
-#endif
-	return 0;
 }
 
 int
@@ -595,5 +558,5 @@ main(void)
 	    TEST(repetition_costs_no_square),
 	};
 
-	return cmocka_run_group_tests(tests, setup, NULL);
+	return cmocka_run_group_tests(tests, extract_setup, NULL);
 }

@@ -17,14 +17,23 @@ static const struct {
     {"A-b_c.D.9", "text/plain", "A-b_c.D.9"},
     {"two words.txt", "text/plain", "two_words.txt"},
     {"", "image/png", "unnamed"},
-    {"..", "text/plain", ".."},
-    {".", "text/plain", "."},
+    {"..", "text/plain", "__"},
+    {".", "text/plain", "_"},
     {".bashrc", "text/plain", ".bashrc"},
     {"../../etc/passwd", "text/plain", ".._.._etc_passwd"},
     {"/etc/passwd", "text/plain", "_etc_passwd"},
     {"C:\\boot.ini", "text/plain", "C__boot.ini"},
     {"a\nb\x7f\x1b.txt", "text/plain", "a_b__.txt"},
     {"-rf", "text/plain", "-rf"},
+    /* Windows drops dots and spaces at the end; its devices' names begin no
+     * name here */
+    {"a.exe.", "text/plain", "a.exe_"},
+    {"a.exe. . ", "text/plain", "a.exe._._"},
+    {"a.exe...", "text/plain", "a.exe___"},
+    {"CON", "text/plain", "CON"},
+    {"aux.txt:stream", "text/plain", "aux.txt_stream"},
+    /* a name that would be shown as "photoexe.jpg" */
+    {"photo\xe2\x80\xaegpj.exe", "text/plain", "photo_gpj.exe"},
     {"$(id);`id`|&<>*?'\".sh", "text/plain", "__id___id_________.sh"},
     /* one '_' for a character, however many bytes */
     {"r\xc3\xa9sum\xc3\xa9.doc", "text/plain", "r_sum_.doc"},
@@ -38,7 +47,7 @@ static const struct {
     {NINETY TEN TEN, "text/plain", NINETY TEN},
     {NINETY TEN ".tar.gz", "text/plain", NINETY "0123456.gz"},
     {"a." NINETY TEN, "text/plain", "a." NINETY "01234567"},
-    {NINETY TEN ".", "text/plain", NINETY "012345678."},
+    {NINETY TEN ".", "text/plain", NINETY "012345678_"},
     {"." NINETY TEN, "text/plain", "." NINETY "012345678"},
     /* an embedded message is recognisable as one */
     {"", "message/rfc822", "unnamed.eml"},
@@ -48,6 +57,10 @@ static const struct {
     {"a.exe", "message/rfc822", "a.exe.eml"},
     {NINETY TEN, "message/rfc822", NINETY "012345.eml"},
     {NINETY TEN ".eml", "message/rfc822", NINETY "012345.eml"},
+    /* and a calendar is, unless it says what it is */
+    {"", "text/calendar", "unnamed.ics"},
+    {"meeting", "text/calendar", "meeting.ics"},
+    {"meeting.vcs", "text/calendar", "meeting.vcs"},
 };
 
 static void

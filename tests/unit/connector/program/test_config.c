@@ -76,6 +76,9 @@ empty_and_missing_values_take_the_defaults(void **state)
 		assert_string_equal(c.agent, "email");
 		assert_string_equal(c.tenant, "common");
 		assert_int_equal(c.poll_interval_ms, 300000);
+		assert_int_equal(c.mailboxes.count, 1);
+		assert_string_equal(c.mailboxes.list[0].name, "INBOX");
+		assert_false(c.only_newest);
 		assert_int_equal(c.auth, CONFIG_AUTH_LOGIN);
 		assert_false(config_wants_private_helper(&c));
 		config_done(&c);
@@ -98,6 +101,10 @@ wrong_values_name_the_variable(void **state)
 	    {"TRI_ONYX_IMAP_POLL_INTERVAL=-5", "POLL_INTERVAL"},
 	    {"TRI_ONYX_IMAP_AUTH=LOGIN", "login and oauth2"},
 	    {"TRI_ONYX_SMTP_UNCERTAIN=maybe", "retry and hold"},
+	    {"TRI_ONYX_EMAIL_BACKFILL=some", "all, new and a number"},
+	    {"TRI_ONYX_EMAIL_BACKFILL=0", "all, new and a number"},
+	    {"TRI_ONYX_EMAIL_BACKFILL=4294967296", "all, new and a number"},
+	    {"TRI_ONYX_EMAIL_MAILBOXES=a/b", "NAME=FOLDER"},
 	    {"TRI_ONYX_EMAIL_AGENT=../x", "TRI_ONYX_EMAIL_AGENT"},
 	    {"TRI_ONYX_EMAIL_AGENT=-x", "TRI_ONYX_EMAIL_AGENT"},
 	    {"TRI_ONYX_OAUTH2_TENANT=a/b", "TRI_ONYX_OAUTH2_TENANT"},
@@ -117,6 +124,32 @@ wrong_values_name_the_variable(void **state)
 		if (!strstr(err.text, cases[i].text))
 			fail_msg("%s: %s", cases[i].pair, err.text);
 		config_done(&config);
+	}
+}
+
+static void
+backfill_is_all_or_so_many(void **state)
+{
+	static const struct {
+		const char *pair;
+		bool only_newest;
+		uint32_t newest;
+	} cases[] = {
+	    {"TRI_ONYX_EMAIL_BACKFILL=all", false, 0},
+	    {"TRI_ONYX_EMAIL_BACKFILL=new", true, 0},
+	    {"TRI_ONYX_EMAIL_BACKFILL=1", true, 1},
+	    {"TRI_ONYX_EMAIL_BACKFILL=4294967295", true, UINT32_MAX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *const pairs[] = {BASIC, cases[i].pair, NULL};
+		struct config c;
+
+		assert_int_equal(read_from(&c, pairs, NULL), MT_OK);
+		assert_int_equal(c.only_newest, cases[i].only_newest);
+		assert_int_equal(c.newest, cases[i].newest);
+		config_done(&c);
 	}
 }
 
@@ -255,6 +288,7 @@ main(void)
 	    cmocka_unit_test(without_a_host_mail_is_off),
 	    cmocka_unit_test(empty_and_missing_values_take_the_defaults),
 	    cmocka_unit_test(wrong_values_name_the_variable),
+	    cmocka_unit_test(backfill_is_all_or_so_many),
 	    cmocka_unit_test(what_is_required_is_missed),
 	    cmocka_unit_test(ssl_off_means_starttls_beyond_loopback),
 	    cmocka_unit_test(auth_mode_selects_mechanisms_and_credential_only),

@@ -2,6 +2,7 @@
 #include "state/event_queue.h"
 
 #include "state/inbound_state.h"
+#include "state/mailbox_state.h"
 #include "state/state.h"
 #include "unit/cmocka_headers.h"
 #include "unit/connector/scratch.h"
@@ -23,13 +24,13 @@ struct fixture {
 static struct fixture
 begin(const char *dir)
 {
+	const struct inbound_start start = {.uidvalidity = 7};
 	struct fixture f = {0};
 
 	OK(state_open(&f.state, dir, &err));
 	OK(event_queue_open(f.state, ACCOUNT, "agent", &f.agent, &err));
 	OK(event_queue_open(f.state, ACCOUNT, "command", &f.command, &err));
-	OK(inbound_state_add(
-	    f.state, ACCOUNT, "INBOX", 7, 0, INBOX, NULL, &f.box, &err));
+	OK(mailbox_state_add(f.state, ACCOUNT, "INBOX", &start, &f.box, &err));
 	return f;
 }
 
@@ -37,6 +38,7 @@ static void
 stage(struct fixture *f, uint32_t uid)
 {
 	char handle[INBOUND_HANDLE_MAX];
+	bool known;
 	struct inbound_message m = {
 	    .uid = uid,
 	    .folder = INBOX,
@@ -47,7 +49,7 @@ stage(struct fixture *f, uint32_t uid)
 	};
 
 	inbound_handle(handle, 7, uid, 0);
-	OK(inbound_state_stage(f->state, f->box.id, &m, 1, &err));
+	OK(inbound_state_stage(f->state, f->box.id, &m, 1, &known, &err));
 }
 
 static void
@@ -128,13 +130,12 @@ static void
 what_others_delivered_before_enters_no_queue(void **scratch)
 {
 	struct fixture f = begin(*scratch);
-	struct uid_list before = {0};
+	struct inbound_start start = {.uidvalidity = 9, .folder = INBOX};
 	struct inbound_mailbox box;
 
-	OK(uid_list_add(&before, 5, &err));
-	OK(inbound_state_add(
-	    f.state, ACCOUNT, "Other", 9, 0, INBOX, &before, &box, &err));
-	uid_list_done(&before);
+	OK(uid_list_add(&start.delivered, 5, &err));
+	OK(mailbox_state_add(f.state, ACCOUNT, "Other", &start, &box, &err));
+	uid_list_done(&start.delivered);
 	assert_queue(&f, f.agent, "");
 	state_close(&f.state);
 }

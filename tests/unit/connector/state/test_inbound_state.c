@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "state/inbound_state.h"
 
+#include "state/done_state.h"
+#include "state/mailbox_state.h"
 #include "state/state.h"
+#include "state/suspect_state.h"
 #include "unit/cmocka_headers.h"
 #include "unit/connector/scratch.h"
 
+#include "base/buf.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #define INBOX "agents/email/inbox"
@@ -21,10 +27,12 @@ open_state(const char *dir)
 static struct inbound_mailbox
 add(struct state *state, uint32_t uidvalidity, uint32_t cursor)
 {
+	const struct inbound_start start = {
+	    .uidvalidity = uidvalidity, .cursor = cursor};
 	struct inbound_mailbox box = {0};
 
-	OK(inbound_state_add(state, "a@example.org", "INBOX", uidvalidity,
-	    cursor, INBOX, NULL, &box, &err));
+	OK(mailbox_state_add(
+	    state, "a@example.org", "INBOX", &start, &box, &err));
 	return box;
 }
 
@@ -46,66 +54,30 @@ stage(struct state *state, int64_t mailbox, uint32_t uid, const char *handle)
 {
 	struct inbound_message m = message(uid, handle);
 
-	OK(inbound_state_stage(state, mailbox, &m, 1, &err));
+	bool known;
+
+	OK(inbound_state_stage(state, mailbox, &m, 1, &known, &err));
+	assert_false(known);
 }
 
+/* "1-3 5" */
 static void
-assert_uids(const struct uid_list *list, size_t count, ...)
+assert_done(
+    struct state *state, int64_t mailbox, uint32_t above, const char *expected)
 {
-	va_list args;
+	struct uid_ranges done;
+	struct buf text = BUF_INIT(4096);
 
-	assert_int_equal(list->count, count);
-	va_start(args, count);
-	for (size_t i = 0; i < count; i++)
-		assert_int_equal(list->uids[i], va_arg(args, unsigned));
-	va_end(args);
-}
-
-static void
-assert_known(struct state *state, const struct inbound_mailbox *box,
-    size_t count, uint32_t first)
-{
-	struct uid_list known;
-
-	OK(inbound_state_known(state, box->id, box->cursor, &known, &err));
-	assert_int_equal(known.count, count);
-	if (count)
-		assert_int_equal(known.uids[0], first);
-	uid_list_done(&known);
-}
-
-static void
-each_uidvalidity_has_a_cursor_of_its_own(void **scratch)
-{
-	struct state *state = open_state(*scratch);
-	struct inbound_mailbox box, found = {0};
-	enum inbound_seen seen;
-
-	OK(inbound_state_find(
-	    state, "a@example.org", "INBOX", 7, &seen, &found, &err));
-	assert_int_equal(seen, INBOUND_NEVER_SEEN);
-	box = add(state, 7, 41);
-	OK(inbound_state_find(
-	    state, "a@example.org", "INBOX", 9, &seen, &found, &err));
-	assert_int_equal(seen, INBOUND_OTHER_EPOCH);
-	add(state, 9, 0);
-	OK(inbound_state_finish(state, box.id, NULL, 0, 42, &err));
-	state_close(&state);
-
-	state = open_state(*scratch);
-	OK(inbound_state_find(
-	    state, "a@example.org", "INBOX", 7, &seen, &found, &err));
-	assert_int_equal(seen, INBOUND_SEEN);
-	assert_int_equal(found.cursor, 42);
-	assert_int_equal(found.uidvalidity, 7);
-	OK(inbound_state_find(
-	    state, "a@example.org", "INBOX", 9, &seen, &found, &err));
-	assert_int_equal(seen, INBOUND_SEEN);
-	assert_int_equal(found.cursor, 0);
-	OK(inbound_state_find(
-	    state, "b@example.org", "INBOX", 7, &seen, &found, &err));
-	assert_int_equal(seen, INBOUND_NEVER_SEEN);
-	state_close(&state);
+	OK(done_state_read(state, mailbox, above, &done, &err));
+	for (size_t i = 0; i < done.count; i++) {
+		buf_add_format(
+		    &text, "%s%u", i ? " " : "", done.ranges[i].first);
+		if (done.ranges[i].first != done.ranges[i].last)
+			buf_add_format(&text, "-%u", done.ranges[i].last);
+	}
+	assert_string_equal(buf_text(&text), expected);
+	buf_done(&text);
+	uid_ranges_done(&done);
 }
 
 static void
@@ -135,7 +107,7 @@ handle_belongs_to_one_message_of_a_folder_for_good(void **scratch)
 	struct inbound_mailbox old = add(state, 7, 0), new = add(state, 8, 0);
 	struct inbound_message rival[] = {message(1, "8-1"), message(5, "5")};
 	struct mt_error why = {0};
-	bool used;
+	bool used, known[2];
 
 	OK(inbound_state_handle_used(state, INBOX, "5", &used, &err));
 	assert_false(used);
@@ -151,9 +123,10 @@ handle_belongs_to_one_message_of_a_folder_for_good(void **scratch)
 
 	/* nothing of a batch is recorded when one handle is taken */
 	assert_int_equal(
-	    inbound_state_stage(state, new.id, rival, 2, &why), MT_RETRY_LATER);
+	    inbound_state_stage(state, new.id, rival, 2, known, &why),
+	    MT_RETRY_LATER);
 	assert_non_null(strstr(why.text, INBOX "/5"));
-	assert_known(state, &new, 0, 0);
+	assert_done(state, new.id, 0, "");
 	state_close(&state);
 }
 
@@ -167,7 +140,7 @@ staged_message_is_kept_until_it_is_published(void **scratch)
 	stage(state, box.id, 5, "5");
 	state_close(&state);
 	state = open_state(*scratch);
-	assert_known(state, &box, 1, 5);
+	assert_done(state, box.id, 0, "5");
 	OK(inbound_state_staged(state, NULL, NULL, &staged, &err));
 	assert_int_equal(staged.count, 1);
 	assert_int_equal(staged.messages[0].mailbox_id, box.id);
@@ -194,28 +167,47 @@ staged_message_is_kept_until_it_is_published(void **scratch)
 	OK(inbound_state_published(state, box.id, 5, &err));
 	OK(inbound_state_staged(state, NULL, NULL, &staged, &err));
 	assert_int_equal(staged.count, 0);
-	assert_known(state, &box, 1, 5);
+	assert_done(state, box.id, 0, "5");
 	state_close(&state);
 }
 
 static void
-done_messages_above_the_cursor_stay_known(void **scratch)
+done_uids_are_kept_as_ranges(void **scratch)
 {
+	static const struct {
+		uint32_t uids[8]; /* of one batch, ended by 0 */
+		const char *done; /* after it */
+	} steps[] = {
+	    {{5}, "5"},
+	    {{7, 8}, "5 7-8"},
+	    {{6}, "5-8"},
+	    {{1, 2, 3, 20}, "1-3 5-8 20"},
+	    {{9, 19}, "1-3 5-9 19-20"},
+	    {{4, 10, 11, 12, 18}, "1-12 18-20"},
+	    {{UINT32_MAX - 1, UINT32_MAX}, "1-12 18-20 4294967294-4294967295"},
+	};
 	struct state *state = open_state(*scratch);
-	struct inbound_mailbox box = add(state, 7, 10);
-	struct inbound_message batch[] = {
-	    message(12, "12"), message(15, "15"), message(11, "11")};
-	struct uid_list known;
-	uint32_t done[] = {12, 15};
+	struct inbound_mailbox box = add(state, 7, 0);
+	char handles[8][16];
+	bool known[8];
 
-	OK(inbound_state_stage(state, box.id, batch, 3, &err));
-	OK(inbound_state_finish(state, box.id, done, 2, 10, &err));
-	OK(inbound_state_known(state, box.id, 10, &known, &err));
-	assert_uids(&known, 3, 11, 12, 15);
-	uid_list_done(&known);
-	OK(inbound_state_known(state, box.id, 12, &known, &err));
-	assert_uids(&known, 1, 15);
-	uid_list_done(&known);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		struct inbound_message batch[8];
+		size_t count = 0;
+
+		for (; steps[i].uids[count]; count++) {
+			snprintf(handles[count], sizeof(handles[count]), "%u",
+			    steps[i].uids[count]);
+			batch[count] =
+			    message(steps[i].uids[count], handles[count]);
+		}
+		OK(inbound_state_stage(
+		    state, box.id, batch, count, known, &err));
+		assert_done(state, box.id, 0, steps[i].done);
+	}
+	assert_done(state, box.id, 8, "1-12 18-20 4294967294-4294967295");
+	assert_done(state, box.id, 12, "18-20 4294967294-4294967295");
+	assert_done(state, box.id, UINT32_MAX, "");
 	state_close(&state);
 }
 
@@ -224,19 +216,47 @@ delivered_by_somebody_else_counts_as_done(void **scratch)
 {
 	struct state *state = open_state(*scratch);
 	struct inbound_mailbox box;
-	uint32_t uids[] = {3, 12};
-	struct uid_list delivered = {uids, 2}, known;
+	uint32_t uids[] = {3, 12, 13};
+	struct uid_range passed[] = {{1, 4}, {6, 10}};
+	const struct inbound_start start = {
+	    .uidvalidity = 7,
+	    .cursor = 10,
+	    .passed = {passed, 2},
+	    .folder = INBOX,
+	    .delivered = {uids, 3},
+	};
 	bool used;
 
-	OK(inbound_state_add(state, "a@example.org", "INBOX", 7, 10, INBOX,
-	    &delivered, &box, &err));
+	OK(mailbox_state_add(
+	    state, "a@example.org", "INBOX", &start, &box, &err));
 	assert_int_equal(box.cursor, 10);
-	OK(inbound_state_known(state, box.id, box.cursor, &known, &err));
-	assert_uids(&known, 1, 12);
-	uid_list_done(&known);
+	assert_done(state, box.id, 0, "1-4 6-10 12-13");
 	OK(inbound_state_handle_used(state, INBOX, "3", &used, &err));
 	assert_true(used);
+	OK(inbound_state_handle_used(state, INBOX, "4", &used, &err));
+	assert_false(used);
 	state_close(&state);
+}
+
+static void
+assert_suspects(struct state *state, int64_t mailbox, time_t now,
+    const char *due, const char *waiting)
+{
+	struct uid_list lists[2];
+	const char *expected[] = {due, waiting};
+
+	OK(suspect_state_read(
+	    state, mailbox, now, &lists[0], &lists[1], &err));
+	for (size_t i = 0; i < 2; i++) {
+		struct buf text = BUF_INIT(4096);
+
+		for (size_t j = 0; j < lists[i].count; j++)
+			buf_add_format(
+			    &text, "%s%u", j ? " " : "", lists[i].uids[j]);
+		assert_string_equal(buf_text(&text), expected[i]);
+		buf_done(&text);
+		uid_list_done(&lists[i]);
+	}
 }
 
 static void
@@ -245,20 +265,40 @@ suspects_end_when_done_or_passed(void **scratch)
 	struct state *state = open_state(*scratch);
 	struct inbound_mailbox box = add(state, 7, 10);
 	uint32_t uids[] = {11, 13, 14}, again[] = {13, 20};
-	struct uid_list suspects;
 
-	OK(inbound_state_suspect(state, box.id, uids, 3, &err));
-	OK(inbound_state_suspect(state, box.id, again, 2, &err));
-	OK(inbound_state_suspects(state, box.id, &suspects, &err));
-	assert_uids(&suspects, 4, 20, 14, 11, 13);
-	uid_list_done(&suspects);
+	OK(suspect_state_add(state, box.id, uids, 3, 1000, &err));
+	OK(suspect_state_add(state, box.id, again, 2, 1000, &err));
+	assert_suspects(state, box.id, 1000, "20 14 11 13", "");
 
 	stage(state, box.id, 14, "14");
 	OK(inbound_state_published(state, box.id, 14, &err));
 	OK(inbound_state_finish(state, box.id, NULL, 0, 13, &err));
-	OK(inbound_state_suspects(state, box.id, &suspects, &err));
-	assert_uids(&suspects, 1, 20);
-	uid_list_done(&suspects);
+	assert_suspects(state, box.id, 1000, "20", "");
+	OK(suspect_state_forget(state, box.id, again, 2, &err));
+	assert_suspects(state, box.id, 1000, "", "");
+	state_close(&state);
+}
+
+static void
+suspect_that_goes_on_failing_waits_ever_longer(void **scratch)
+{
+	static const time_t waits[] = {0, 0, 0, 60, 120, 240, 480, 960, 1920,
+	    3840, 7680, 15360, 21600, 21600};
+	struct state *state = open_state(*scratch);
+	struct inbound_mailbox box = add(state, 7, 0);
+	uint32_t uid = 5;
+
+	for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++) {
+		time_t due = 1000 + waits[i];
+
+		OK(suspect_state_add(state, box.id, &uid, 1, 1000, &err));
+		if (waits[i])
+			assert_suspects(state, box.id, due - 1, "", "5");
+		assert_suspects(state, box.id, due, "5", "");
+	}
+	/* the cursor may pass it while it waits */
+	OK(inbound_state_finish(state, box.id, NULL, 0, 9, &err));
+	assert_suspects(state, box.id, 1000, "", "5");
 	state_close(&state);
 }
 
@@ -268,13 +308,13 @@ main(void)
 #define CASE(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 	const struct CMUnitTest tests[] = {
-	    CASE(each_uidvalidity_has_a_cursor_of_its_own),
 	    CASE(handles_are_tried_in_order),
 	    CASE(handle_belongs_to_one_message_of_a_folder_for_good),
 	    CASE(staged_message_is_kept_until_it_is_published),
-	    CASE(done_messages_above_the_cursor_stay_known),
+	    CASE(done_uids_are_kept_as_ranges),
 	    CASE(delivered_by_somebody_else_counts_as_done),
 	    CASE(suspects_end_when_done_or_passed),
+	    CASE(suspect_that_goes_on_failing_waits_ever_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,10 +10,12 @@
 _Static_assert(NOTIFY_FIRST_FD == SD_LISTEN_FDS_START, "as systemd has it");
 
 int
-notify_listen_fds(void)
+notify_listen_fds(char ***ret_names)
 {
-	int count = sd_listen_fds(1);
+	int count;
 
+	*ret_names = NULL;
+	count = sd_listen_fds_with_names(1, ret_names);
 	return count > 0 ? count : 0;
 }
 
@@ -39,11 +41,29 @@ notify_stopping(void)
 	sd_notify(0, "STOPPING=1");
 }
 
+long
+notify_watchdog_ms(void)
+{
+	uint64_t limit_us = 0;
+
+	if (sd_watchdog_enabled(0, &limit_us) <= 0)
+		return 0;
+	/* half of it, as sd_watchdog_enabled(3) says */
+	return limit_us > 2000 ? (long)(limit_us / 2000) : 1;
+}
+
+void
+notify_alive(void)
+{
+	sd_notify(0, "WATCHDOG=1");
+}
+
 #else
 
 int
-notify_listen_fds(void)
+notify_listen_fds(char ***ret_names)
 {
+	*ret_names = NULL;
 	return 0;
 }
 
@@ -59,6 +79,17 @@ notify_reloading(void)
 
 void
 notify_stopping(void)
+{
+}
+
+long
+notify_watchdog_ms(void)
+{
+	return 0;
+}
+
+void
+notify_alive(void)
 {
 }
 
