@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/settings.h"
+#include "handon/gateway_url.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -33,6 +34,10 @@ struct raw {
 	char *mailboxes;
 	char *backfill;
 	char *insecure;
+	char *gateway_port;
+	char *agent_wait;
+	char *events;
+	char *queue_max;
 };
 
 /* Whose a variable is, when several accounts are served. */
@@ -101,6 +106,24 @@ static const struct variable {
     {"TRI_ONYX_EMAIL_KEEP_RAW", RAW(keep_raw), "false",
 	"true: keep raw.eml of every message, not of defective ones only",
 	SCOPE_INHERITED},
+    {"TRI_ONYX_GATEWAY", TEXT(gateway), NULL,
+	"gateway that wakes the agent; ws://localhost:PORT if not set",
+	SCOPE_INHERITED},
+    {"TRI_ONYX_PORT", RAW(gateway_port), "4000", "that port", SCOPE_INHERITED},
+    {"TRI_ONYX_EMAIL_AGENT_WAIT", RAW(agent_wait), "1800",
+	"seconds that an agent may take before it is told of more mail",
+	SCOPE_INHERITED},
+    {"TRI_ONYX_EMAIL_HOOK_URL", TEXT(hook_url), NULL,
+	"signed webhook instead, without a connector token", SCOPE_ACCOUNT},
+    {"TRI_ONYX_EMAIL_COMMAND", TEXT(command), NULL,
+	"program to run for new mail; absolute path, no arguments",
+	SCOPE_INHERITED},
+    {"TRI_ONYX_EMAIL_EVENTS", RAW(events), "none",
+	"stdout: a JSON line on standard output for each message",
+	SCOPE_INHERITED},
+    {"TRI_ONYX_EMAIL_QUEUE_MAX", RAW(queue_max), "10000",
+	"messages not yet handed on with which fetching pauses",
+	SCOPE_INHERITED},
     {"TRI_ONYX_EMAIL_MAILBOXES", RAW(mailboxes), "INBOX",
 	"mailboxes to follow, with commas between: NAME or NAME=FOLDER",
 	SCOPE_ACCOUNT},
@@ -136,6 +159,13 @@ static const struct secret_variable {
 	offsetof(struct config, refresh_token),
 	"seeds a token helper of our own; without it mailtokend is asked",
 	SCOPE_PROCESS},
+    {"TRI_ONYX_CONNECTOR_TOKEN", "TRI_ONYX_CONNECTOR_TOKEN_FILE",
+	offsetof(struct config, connector_token),
+	"shared with the gateway; without it its WebSocket is not used",
+	SCOPE_INHERITED},
+    {"TRI_ONYX_EMAIL_HOOK_SECRET", "TRI_ONYX_EMAIL_HOOK_SECRET_FILE",
+	offsetof(struct config, hook_secret),
+	"signing secret of the webhook's endpoint", SCOPE_ACCOUNT},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -489,6 +519,73 @@ read_choices(struct config *config, const struct raw *raw, struct mt_error *err)
 }
 
 static enum mt_status
+check_url(
+    const char *name, const char *url, const char *scheme, struct mt_error *err)
+{
+	struct gateway_url parts;
+
+	if (!url || gateway_url_parse(url, scheme, &parts))
+		return MT_OK;
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "%s is '%s'; allowed are %s://HOST:PORT and %ss://HOST:PORT", name,
+	    url, scheme, scheme);
+}
+
+static enum mt_status
+check_handing_on(const struct config *config, struct mt_error *err)
+{
+	enum mt_status status;
+
+	if ((status = check_url(
+		 "TRI_ONYX_GATEWAY", config->gateway, "ws", err)) != MT_OK ||
+	    (status = check_url("TRI_ONYX_EMAIL_HOOK_URL", config->hook_url,
+		 "http", err)) != MT_OK)
+		return status;
+	if (config->hook_url && !config->hook_secret.len)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "TRI_ONYX_EMAIL_HOOK_SECRET is not set; the webhook is "
+		    "useless without it");
+	if (config->command && *config->command != '/')
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "TRI_ONYX_EMAIL_COMMAND is '%s'; allowed is the absolute "
+		    "path of a program",
+		    config->command);
+	return MT_OK;
+}
+
+#define QUEUE_MAX_MAX 10000000
+#define AGENT_WAIT_MAX_S 86400
+
+static enum mt_status
+read_handing_on(
+    struct config *config, const struct raw *raw, struct mt_error *err)
+{
+	static const char *const events[2] = {"none", "stdout"};
+	int to_stdout;
+	long port, wait_s, max;
+	enum mt_status status;
+
+	if ((status = to_number("TRI_ONYX_PORT", raw->gateway_port, 1, 65535,
+		 &port, err)) != MT_OK ||
+	    (status = to_number("TRI_ONYX_EMAIL_AGENT_WAIT", raw->agent_wait, 1,
+		 AGENT_WAIT_MAX_S, &wait_s, err)) != MT_OK ||
+	    (status = to_number("TRI_ONYX_EMAIL_QUEUE_MAX", raw->queue_max, 1,
+		 QUEUE_MAX_MAX, &max, err)) != MT_OK ||
+	    (status = to_choice("TRI_ONYX_EMAIL_EVENTS", raw->events, events,
+		 &to_stdout, err)) != MT_OK)
+		return status;
+	config->agent_wait_ms = (int64_t)wait_s * 1000;
+	config->queue_max = (uint64_t)max;
+	config->events_to_stdout = to_stdout;
+	if (!config->gateway &&
+	    asprintf(&config->gateway, "ws://localhost:%ld", port) < 0) {
+		config->gateway = NULL;
+		return mt_fail(err, MT_NO_MEMORY, "no memory for the settings");
+	}
+	return check_handing_on(config, err);
+}
+
+static enum mt_status
 interpret(struct config *config, const struct raw *raw, struct mt_error *err)
 {
 	enum mt_status status;
@@ -501,6 +598,7 @@ interpret(struct config *config, const struct raw *raw, struct mt_error *err)
 	    (status = default_to(&config->from, config->smtp_username, err)) !=
 		MT_OK ||
 	    (status = read_choices(config, raw, err)) != MT_OK ||
+	    (status = read_handing_on(config, raw, err)) != MT_OK ||
 	    (status = read_servers(config, raw, err)) != MT_OK)
 		return status;
 	return choose_credentials(config, err);
@@ -604,6 +702,10 @@ interpret_file(struct config *config, const struct config *environment,
 	struct raw raw = {0};
 	enum mt_status status = read_secret_files(config, file, err);
 
+	/* the one secret that is not an account's own */
+	if (!config->connector_token.len)
+		secret_copy(
+		    &config->connector_token, &environment->connector_token);
 	if (status == MT_OK)
 		status = read_texts(config, &raw, file, err);
 	if (status == MT_OK && !config->imap_host)
@@ -648,9 +750,34 @@ warn_if_clear(const char *what, const struct mail_server *server)
 		    what, server->host);
 }
 
+static void
+warn_if_clear_url(const char *what, const char *url, const char *scheme)
+{
+	struct gateway_url parts;
+
+	if (gateway_url_parse(url, scheme, &parts) && !parts.tls &&
+	    !gateway_url_is_loopback(&parts))
+		log_warning("%s: what mail tells goes to %s in clear text",
+		    what, parts.host);
+}
+
+static void
+warn_of_handing_on(const struct config *config)
+{
+	if (config->connector_token.len)
+		warn_if_clear_url("TRI_ONYX_GATEWAY", config->gateway, "ws");
+	else if (config->hook_url)
+		warn_if_clear_url(
+		    "TRI_ONYX_EMAIL_HOOK_URL", config->hook_url, "http");
+	if (config->connector_token.len && config->hook_url)
+		log_warning("TRI_ONYX_CONNECTOR_TOKEN is set: the webhook that "
+			    "is also set is not used");
+}
+
 void
 config_log_warnings(const struct config *config)
 {
+	warn_of_handing_on(config);
 	warn_if_clear("IMAP", &config->imap);
 	warn_if_clear("SMTP", &config->smtp);
 	if (config->auth == CONFIG_AUTH_OAUTH2 &&

@@ -50,6 +50,16 @@ struct config {
 	struct secret client_secret;
 	struct secret refresh_token;
 
+	/* handing on */
+	char *gateway; /* ws:// or wss://; used only with a token */
+	struct secret connector_token;
+	int64_t agent_wait_ms;
+	char *hook_url;
+	struct secret hook_secret;
+	char *command;
+	bool events_to_stdout;
+	uint64_t queue_max;
+
 	char *agent;
 	char *workspace;
 	char *state_dir;

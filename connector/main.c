@@ -5,6 +5,7 @@
  * prints one JSON line on standard output.
  */
 #include "accounts.h"
+#include "announce.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "config.h"
@@ -30,6 +31,8 @@
 #define POLL_WAIT_MS 600000 /* for a poll of the running connector */
 #define POLL_LOCK_MS 60000  /* for who has the lock and does not listen */
 #define POLL_LOOK_MS 20
+#define HAND_ON_MS 60000 /* for what a single poll has received */
+#define GRACE_MS 5000    /* for what is then under way */
 
 struct invocation;
 
@@ -92,6 +95,15 @@ open_all(struct invocation *in, struct mt_error *err)
 	return status;
 }
 
+/* Of the deliverer, before close_all; ends the process where a thread cannot be
+ * ended. */
+static void
+end_handing_on(struct invocation *in, int code)
+{
+	if (!announcer_close(&in->resources.announcer, GRACE_MS))
+		_exit(code);
+}
+
 static void
 close_all(struct invocation *in)
 {
@@ -105,6 +117,9 @@ become_deliverer(struct invocation *in, struct mt_error *err)
 {
 	enum mt_status status = state_lock_deliverer(in->resources.state, err);
 
+	if (status == MT_OK && !in->resources.announcer)
+		status = announcer_open(&in->resources.announcer, &in->config,
+		    in->resources.state, err);
 	if (status == MT_OK)
 		status = operations_recover(
 		    account_operations(accounts_next(in->accounts, NULL)), err);
@@ -146,11 +161,14 @@ command_run(struct invocation *in)
 	run.accounts = in->accounts;
 	if (status == MT_OK)
 		status = run_service(&run, &left, &err);
+	if (status == MT_OK)
+		status = announcer_trouble(in->resources.announcer, &err);
 	if (left) {
 		log_warning("ending in the middle of something that takes too "
 			    "long; nothing is lost by it");
 		_exit(mt_exit_code(status));
 	}
+	end_handing_on(in, mt_exit_code(status));
 	close_all(in);
 	if (status != MT_OK)
 		log_error("%s", err.text);
@@ -193,7 +211,10 @@ poll_now(struct invocation *in)
 		log_error("SMTP send failed: %s", err.text);
 	report = report_join_polls(reports, &code);
 	json_object_put(reports);
+	announcer_drain(in->resources.announcer, HAND_ON_MS, report);
 	print_report(report);
+	if (!code && announcer_trouble(in->resources.announcer, &err) != MT_OK)
+		code = mt_exit_code(err.status);
 	return code;
 }
 
@@ -265,6 +286,7 @@ command_poll(struct invocation *in)
 
 	if (status == MT_OK)
 		status = poll_or_ask(in, &code, &err);
+	end_handing_on(in, status == MT_OK ? code : mt_exit_code(status));
 	close_all(in);
 	return status == MT_OK ? code : fail(in, &err);
 }

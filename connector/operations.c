@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "operations.h"
 
+#include "announce.h"
 #include "base/log.h"
 #include "check.h"
 #include "delivery/publish.h"
@@ -43,6 +44,7 @@ struct operations {
 	struct imap_conn *conn; /* kept between visits; NULL: none */
 	enum imap_push push;    /* how it tells of news, while it is idle */
 	atomic_bool stop;
+	struct handon_account *announced; /* NULL: not yet */
 };
 
 static enum mt_status
@@ -94,6 +96,8 @@ operations_close(struct operations **operations)
 	if (!o)
 		return;
 	operations_leave(o);
+	if (o->announced && o->resources->announcer)
+		announcer_remove(o->resources->announcer, &o->announced);
 	for (size_t i = 0; o->folders && i < o->config->mailboxes.count; i++)
 		free(o->folders[i]);
 	free(o->folders);
@@ -164,10 +168,13 @@ static void
 on_delivered(void *context, const struct inbound_delivery *delivery)
 {
 	struct receipt *receipt = context;
-	const char *agent = receipt->operations->config->agent;
+	const struct operations *o = receipt->operations;
+	const char *agent = o->config->agent;
 	struct buf buf = BUF_INIT(256);
 	const char *name;
 
+	if (o->announced)
+		announcer_wake(o->resources->announcer, o->announced);
 	add_name(&buf, delivery, agent);
 	name = buf_text(&buf);
 	/* a line for each would scroll the bar away */
@@ -188,6 +195,16 @@ on_progress(void *context, size_t tried, size_t total)
 	struct receipt *receipt = context;
 
 	progress_show(&receipt->progress, tried, total);
+}
+
+static bool
+is_full(void *context)
+{
+	const struct receipt *receipt = context;
+	const struct operations *o = receipt->operations;
+
+	return o->announced &&
+	       announcer_is_full(o->resources->announcer, o->announced);
 }
 
 static void
@@ -213,6 +230,10 @@ inbound_of(struct operations *o, struct receipt *receipt)
 	    .only_newest = o->config->only_newest,
 	    .newest = o->config->newest,
 	    .counts = &receipt->counts,
+	    .watch = o->resources->announcer
+			 ? announcer_watch(o->resources->announcer)
+			 : NULL,
+	    .is_full = is_full,
 	    .stop = &o->stop,
 	    .context = receipt,
 	    .delivered = on_delivered,
@@ -315,6 +336,16 @@ end_session(struct operations *o, struct watch_result *result)
 	result->listening = true;
 }
 
+/* Before anything is fetched: mail enters only the queues that there are. */
+static enum mt_status
+announce(struct operations *o, struct mt_error *err)
+{
+	if (o->announced || !o->resources->announcer)
+		return MT_OK;
+	return announcer_add(o->resources->announcer, o->config,
+	    o->session.trust, &o->announced, err);
+}
+
 /* One mailbox, in a session that is of no use after a failure. */
 static enum mt_status
 look_into(struct operations *o, size_t index, struct inbound *inbound,
@@ -385,8 +416,10 @@ static enum mt_status
 visit(struct operations *o, const struct watch_visit *visit,
     struct watch_result *result, struct receipt *receipt, struct mt_error *err)
 {
-	enum mt_status status = begin_session(o, visit, result, err);
+	enum mt_status status = announce(o, err);
 
+	if (status == MT_OK)
+		status = begin_session(o, visit, result, err);
 	if (status == MT_OK)
 		status =
 		    look(o, visit->reconcile || result->entered, receipt, err);
@@ -448,7 +481,10 @@ operations_receive(
 {
 	struct receipt receipt = {
 	    .operations = o, .handles = json_object_new_array()};
-	enum mt_status status = look(o, true, &receipt, err);
+	enum mt_status status = announce(o, err);
+
+	if (status == MT_OK)
+		status = look(o, true, &receipt, err);
 
 	imap_conn_close(&o->conn);
 	*ret_report = poll_report(status, err, &receipt);
@@ -494,6 +530,9 @@ operations_describe(const struct operations *o, struct json_object *status)
 	report_add_text(status, "agent", o->config->agent);
 	report_add_text(
 	    status, "push", words[o->conn ? o->push : IMAP_PUSH_NONE]);
+	if (o->resources->announcer)
+		announcer_describe(
+		    o->resources->announcer, o->config->name, status);
 }
 
 /* ---- send --------------------------------------------------------------------- */

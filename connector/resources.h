@@ -11,6 +11,7 @@
 #include "config.h"
 #include "token_helper.h"
 
+struct announcer;
 struct mime_pool;
 struct net_trust;
 struct sasl_library;
@@ -23,6 +24,7 @@ struct resources {
 	struct token_helper *helper;         /* of the machine */
 	struct token_helper *private_helper; /* of the environment; or NULL */
 	struct resources_trust *trusts;
+	struct announcer *announcer; /* of the deliverer; else NULL */
 };
 
 /* `config` is the environment's and must outlive it. */

@@ -10,11 +10,13 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -24,6 +26,7 @@
 #define DIR_MODE 0750
 #define FILE_MODE 0640
 #define STAGING "email-tmp"
+#define LOCK_LOOK_MS 5
 
 /* For how many directories at least one sync of the file system is tried, when
  * it is taken to be slow, and for how many times it is then not tried. */
@@ -659,19 +662,30 @@ publish_folder_sync(struct publisher *p, const struct publish_folder *folder,
 	return MT_OK;
 }
 
+/* writev(2) until all is written. */
 static int
-write_staged_file(
-    const struct publisher *p, const char *name, const void *data, size_t len)
+write_parts(int fd, const struct iovec *parts, size_t count)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < count && !result; i++)
+		result = fs_write_all(fd, parts[i].iov_base, parts[i].iov_len);
+	return result;
+}
+
+static int
+write_staged_file(const struct publisher *p, const char *name,
+    const struct iovec *parts, size_t count, mode_t mode)
 {
 	int fd = openat(p->staging_fd, name,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
 	int result;
 
 	if (fd < 0)
 		return -1;
-	result = fs_write_all(fd, data, len);
+	result = write_parts(fd, parts, count);
 	if (!result)
-		result = set_access(p, fd, FILE_MODE);
+		result = set_access(p, fd, mode);
 	if (!result)
 		result = fsync(fd);
 	if (close(fd))
@@ -680,14 +694,74 @@ write_staged_file(
 }
 
 enum mt_status
-publish_replace(struct publisher *p, const struct publish_folder *folder,
-    const char *name, const void *data, size_t len, struct mt_error *err)
+publish_stage_file(struct publisher *p, const char *name,
+    const struct iovec *parts, size_t count, mode_t mode, struct mt_error *err)
 {
-	if (write_staged_file(p, name, data, len) ||
-	    renameat(p->staging_fd, name, folder->fd, name) ||
+	if (write_staged_file(p, name, parts, count, mode))
+		return fail(p, "write", name, err);
+	return MT_OK;
+}
+
+enum mt_status
+publish_put_file(struct publisher *p, const struct publish_folder *folder,
+    const char *name, struct mt_error *err)
+{
+	if (renameat(p->staging_fd, name, folder->fd, name) ||
 	    fsync(folder->fd))
 		return fail(p, "write", name, err);
 	return MT_OK;
+}
+
+enum mt_status
+publish_replace(struct publisher *p, const struct publish_folder *folder,
+    const char *name, const void *data, size_t len, struct mt_error *err)
+{
+	const struct iovec part = {(void *)(uintptr_t)data, len};
+	enum mt_status status =
+	    publish_stage_file(p, name, &part, 1, FILE_MODE, err);
+
+	if (status == MT_OK)
+		status = publish_put_file(p, folder, name, err);
+	return status;
+}
+
+static enum mt_status
+take_lock(const struct publisher *p, int fd, const char *name,
+    struct deadline deadline, struct mt_error *err)
+{
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return fail(p, "lock", name, err);
+		if (deadline_passed(deadline))
+			return mt_fail(err, MT_RETRY_LATER,
+			    "another process keeps %s in the workspace %s "
+			    "locked",
+			    name, p->workspace);
+		poll(NULL, 0, LOCK_LOOK_MS);
+	}
+	return MT_OK;
+}
+
+enum mt_status
+publish_lock(struct publisher *p, const char *name, struct deadline deadline,
+    int *ret_fd, struct mt_error *err)
+{
+	char path[NAME_MAX + 4];
+	enum mt_status status;
+	int fd;
+
+	/* staging_fd is a real directory, and so has a real parent */
+	snprintf(path, sizeof(path), "../%s", name);
+	fd = openat(p->staging_fd, path,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0660);
+	if (fd < 0)
+		return fail(p, "open", name, err);
+	status = take_lock(p, fd, name, deadline, err);
+	if (status == MT_OK)
+		*ret_fd = fd;
+	else
+		close(fd);
+	return status;
 }
 
 enum mt_status

@@ -17,10 +17,13 @@
 #ifndef MT_DELIVERY_PUBLISH_H
 #define MT_DELIVERY_PUBLISH_H
 
+#include "base/deadline.h"
 #include "base/status.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 struct publisher;
 
@@ -116,6 +119,22 @@ enum mt_status publish_folder_sync(struct publisher *publisher,
 enum mt_status publish_replace(struct publisher *publisher,
     const struct publish_folder *folder, const char *name, const void *data,
     size_t len, struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * The same in two steps, for a file in pieces: publish_stage_file writes and
+ * syncs it out of sight, publish_put_file gives it its place.
+ */
+enum mt_status publish_stage_file(struct publisher *publisher, const char *name,
+    const struct iovec *parts, size_t count, mode_t mode,
+    struct mt_error *err) MT_MUST_CHECK;
+enum mt_status publish_put_file(struct publisher *publisher,
+    const struct publish_folder *folder, const char *name,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Takes a lock that all users of the workspace share, until *ret_fd is closed.
+ * MT_RETRY_LATER: not before the deadline. */
+enum mt_status publish_lock(struct publisher *publisher, const char *name,
+    struct deadline deadline, int *ret_fd, struct mt_error *err) MT_MUST_CHECK;
 
 /* Reads at most `size` - 1 bytes of a small file there, and ends them with a
  * NUL; *ret_found false: there is no such regular file. */

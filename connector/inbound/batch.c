@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "delivery/message_json.h"
 #include "inbound/placing.h"
+#include "inbound/risk.h"
 #include "mime/mime_pool.h"
 
 #include <errno.h>
@@ -425,7 +426,7 @@ record_of(const struct batch *b, const struct batch_message *m)
 	};
 }
 
-/* Messages [begin, end) of a batch, which take steps 3 to 6 together. */
+/* Messages [begin, end) of a batch, which take steps 3 to 7 together. */
 struct share {
 	size_t begin;
 	size_t end;
@@ -474,6 +475,24 @@ record_staged(struct batch *b, struct share share, struct mt_error *err)
 		b->messages[i].known = known[i - share.begin];
 		b->messages[i].recorded = !known[i - share.begin];
 	}
+	return status;
+}
+
+static enum mt_status
+enter_risk(struct batch *b, struct share share, struct mt_error *err)
+{
+	struct manifest_paths paths = {0};
+	enum mt_status status = MT_OK;
+
+	for (size_t i = share.begin; i < share.end && status == MT_OK; i++)
+		if (!b->messages[i].known)
+			status = risk_add(&paths, b->folder->path,
+			    b->messages[i].handle, b->messages[i].stage.fd,
+			    err);
+	if (status == MT_OK)
+		status = risk_enter(
+		    b->in, b->folder->path, &paths, MANIFEST_SET, err);
+	manifest_paths_done(&paths);
 	return status;
 }
 
@@ -532,6 +551,8 @@ deliver_share(
 
 	if (status == MT_OK)
 		status = record_staged(b, share, err);
+	if (status == MT_OK)
+		status = enter_risk(b, share, err);
 	if (status == MT_OK)
 		status = publish(b, share, err);
 	if (status == MT_OK)

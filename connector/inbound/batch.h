@@ -9,8 +9,10 @@
  *   3. all files and directories are synced, together;
  *   4. the state records handles and staged names: one commit, which also
  *      finds what was delivered before the mailbox was numbered anew;
- *   5. the directories are renamed to where agents see them, and synced;
- *   6. the state records them as done and moves the cursor: one commit.
+ *   5. the risk manifest gets an entry for each file: one update;
+ *   6. the directories are renamed to where agents see them, and synced;
+ *   7. the state records them as done, queues their events and moves the
+ *      cursor: one commit.
  *
  * What a crash leaves before 4 is swept away and fetched again; after 4 it is
  * published by recover.h.
@@ -88,7 +90,7 @@ bool batch_is_empty(const struct batch *batch, uint32_t uid);
  * none. */
 void batch_drop(struct batch *batch, uint32_t uid);
 
-/* Steps 2 to 6, and the reports.  `cursor` is what it is after them. */
+/* Steps 2 to 7, and the reports.  `cursor` is what it is after them. */
 enum mt_status batch_deliver(
     struct batch *batch, uint32_t cursor, struct mt_error *err) MT_MUST_CHECK;
 

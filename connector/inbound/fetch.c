@@ -266,6 +266,16 @@ move_cursor(struct poll *p, struct mt_error *err)
 	return MT_OK;
 }
 
+static enum mt_status
+check_full(const struct poll *p, struct mt_error *err)
+{
+	if (!p->in->is_full || !p->in->is_full(p->in->context))
+		return MT_OK;
+	return mt_fail(err, MT_RETRY_LATER,
+	    "too much mail waits to be handed on; the rest is fetched after "
+	    "that");
+}
+
 static void
 report_progress(const struct poll *p)
 {
@@ -285,6 +295,8 @@ do_all(struct poll *p, struct mt_error *err)
 	while (status == MT_OK &&
 	       (count = worklist_take(&p->list, BATCH_BYTES, work)) > 0) {
 		status = poll_check_stop(p, err);
+		if (status == MT_OK)
+			status = check_full(p, err);
 		if (status == MT_OK)
 			status = do_batch(p, work, count, err);
 		p->tried += count;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct manifest_watch;
 struct mime_pool;
 struct publisher;
 struct state;
@@ -40,6 +41,7 @@ struct inbound {
 	struct state *state; /* with the deliverer's lock */
 	struct publisher *publisher;
 	struct mime_pool *mime;
+	struct manifest_watch *watch; /* of the risk manifest; may be NULL */
 
 	const char *account; /* as the state knows it; must never change */
 	const char *mailbox; /* its name on the server */
@@ -77,6 +79,10 @@ struct inbound {
 
 	/* Nothing further is fetched once it is true; NULL: never. */
 	const atomic_bool *stop;
+
+	/* Asked before each batch: whether so much is not yet handed on that
+	 * the rest has to wait; NULL: never.  `context` is theirs. */
+	bool (*is_full)(void *context);
 
 	/* Told of each message, after it is durable; `context` is theirs. */
 	void *context;

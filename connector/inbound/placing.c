@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "inbound/placing.h"
 
+#include "inbound/risk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -160,6 +162,9 @@ take_another(const struct inbound *in, const struct publish_folder *folder,
 		    in->state, m->mailbox_id, m->message.uid, handle, err);
 	if (status == MT_OK)
 		status = rewrite_staged(in, m->message.staged, handle, err);
+	if (status == MT_OK)
+		status =
+		    risk_enter_one(in, folder, m->message.staged, handle, err);
 	return status;
 }
 
@@ -191,6 +196,9 @@ placing_recover(const struct inbound *in, const struct publish_folder *folder,
 	enum mt_status status =
 	    rewrite_staged(in, m->message.staged, m->message.handle, err);
 
+	if (status == MT_OK)
+		status = risk_enter_one(
+		    in, folder, m->message.staged, m->message.handle, err);
 	if (status != MT_OK)
 		return status;
 	return placing_publish(in, folder, m, ret_handle, err);

@@ -26,15 +26,15 @@ enum mt_status placing_choose(const struct inbound *in,
 /*
  * Publishes a message that the state has as staged; that it is published
  * already is no failure.  If somebody else has put something under its handle,
- * it gets another one, in the state and in its message.json.  *ret_handle is
- * the one that counts.
+ * it gets another one, in the state, in its message.json and in the risk
+ * manifest.  *ret_handle is the one that counts.
  */
 enum mt_status placing_publish(const struct inbound *in,
     const struct publish_folder *folder, const struct inbound_staged_message *m,
     char ret_handle[INBOUND_HANDLE_MAX], struct mt_error *err) MT_MUST_CHECK;
 
-/* As placing_publish, after a crash, which may have come between the two
- * places that know the handle. */
+/* As placing_publish, after a crash, which may have come between the places
+ * that know the handle. */
 enum mt_status placing_recover(const struct inbound *in,
     const struct publish_folder *folder, const struct inbound_staged_message *m,
     char ret_handle[INBOUND_HANDLE_MAX], struct mt_error *err) MT_MUST_CHECK;

@@ -276,6 +276,25 @@ net_write(struct net *net, const void *data, size_t len)
 	}
 }
 
+enum net_ready
+net_wait(struct net *net, int wake_fd, struct deadline deadline)
+{
+	struct pollfd p[2] = {
+	    {.fd = net->fd, .events = POLLIN},
+	    {.fd = wake_fd, .events = POLLIN},
+	};
+	int n;
+
+	if (net->tls && gnutls_record_check_pending(net->tls) > 0)
+		return NET_READABLE;
+	do
+		n = poll(p, 2, deadline_left_ms(deadline));
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return NET_NOTHING;
+	return p[1].revents ? NET_WOKEN : NET_READABLE;
+}
+
 void
 net_begin(struct net *net, struct deadline deadline, size_t max_bytes)
 {

@@ -57,6 +57,18 @@ bool net_is_tls(const struct net *net);
 /* Opens the next command: until when, and how much the peer may send. */
 void net_begin(struct net *net, struct deadline deadline, size_t max_bytes);
 
+/* What net_wait saw first. */
+enum net_ready {
+	NET_READABLE, /* bytes from the peer, or that it is gone */
+	NET_WOKEN,
+	NET_NOTHING, /* until the deadline */
+};
+
+/* Waits for the peer, or until the descriptor `wake_fd` (-1: none) can be read;
+ * that nothing came is no failure. */
+enum net_ready net_wait(
+    struct net *net, int wake_fd, struct deadline deadline);
+
 /*
  * As read(2) and send(2), but wait until the deadline, and never return 0: -1
  * also when the peer has closed, which libetpan needs (it takes 0 for the end

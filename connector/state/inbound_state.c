@@ -225,11 +225,14 @@ static enum mt_status
 mark_done(struct state *state, int64_t mailbox_id, const uint32_t *uids,
     size_t count, struct mt_error *err)
 {
-	enum mt_status status = run_for_each(state,
-	    "UPDATE message SET staged = NULL, sender = NULL, subject = NULL"
-	    " WHERE mailbox = ? AND uid = ?",
-	    mailbox_id, uids, count, err);
+	enum mt_status status = run_for_each(
+	    state, event_queue_enter, mailbox_id, uids, count, err);
 
+	if (status == MT_OK)
+		status = run_for_each(state,
+		    "UPDATE message SET staged = NULL, sender = NULL,"
+		    " subject = NULL WHERE mailbox = ? AND uid = ?",
+		    mailbox_id, uids, count, err);
 	if (status == MT_OK)
 		status = run_for_each(state,
 		    "DELETE FROM suspect WHERE mailbox = ? AND uid = ?",
@@ -374,6 +377,27 @@ inbound_state_staged(struct state *state, const char *account,
 	state_db_bind_text(&s, account);
 	state_db_bind_text(&s, mailbox);
 	status = read_staged(&s, ret_staged, err);
+	state_db_finish(&s);
+	return state_db_end(state, status, err);
+}
+
+enum mt_status
+inbound_state_visible(struct state *state, int64_t mailbox_id, uint32_t uid,
+    size_t max, struct inbound_staged *ret_messages, struct mt_error *err)
+{
+	struct state_statement s;
+	enum mt_status status = state_db_begin(state, err);
+
+	if (status != MT_OK)
+		return status;
+	state_db_prepare(&s, state,
+	    "SELECT mailbox, 0, uid, folder, handle, '', '', ''"
+	    " FROM message WHERE (mailbox, uid) > (?, ?) AND staged IS NULL"
+	    " ORDER BY mailbox, uid LIMIT ?");
+	state_db_bind_number(&s, mailbox_id);
+	state_db_bind_number(&s, uid);
+	state_db_bind_number(&s, (int64_t)max);
+	status = read_staged(&s, ret_messages, err);
 	state_db_finish(&s);
 	return state_db_end(state, status, err);
 }

@@ -65,7 +65,8 @@ enum mt_status inbound_state_stage(struct state *state, int64_t mailbox_id,
     const struct inbound_message *messages, size_t count, bool *ret_known,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Records that these messages are published, and moves the cursor. */
+/* Records that these messages are published, and moves the cursor.  Those that
+ * were not yet enter the queues of the account (event_queue.h). */
 enum mt_status inbound_state_finish(struct state *state, int64_t mailbox_id,
     const uint32_t *uids, size_t count, uint32_t cursor,
     struct mt_error *err) MT_MUST_CHECK;
@@ -88,11 +89,19 @@ enum mt_status inbound_state_staged(struct state *state, const char *account,
     const char *mailbox, struct inbound_staged *ret_staged,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* Messages that have been published, in the order of (mailbox, UID), `max` at
+ * most behind the given one (0, 0: from the first); only their folder, handle
+ * and UID are told.  inbound_staged_done releases them. */
+enum mt_status inbound_state_visible(struct state *state, int64_t mailbox_id,
+    uint32_t uid, size_t max, struct inbound_staged *ret_messages,
+    struct mt_error *err) MT_MUST_CHECK;
+
 /* Gives a staged message another handle. */
 enum mt_status inbound_state_rename(struct state *state, int64_t mailbox_id,
     uint32_t uid, const char *handle, struct mt_error *err) MT_MUST_CHECK;
 
-/* Records one staged message as published; the cursor stays. */
+/* Records one staged message as published, as inbound_state_finish does; the
+ * cursor stays. */
 enum mt_status inbound_state_published(struct state *state, int64_t mailbox_id,
     uint32_t uid, struct mt_error *err) MT_MUST_CHECK;
 

@@ -32,6 +32,7 @@ static const char *const migrations[] = {
     mailbox_state_schema_1,
     match_state_schema_1,
     suspect_state_schema_1,
+    event_queue_schema_1,
 };
 
 #define VERSION (sizeof(migrations) / sizeof(*migrations))

@@ -49,6 +49,11 @@ extern const char done_state_schema_1[];
 extern const char mailbox_state_schema_1[];
 extern const char match_state_schema_1[];
 extern const char suspect_state_schema_1[];
+extern const char event_queue_schema_1[];
+
+/* Enters a staged message into the queues of its account; the parameters are
+ * mailbox and UID.  Run before the message is marked as done. */
+extern const char event_queue_enter[];
 
 /* Fills `err` from the connection's last failure, `result`. */
 enum mt_status state_db_fail(

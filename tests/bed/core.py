@@ -15,6 +15,7 @@ import unittest
 from pathlib import Path
 
 from .dovecot import Dovecot
+from .gateway import Gateway, Hook
 from .glewlwyd import Glewlwyd
 from .oidc import Oidc
 from .ports import Ports
@@ -199,6 +200,14 @@ class Bed:
     def postfix(self, **options):
         """Start Postfix as an SMTP client: a Postfix."""
         return Postfix(self, **options)
+
+    def gateway(self, **options):
+        """Start the TriOnyx gateway's WebSocket: a Gateway."""
+        return Gateway(self, **options)
+
+    def hook(self, secret, **options):
+        """Start the gateway's webhook endpoint: a Hook."""
+        return Hook(self, secret, **options)
 
     def sink(self):
         """Start the SMTP server where mail ends: a Sink."""

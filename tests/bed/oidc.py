@@ -48,7 +48,7 @@ def _cache():
                 or Path(base, "mailtoken-tests"))
 
 
-def _installed():
+def installed():
     """(node, node_modules), or a RuntimeError that says what to do."""
     lock = (_HERE / "package-lock.json").read_bytes()
     modules = (_cache() / f"oidc-{hashlib.sha256(lock).hexdigest()[:16]}"
@@ -82,7 +82,7 @@ class Oidc:
     """
 
     def __init__(self, bed, flavor="generic", tls=False, users=USERS, **conf):
-        node, modules = _installed()
+        node, modules = installed()
         self.flavor, self.port = flavor, bed.port()
         self._users = users
         self.issuer = f"{'https' if tls else 'http'}://localhost:{self.port}"

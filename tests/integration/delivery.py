@@ -88,7 +88,9 @@ class Delivery:
         return int(path.read_text()) if path.exists() else 0
 
     def check_visible(self):
-        """Whatever an agent can see is complete."""
+        """Whatever an agent can see is complete, and its risk is known."""
+        manifest = self.workspace / ".tri-onyx/risk-manifest.json"
+        risks = json.loads(manifest.read_text()) if manifest.exists() else {}
         for directory in map(self.inbox.joinpath, self.handles()):
             message = json.loads((directory / "message.json").read_text())
             assert message["uid"] == directory.name, directory
@@ -99,7 +101,11 @@ class Delivery:
             found = {f.name: f.stat().st_size for f in directory.iterdir()}
             assert found.keys() == files.keys(), (directory, found)
             for name, size in files.items():
-                assert size is None or found[name] == size, directory / name
+                path = directory / name
+                risk = risks[str(path.relative_to(self.workspace))]
+                assert (risk["taint_level"], risk["agent"]) == (
+                    "high", "email"), risk
+                assert size is None or found[name] == size, path
 
     def finish(self):
         """Run without disturbance: then everything is there, once."""

@@ -18,7 +18,9 @@ def message(subject):
     return (f"From: x@example.test\nSubject: {subject}\n\nbody\n").encode()
 
 
-class AccountsTest(BedTestCase):
+class AccountsBed(BedTestCase):
+    """A connector with a directory of further accounts."""
+
     def setUp(self):
         self.mail = self.bed.dovecot()
         self.addCleanup(self.mail.stop)
@@ -71,6 +73,8 @@ class AccountsTest(BedTestCase):
                     if a["account"] == account and a["state"] == state]
         wait_until(reached, what=f"{account} {state}")
 
+
+class AccountsTest(AccountsBed):
     # -- accounts ----------------------------------------------------------
 
     def test_poll_receives_for_all_of_them(self):

@@ -4,7 +4,7 @@
 
     base <- tokensock <- { sasl, helper, connector }
     connector: main > service > {control, inbound, outbound}
-                    > {delivery, mail, mime, state} > net
+                    > {delivery, handon, mail, mime, state} > net
 
 A unit may include its own layer and those that it is allowed to see. Only the
 units named in LIBRARY_USERS may include a library's headers.
@@ -29,6 +29,8 @@ MAY_SEE = {
     "connector/state": {"plugin/base"},
     "connector/delivery": {"plugin/base", "connector/mime",
                            "connector/net"},
+    "connector/handon": {"plugin/base", "connector/net",
+                         "connector/state"},
     "connector/inbound": {"plugin/base", "connector/delivery",
                           "connector/mail", "connector/mime",
                           "connector/state"},
@@ -38,7 +40,8 @@ MAY_SEE = {
 }
 
 LIBRARY_USERS = {
-    r"^curl/": r"^plugin/helper/(daemon/oauth_http\.|probe/)",
+    r"^curl/": r"^(plugin/helper/(daemon/oauth_http\.|probe/)"
+               r"|connector/handon/http_post\.)",
     r"^sqlite3\.h": r"^connector/state/",
     r"^libetpan/": r"^connector/mail/",
     r"^gmime/": r"^connector/mime/",
@@ -46,7 +49,8 @@ LIBRARY_USERS = {
     r"^ytnef\.h": r"^connector/mime/mime_tnef_props\.",
     r"^(json-c|json)": r"^(plugin/helper/daemon/|connector/)",
     r"^uv\.h": r"^(plugin/helper/daemon/|connector/)",
-    r"^gnutls/": r"^(plugin/helper/daemon/|connector/(net|mail|mime|inbound|delivery|outbound)/)",
+    r"^gnutls/": r"^(plugin/helper/daemon/|connector/(net|mail|mime|inbound|delivery|handon|outbound)/)",
+    r"^wslay/": r"^connector/handon/ws\.",
     r"^sodium": r"^plugin/helper/daemon/(key_slots|seal)\.",
     r"^sasl/": r"^(plugin/sasl/|connector/mail/)",
     r"^seccomp\.h": r"^(plugin/helper/daemon/|connector/mime/)",
