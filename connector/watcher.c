@@ -84,6 +84,7 @@ run_visit(struct pool_job *job)
 	w->report = NULL;
 	w->result.status = w->account.visit(
 	    w->account.context, &w->visit, &w->result, &w->report, &w->error);
+	job->status = w->result.status;
 }
 
 static void
@@ -93,8 +94,8 @@ begin_visit(struct watcher *w)
 	uv_timer_stop(w->timer);
 	w->visit = watch_begin(&w->watch);
 	w->visits++;
-	/* at its first visit nobody knows */
-	w->job.doubtful = w->watch.failures > 0 || w->visits == 1;
+	w->job.failed = w->watch.failures > 0;
+	w->job.new = w->visits == 1;
 	pool_submit(w->pool, &w->job);
 }
 
