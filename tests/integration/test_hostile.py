@@ -167,6 +167,11 @@ SESSIONS = {
 }
 
 
+def to_idle_for_ever(conn):
+    to_idle(conn)
+    until_closed(conn)
+
+
 def strange(conn):
     """Unknown words wherever they may stand, and nothing wrong."""
     words = ("* X-VENDOR (a (b\r\n* OK [X-NEW (\\]x)] x\r\n\r\n"
@@ -236,9 +241,11 @@ class HostileTest(BedTestCase):
         conn.starttls()
         until_closed(conn)
 
-    def start(self):
-        """`run` that listens for the good account."""
-        run = self.connector.start()
+    def start(self, *before):
+        """`run` that listens for the good account; `before` starts it."""
+        run = self.bed.spawn(
+            [*before, self.bed.program("mailtoken-connector"), "run"],
+            self.connector.env)
         self.addCleanup(run.stop)
         wait_until(lambda: self.status().get(USER, {}).get("state")
                    == "listening", what="the good account")
@@ -305,6 +312,20 @@ class HostileTest(BedTestCase):
         self.check_connections(run)
         if not self.bed.is_sanitized():
             self.assertLess(kib(run, "VmHWM") - before, MORE_KIB)
+        self.stop(run)
+
+    def test_more_accounts_than_a_shell_lets_open_files(self):
+        count = 60
+        server = self.bed.scripted_server(to_idle_for_ever)
+        for n in range(count):
+            self.write(f"a{n}", server.port, imap_ssl="false",
+                       imap_username=f"user{n}")
+        run = self.start("/usr/bin/prlimit", "--nofile=50:4096")
+        wait_until(lambda: sum(
+            account["state"] == "listening"
+            for account in self.status().values()) == count + 1, 60,
+            "all of them")
+        self.assertNotIn("failed", run.stderr_text())
         self.stop(run)
 
     def check_status(self, run):
