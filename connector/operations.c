@@ -291,11 +291,10 @@ begin_session(struct operations *o, const struct watch_visit *visit,
     struct watch_result *result, struct mt_error *err)
 {
 	struct imap_news news;
-	struct mt_error why;
 
-	if (o->conn && (visit->log_in_again ||
-			   imap_watch_end(o->conn, &news,
-			       deadline_in_ms(DONE_MS), &why) != MT_OK))
+	if (o->conn && (visit->log_in_again || imap_watch_end(o->conn, &news,
+						   deadline_in_ms(DONE_MS),
+						   &result->lost) != MT_OK))
 		operations_leave(o);
 	if (o->conn)
 		return MT_OK;

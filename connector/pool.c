@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <search.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,16 @@
 
 #define REST_S 10                 /* without work, then a thread ends */
 #define STACK_BYTES (1024 * 1024) /* what TLS and the parsers need, and more */
+#define TRUST 3 /* failures in a row, each of which may be an account's alone */
 
 STAILQ_HEAD(jobs, pool_job);
+
+/* Kept until the end: there are as many as accounts name. */
+struct pool_server {
+	const char *name; /* behind it */
+	size_t running;   /* jobs */
+	unsigned trust;   /* failures in a row until there is none */
+};
 
 struct pool {
 	struct pool_limits limits;
@@ -24,72 +33,130 @@ struct pool {
 	struct jobs waiting;
 	size_t waiting_count;
 	struct jobs done;
-	struct pool_job **running; /* limits.threads places */
+	void *servers;             /* tsearch(3) by name */
+	struct pool_server nobody; /* for all, without memory for one more */
+	size_t doubtful;           /* that run */
 	size_t threads;
 	size_t resting;
 	bool closing;
 };
 
+/* ---- servers ---- */
+
+static int
+compare_servers(const void *a, const void *b)
+{
+	const struct pool_server *one = a, *other = b;
+
+	return strcmp(one->name, other->name);
+}
+
+static struct pool_server *
+add_server(struct pool *p, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	struct pool_server *server = calloc(1, sizeof(*server) + size);
+
+	if (!server)
+		return &p->nobody;
+	server->name = memcpy(server + 1, name, size);
+	if (tsearch(server, &p->servers, compare_servers))
+		return server;
+	free(server);
+	return &p->nobody;
+}
+
+static struct pool_server *
+find_server(struct pool *p, const char *name)
+{
+	const struct pool_server key = {.name = name};
+	void *node = tfind(&key, &p->servers, compare_servers);
+
+	return node ? *(struct pool_server **)node : add_server(p, name);
+}
+
+/* What a job's outcome tells of its server, if anything; true if that lets
+ * others run. */
+static bool
+judge_server(struct pool_server *server, enum mt_status status)
+{
+	bool before = server->trust > 0;
+
+	if (status == MT_OK)
+		server->trust = TRUST;
+	else if (status == MT_RETRY_LATER && server->trust)
+		server->trust--;
+	return server->trust && !before;
+}
+
 /* ---- which job may run ---- */
+
+static bool
+is_doubtful(const struct pool_job *job)
+{
+	return job->failed || (job->new && !job->at->trust);
+}
 
 static bool
 may_run(const struct pool *p, const struct pool_job *job)
 {
-	size_t same = 0, doubtful = 0;
-
-	for (size_t i = 0; i < p->limits.threads; i++) {
-		const struct pool_job *other = p->running[i];
-
-		if (!other)
-			continue;
-		same += strcmp(other->server, job->server) == 0;
-		doubtful += other->doubtful;
-	}
-	if (same >= p->limits.per_server)
+	if (job->at->running >= p->limits.per_server)
 		return false;
-	return !job->doubtful || doubtful < (p->limits.threads + 1) / 2;
+	return !is_doubtful(job) || p->doubtful < (p->limits.threads + 1) / 2;
+}
+
+/* The first of those that may; NULL: none. */
+static struct pool_job *
+find_job(const struct pool *p)
+{
+	struct pool_job *job;
+
+	STAILQ_FOREACH(job, &p->waiting, link)
+	if (may_run(p, job))
+		return job;
+	return NULL;
 }
 
 static struct pool_job *
 take(struct pool *p)
 {
-	struct pool_job *job;
+	struct pool_job *job = find_job(p);
 
-	STAILQ_FOREACH(job, &p->waiting, link)
-	if (may_run(p, job)) {
+	if (job) {
 		STAILQ_REMOVE(&p->waiting, job, pool_job, link);
 		p->waiting_count--;
-		return job;
 	}
-	return NULL;
+	return job;
 }
 
 /* ---- threads ---- */
 
-static size_t
-free_place(const struct pool *p)
-{
-	size_t place = 0;
-
-	while (p->running[place])
-		place++;
-	return place;
-}
+static bool start_thread(struct pool *p);
 
 static void
 run(struct pool *p, struct pool_job *job)
 {
-	size_t place = free_place(p);
+	bool many;
 
-	p->running[place] = job;
+	job->doubtful = is_doubtful(job);
+	p->doubtful += job->doubtful;
+	job->at->running++;
 	pthread_mutex_unlock(&p->lock);
 	job->run(job);
 	pthread_mutex_lock(&p->lock);
-	p->running[place] = NULL;
+	job->at->running--;
+	p->doubtful -= job->doubtful;
+	many = judge_server(job->at, job->status);
 	STAILQ_INSERT_TAIL(&p->done, job, link);
 	uv_async_send(p->finished);
-	/* another may have waited for a place at its server */
-	pthread_cond_signal(&p->work);
+	/* others may have waited for a place at its server, or for its word */
+	if (many)
+		pthread_cond_broadcast(&p->work);
+	else
+		pthread_cond_signal(&p->work);
+	if (!p->resting && p->threads < p->limits.threads &&
+	    p->waiting_count > 1 && find_job(p))
+		start_thread(p);
 }
 
 /* False: it has waited long enough. */
@@ -194,15 +261,12 @@ pool_new(struct pool **ret_pool, uv_loop_t *loop,
 
 	if (p) {
 		p->limits = *limits;
-		p->running = calloc(limits->threads, sizeof(*p->running));
 		p->finished = calloc(1, sizeof(*p->finished));
 	}
-	if (!p || !p->running || !p->finished ||
+	if (!p || !p->finished ||
 	    uv_async_init(loop, p->finished, on_finished)) {
-		if (p) {
-			free(p->running);
+		if (p)
 			free(p->finished);
-		}
 		free(p);
 		return mt_fail(err, MT_NO_MEMORY, "no memory for threads");
 	}
@@ -226,6 +290,7 @@ pool_submit(struct pool *p, struct pool_job *job)
 	pthread_mutex_lock(&p->lock);
 	p->pending++;
 	p->waiting_count++;
+	job->at = find_server(p, job->server);
 	STAILQ_INSERT_TAIL(&p->waiting, job, link);
 	/* those that rest may be on their way to jobs submitted just before */
 	if (p->waiting_count > p->resting && p->threads < p->limits.threads)
@@ -257,7 +322,7 @@ pool_free(struct pool **pool)
 	pthread_cond_destroy(&p->ended);
 	pthread_cond_destroy(&p->work);
 	pthread_mutex_destroy(&p->lock);
-	free(p->running);
+	tdestroy(p->servers, free);
 	free(p);
 	*pool = NULL;
 }

@@ -5,7 +5,8 @@
  *
  * A dead server must delay nobody else.  So at most `per_server` threads work
  * for one server at a time, and jobs that are not known to go well get no more
- * than half of all threads, however many they are.
+ * than half of all threads, however many they are: those that failed, and those
+ * that are new at a server where none has gone well yet.
  */
 #ifndef MT_CONNECTOR_POOL_H
 #define MT_CONNECTOR_POOL_H
@@ -18,15 +19,20 @@
 #include <uv.h>
 
 struct pool;
+struct pool_server;
 
 /* The caller's, and as long as it is submitted not to be touched. */
 struct pool_job {
 	void (*run)(struct pool_job *job);  /* in a thread; may block */
 	void (*done)(struct pool_job *job); /* after it, on the loop */
 	const char *server;                 /* whom `run` waits for */
-	bool doubtful;                      /* it failed, or is new */
+	bool failed;                        /* the last time */
+	bool new;                           /* it never went well */
+	enum mt_status status;              /* what came of it: by `run` */
 
 	/* the pool's own */
+	struct pool_server *at;
+	bool doubtful;
 	STAILQ_ENTRY(pool_job) link;
 };
 

@@ -7,6 +7,7 @@
 #include "service.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #define OUTBOX_INTERVAL_MS 60000 /* or that of the polls, if it is shorter */
 #define GRACE_MS 5000            /* for what is under way at the end */
@@ -196,6 +197,20 @@ helper_to_follow(const struct run_settings *settings)
 	return NULL;
 }
 
+/* A session is a descriptor.  The usual limit of 1,024 is there for programs
+ * that use select(2). */
+static void
+allow_many_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	/* refused, it serves as many as it can */
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 enum mt_status
 run_service(
     const struct run_settings *settings, bool *ret_left, struct mt_error *err)
@@ -215,6 +230,7 @@ run_service(
 	    .stop = stop,
 	};
 
+	allow_many_files();
 	if (sender(&run))
 		service.send = (struct service_job){
 		    .name = "SMTP send",

@@ -101,6 +101,7 @@ run_send(struct pool_job *job)
 				       offsetof(struct service, send));
 
 	send->status = s->settings.send.run(s->settings.context, &send->error);
+	job->status = send->status;
 }
 
 static void
@@ -114,7 +115,7 @@ start_send(struct service *s)
 	}
 	s->send.again = false;
 	s->send.running = true;
-	s->send.job.doubtful = s->send.failures > 0;
+	s->send.job.failed = s->send.failures > 0;
 	uv_timer_stop(&s->send.next);
 	pool_submit(s->pool, &s->send.job);
 }

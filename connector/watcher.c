@@ -34,9 +34,10 @@ struct watcher {
 	bool blocked; /* there was no token, and somebody must act */
 
 	/* for people */
-	struct mt_error last_error;
-	time_t last_visit; /* wall clock; 0: never */
-	int64_t heard_ms;  /* when the server was last known to be alive */
+	struct mt_error last_error; /* of the last visit */
+	struct mt_error last_loss;  /* of a session; stays */
+	time_t last_visit;          /* wall clock; 0: never */
+	int64_t heard_ms; /* when the server was last known to be alive */
 };
 
 static int64_t
@@ -83,6 +84,7 @@ run_visit(struct pool_job *job)
 	w->report = NULL;
 	w->result.status = w->account.visit(
 	    w->account.context, &w->visit, &w->result, &w->report, &w->error);
+	job->status = w->result.status;
 }
 
 static void
@@ -92,8 +94,8 @@ begin_visit(struct watcher *w)
 	uv_timer_stop(w->timer);
 	w->visit = watch_begin(&w->watch);
 	w->visits++;
-	/* at its first visit nobody knows */
-	w->job.doubtful = w->watch.failures > 0 || w->visits == 1;
+	w->job.failed = w->watch.failures > 0;
+	w->job.new = w->visits == 1;
 	pool_submit(w->pool, &w->job);
 }
 
@@ -115,9 +117,16 @@ plan(struct watcher *w)
 }
 
 static void
-lose(struct watcher *w, const struct mt_error *why)
+note_loss(struct watcher *w, const struct mt_error *why)
 {
 	log_info("%s: the session is over: %s", w->account.name, why->text);
+	w->last_loss = *why;
+}
+
+static void
+lose(struct watcher *w, const struct mt_error *why)
+{
+	note_loss(w, why);
 	stop_listening(w);
 	w->account.leave(w->account.context);
 	watch_lose(&w->watch, now_ms(), dice());
@@ -204,6 +213,8 @@ on_visited(struct pool_job *job)
 
 	w->report = NULL;
 	watch_end(&w->watch, &w->result, now_ms(), dice());
+	if (w->result.lost.status != MT_OK)
+		note_loss(w, &w->result.lost);
 	log_result(w, failed_before);
 	w->last_visit = time(NULL);
 	w->last_error =
@@ -361,6 +372,9 @@ watcher_status(const struct watcher *w)
 	if (w->last_error.status != MT_OK)
 		json_object_object_add(status, "last_error",
 		    json_object_new_string(w->last_error.text));
+	if (w->last_loss.status != MT_OK)
+		json_object_object_add(status, "last_loss",
+		    json_object_new_string(w->last_loss.text));
 	if (w->watch.state != WATCH_VISITED)
 		w->account.describe(w->account.context, status);
 	return status;

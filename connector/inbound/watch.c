@@ -7,6 +7,7 @@
 #define RETURN_MS 2000      /* after a good session, at most */
 #define NEW_TOKEN_MS 20000  /* spread of the logins after a refresh */
 #define OWN_REFRESH_MS 5000 /* after a login: the refresh was for that one */
+#define NEWS_GAP_MS 250     /* from one visit that news brought to the next */
 #define NEVER INT64_MIN
 
 /* Up to an eighth less: never later than promised. */
@@ -22,6 +23,18 @@ doubled(int64_t first, unsigned times, int64_t most)
 	while (times-- && first < most)
 		first *= 2;
 	return first < most ? first : most;
+}
+
+static int64_t
+smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t
+larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
 }
 
 void
@@ -71,10 +84,31 @@ pause_ms(const struct watch *w, enum mt_status status)
 	return doubled(poll, again, poll > RETRY_MAX_MS ? poll : RETRY_MAX_MS);
 }
 
+/* The session is over: how long to wait before another is worth its login. */
 static int64_t
-smaller(int64_t a, int64_t b)
+return_ms(struct watch *w, int64_t now_ms, uint32_t dice)
 {
-	return a < b ? a : b;
+	bool good = now_ms - w->entered_ms >= STABLE_MS;
+
+	w->short_lives = good ? 0 : w->short_lives + 1;
+	if (good)
+		return (int64_t)(dice % RETURN_MS);
+	return spread(
+	    doubled(RETRY_FIRST_MS, w->short_lives - 1, w->settings.poll_ms),
+	    dice);
+}
+
+/* A server whose news have no end, or whose sessions break at each of them, is
+ * not to be visited without pause. */
+static void
+hold_news(struct watch *w, const struct watch_result *result, int64_t now_ms,
+    uint32_t dice)
+{
+	int64_t pause = NEWS_GAP_MS;
+
+	if (result->lost.status != MT_OK)
+		pause = return_ms(w, now_ms, dice);
+	w->news_after_ms = larger(w->news_after_ms, now_ms + pause);
 }
 
 static void
@@ -97,6 +131,7 @@ void
 watch_end(struct watch *w, const struct watch_result *result, int64_t now_ms,
     uint32_t dice)
 {
+	hold_news(w, result, now_ms, dice);
 	if (result->entered)
 		w->entered_ms = now_ms;
 	if (result->status == MT_OK) {
@@ -113,13 +148,15 @@ watch_end(struct watch *w, const struct watch_result *result, int64_t now_ms,
 void
 watch_hear(struct watch *w, int64_t now_ms)
 {
+	int64_t at = larger(now_ms, w->news_after_ms);
+
 	if (w->state == WATCH_VISITED) {
 		w->missed = true;
 		return;
 	}
 	/* unless it is time for a visit to all anyway */
-	w->news_only = w->news_only || w->due_ms > now_ms;
-	w->due_ms = now_ms;
+	w->news_only = w->news_only || w->due_ms > at;
+	w->due_ms = smaller(w->due_ms, at);
 }
 
 void
@@ -133,18 +170,10 @@ watch_ask(struct watch *w, int64_t now_ms)
 void
 watch_lose(struct watch *w, int64_t now_ms, uint32_t dice)
 {
-	bool good = now_ms - w->entered_ms >= STABLE_MS;
-	int64_t pause = (int64_t)(dice % RETURN_MS);
-
-	w->short_lives = good ? 0 : w->short_lives + 1;
-	if (!good)
-		pause = spread(doubled(RETRY_FIRST_MS, w->short_lives - 1,
-				   w->settings.poll_ms),
-		    dice);
 	w->state = WATCH_AWAY;
 	w->news_only = false;
 	w->compare = true; /* what was told meanwhile is lost */
-	w->due_ms = now_ms + pause;
+	w->due_ms = now_ms + return_ms(w, now_ms, dice);
 }
 
 void

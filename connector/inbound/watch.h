@@ -41,9 +41,10 @@ struct watch {
 	bool log_in_again; /* before the next one */
 	bool compare;      /* in the next one */
 	int64_t compared_ms;
-	int64_t entered_ms;   /* the session's beginning */
-	unsigned failures;    /* of visits, in a row */
-	unsigned short_lives; /* of sessions, in a row */
+	int64_t entered_ms;    /* the session's beginning */
+	int64_t news_after_ms; /* before it news bring no visit */
+	unsigned failures;     /* of visits, in a row */
+	unsigned short_lives;  /* of sessions, in a row */
 };
 
 struct watch_visit {
@@ -56,6 +57,8 @@ struct watch_result {
 	enum mt_status status;
 	bool entered;   /* there was a login */
 	bool listening; /* the session is idle, and the server will tell */
+	struct mt_error lost; /* why the idle session did not go on; MT_OK: none
+				 has broken */
 };
 
 /* Due at once. */

@@ -22,6 +22,7 @@ from .ports import Ports
 from .postfix import Postfix
 from .process import (Process, Result, adopt_orphans, end_orphans,
                       wait_until)
+from .proxy import Proxy
 from .scripted import ScriptedServer
 from .sink import Sink
 from .tls import Tls
@@ -100,6 +101,11 @@ class Bed:
         if "MAILTOKEN_BUILD" not in os.environ:
             raise RuntimeError("set MAILTOKEN_BUILD to the build directory")
         return Path(os.environ["MAILTOKEN_BUILD"])
+
+    def is_sanitized(self):
+        """Whether the build is one whose sanitizer takes memory and time."""
+        return bool(_sanitizer_env(self.build_dir() / "sasl2"
+                                   / "libmailtoken.so"))
 
     def program(self, name):
         """The path of a program of the project."""
@@ -220,6 +226,12 @@ class Bed:
         server = ScriptedServer(self.port(), script, tls, implicit)
         self.on_exit(server.stop)
         return server
+
+    def proxy(self, port):
+        """Start a proxy in front of a port, which can go silent: a Proxy."""
+        proxy = Proxy(self.port(), port)
+        self.on_exit(proxy.stop)
+        return proxy
 
 
 class BedTestCase(unittest.TestCase):

@@ -34,10 +34,10 @@ class ScriptedServer:
 
     def stop(self):
         """Close the listener and every connection."""
-        _shut(self._socket)
+        shut(self._socket)
         with self._lock:
             for conn in self._open:
-                _shut(conn.socket)
+                shut(conn.socket)
         if self.errors:
             raise self.errors[0]
 
@@ -122,7 +122,7 @@ class Conn:
 
     def close(self):
         """End with a FIN."""
-        _shut(self.socket)
+        shut(self.socket)
 
     def rst(self):
         """End with a reset: what is under way is lost."""
@@ -135,7 +135,7 @@ class Conn:
         self.socket.close()
 
 
-def _shut(sock):
+def shut(sock):
     """Close, and wake a thread that waits in it."""
     try:
         sock.shutdown(socket.SHUT_RDWR)

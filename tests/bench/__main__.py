@@ -5,7 +5,8 @@ import importlib
 from pathlib import Path
 
 # And the options that only some have.
-NAMES = {"accounts": ["svg"], "idle": ["many"], "receive": [], "sasl": []}
+NAMES = {"accounts": ["svg"], "follow": ["many"], "idle": ["many"],
+         "receive": [], "sasl": []}
 
 
 def read_arguments():

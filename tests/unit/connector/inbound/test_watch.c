@@ -74,7 +74,8 @@ idle_session_is_renewed_and_a_server_without_push_polled(void **state)
 static void
 spread_only_ever_shortens(void **state)
 {
-	const struct watch_result result = {MT_OK, true, true};
+	const struct watch_result result = {
+	    .status = MT_OK, .entered = true, .listening = true};
 
 	(void)state;
 	for (uint32_t dice = 0; dice < 3000; dice += 7) {
@@ -147,12 +148,33 @@ news_bring_a_look_where_they_are(void **state)
 	struct watch watch = listening();
 
 	(void)state;
-	watch_hear(&watch, START + 5);
-	watch_hear(&watch, START + 6);
-	assert_in_range(watch.due_ms, START + 5, START + 6);
+	watch_hear(&watch, START + 1005);
+	watch_hear(&watch, START + 1006);
+	assert_in_range(watch.due_ms, START + 1005, START + 1006);
 	assert_true(watch_begin(&watch).news_only);
-	end(&watch, MT_OK, true, START + 7);
+	end(&watch, MT_OK, true, START + 1007);
 	assert_false(watch_begin(&watch).news_only);
+}
+
+static void
+news_without_end_bring_no_more_than_some_visits(void **state)
+{
+	struct watch watch = listening();
+	int64_t now = START;
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		watch_hear(&watch, now);
+		assert_true(watch.due_ms <= now + 1000);
+		now = watch.due_ms;
+		assert_true(watch_begin(&watch).news_only);
+		end(&watch, MT_OK, true, now);
+	}
+	assert_true(now - START >= 4 * 1000);
+	/* nor are they a reason to put off what is due anyway */
+	now = watch.due_ms - 1;
+	watch_hear(&watch, now);
+	assert_in_range(watch.due_ms, now, now + 1);
 }
 
 static void
@@ -216,6 +238,32 @@ sessions_that_end_soon_are_entered_ever_later(void **state)
 	assert_true(watch.due_ms - now - HOUR <= 2000);
 }
 
+/* The same of one that has news, and drops who comes for them. */
+static void
+sessions_that_break_at_news_are_entered_ever_later(void **state)
+{
+	const struct watch_result broken = {.status = MT_OK,
+	    .entered = true,
+	    .listening = true,
+	    .lost = {MT_RETRY_LATER, "closed"}};
+	struct watch watch = listening();
+	int64_t now = START + 1000, pause = 0;
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		watch_hear(&watch, now);
+		assert_true(watch.due_ms - now >= pause);
+		pause = watch.due_ms - now;
+		now = watch.due_ms;
+		watch_begin(&watch);
+		watch_end(&watch, &broken, now, 0);
+	}
+	assert_int_equal(pause, 64 * 5000);
+	/* by now each lasts long enough */
+	watch_hear(&watch, now);
+	assert_true(watch.due_ms - now <= 2000);
+}
+
 static void
 new_token_brings_a_new_login_in_time(void **state)
 {
@@ -244,10 +292,13 @@ main(void)
 		comparison_comes_each_hour_and_again_when_it_failed),
 	    cmocka_unit_test(failures_are_tried_again_ever_later),
 	    cmocka_unit_test(news_bring_a_look_where_they_are),
+	    cmocka_unit_test(news_without_end_bring_no_more_than_some_visits),
 	    cmocka_unit_test(news_during_a_visit_bring_another),
 	    cmocka_unit_test(who_asks_gets_a_look_at_everything),
 	    cmocka_unit_test(good_session_that_ends_is_entered_again_at_once),
 	    cmocka_unit_test(sessions_that_end_soon_are_entered_ever_later),
+	    cmocka_unit_test(
+		sessions_that_break_at_news_are_entered_ever_later),
 	    cmocka_unit_test(new_token_brings_a_new_login_in_time),
 	};
 

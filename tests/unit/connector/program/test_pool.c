@@ -164,7 +164,7 @@ many_dead_servers_leave_half_of_the_threads_to_others(void **state)
 	(void)state;
 	for (size_t i = 0; i < 20; i++) {
 		dead[i] = make_job(w, i, true);
-		dead[i].job.doubtful = true;
+		dead[i].job.failed = true;
 		submit(w, &dead[i]);
 	}
 	for (size_t i = 0; i < 4; i++) {
@@ -176,6 +176,47 @@ many_dead_servers_leave_half_of_the_threads_to_others(void **state)
 	end_world(w, 24);
 }
 
+/* Many accounts begin at the same moment: those of dead servers must not take
+ * all the places that there are for new ones. */
+static void
+new_jobs_are_trusted_where_others_went_well(void **state)
+{
+	struct world *w = make_world(8, 8);
+	struct job dead[20], good[4], late, other;
+
+	(void)state;
+	good[0] = make_job(w, 30, false);
+	submit(w, &good[0]);
+	run_until_done(w, 1);
+	for (size_t i = 0; i < 20; i++) {
+		dead[i] = make_job(w, i, true);
+		dead[i].job.new = true;
+		submit(w, &dead[i]);
+	}
+	for (size_t i = 1; i < 4; i++) {
+		good[i] = make_job(w, 30, false);
+		good[i].job.new = true;
+		submit(w, &good[i]);
+	}
+	run_until_done(w, 4);
+	assert_in_range(w->begun, 4, 8);
+	/* until some go wrong there in a row */
+	for (size_t i = 1; i < 4; i++) {
+		good[i].job.status = MT_RETRY_LATER;
+		submit(w, &good[i]);
+		run_until_done(w, 4 + i);
+	}
+	late = make_job(w, 30, false);
+	late.job.new = true;
+	submit(w, &late);
+	other = make_job(w, 31, false);
+	submit(w, &other);
+	run_until_done(w, 8);
+	assert_in_range(w->begun, 8, 12);
+	assert_int_equal(w->done, 8);
+	end_world(w, 29);
+}
+
 int
 main(void)
 {
@@ -184,6 +225,7 @@ main(void)
 	    cmocka_unit_test(one_server_has_its_share_of_threads_only),
 	    cmocka_unit_test(
 		many_dead_servers_leave_half_of_the_threads_to_others),
+	    cmocka_unit_test(new_jobs_are_trusted_where_others_went_well),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ struct world {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct account accounts[ACCOUNTS];
-	size_t wanted; /* of them */
+	atomic_size_t wanted; /* of them */
 	struct job send;
 	bool stopped;
 
