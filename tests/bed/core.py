@@ -102,11 +102,6 @@ class Bed:
             raise RuntimeError("set MAILTOKEN_BUILD to the build directory")
         return Path(os.environ["MAILTOKEN_BUILD"])
 
-    def is_sanitized(self):
-        """Whether the build is one whose sanitizer takes memory and time."""
-        return bool(_sanitizer_env(self.build_dir() / "sasl2"
-                                   / "libmailtoken.so"))
-
     def program(self, name):
         """The path of a program of the project."""
         return _existing(self.build_dir() / "bin" / name)

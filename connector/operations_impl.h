@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The inside of an account, for operations.c and operations_receive.c only.
+ */
+#ifndef MT_CONNECTOR_OPERATIONS_IMPL_H
+#define MT_CONNECTOR_OPERATIONS_IMPL_H
+
+#include "operations.h"
+
+#include "announce.h"
+#include "delivery/publish.h"
+#include "mail/imap_watch.h"
+#include "resources.h"
+#include "session.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct operations {
+	const struct config *config;
+	struct resources *resources;
+	struct session session;
+	char **folders;      /* "agents/<agent>/<folder>", of each mailbox */
+	char *gateway_state; /* "agents/<agent>/state" */
+	char *server;
+	bool show_bar;
+	char token_account[TOKEN_ACCOUNT_MAX];
+	struct imap_conn *conn; /* kept between visits; NULL: none */
+	enum imap_push push;    /* how it tells of news, while it is idle */
+	bool first_has_news;  /* so it told of the mailbox that is open, ... */
+	uint64_t others_news; /* ... and of others: bit i of the one behind */
+	atomic_bool stop;
+	struct handon_account *announced; /* NULL: not yet */
+};
+
+/* Opens the workspace of its process. */
+enum mt_status operations_open_workspace(struct operations *operations,
+    struct publisher **ret_publisher, struct mt_error *err) MT_MUST_CHECK;
+
+#endif
