@@ -61,9 +61,13 @@ try_open(const char *dir, const struct key_slot *slot, struct opened *o,
     struct mt_error *why)
 {
 	enum mt_status status;
+	int steps = steps_left;
 
 	*o = (struct opened){0};
+	/* the store is not what is tried here */
+	steps_left = -1;
 	OK(store_open(scratch_path(dir, "state"), &o->store, &err));
+	steps_left = steps;
 	status = store_key_open(o->store, slot, NULL, &o->key, why);
 	if (status != MT_OK)
 		store_free(&o->store);
