@@ -54,7 +54,7 @@ class Check:
     # -- what the programs know ----------------------------------------------
 
     def connector_variables(self):
-        source, manual = "connector/config.c", "docs/man/mailtoken-connector.8"
+        source, manual = "connector/config_table.c", "docs/man/mailtoken-connector.8"
         text = self.read(source)
         known = find(r'^    \{"(TRI_ONYX_\w+)", ', text)
         documented = items(section(self.read(manual), "ENVIRONMENT"), "Ev")
