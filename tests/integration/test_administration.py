@@ -10,7 +10,7 @@ from bed.tokensock import Mailtokend, TokenSocket, account
 from integration.test_command import ScriptedHelper
 from integration.test_helper import HelperTestCase, as_user, passed
 
-NOBODY, MAIL = 65534, 8    # a user, and a group that the user is not in
+NOBODY, HELPER, MAIL = 65534, 65532, 8  # two users, and a group of neither
 # Each as its helper would answer it, if it did.
 ADMINISTRATIVE = {
     "refresh": {"account": "alice"},
@@ -210,14 +210,11 @@ class WhoTest(AdministrationTestCase):
         self.run_on(helper.socket, "get", "alice", uid=NOBODY).check()
 
     def test_owner_of_an_account_gets_there_by_the_group(self):
-        helper = self.with_settings(f"admin_group = {MAIL}\n")
-        os.chown(helper.config_file, NOBODY, NOBODY)
-        helper.start()
-        self.assertEqual(self.mode(helper.admin),
-                         (0o660, os.getuid(), MAIL))
+        helper, admin = self.start_for(HELPER)
+        self.assertEqual(self.mode(admin), (0o660, HELPER, MAIL))
 
         def ask(verb):
-            with helper.administer() as connection:
+            with TokenSocket(admin) as connection:
                 return connection.call(verb, account="alice").status
         self.assertEqual(as_user(NOBODY, [MAIL], lambda: ask("refresh")),
                          "login")
@@ -229,10 +226,30 @@ class WhoTest(AdministrationTestCase):
         # the group opens the way, and decides nothing
         self.assertEqual(as_user(NOBODY - 1, [MAIL],
                                  lambda: ask("refresh")), "none")
-        helper.socket.chmod(0o666)
-        result = self.run_on(helper.socket, "logout", "alice", uid=NOBODY,
-                             groups=[MAIL]).check()
-        self.assertIn("there was no login", result.out)
+        self.assertIsNone(helper.rc, helper.tail())
+
+    def start_for(self, uid):
+        """A helper of this user, with an account of NOBODY's; its process and
+        its administration socket, which MAIL may use."""
+        home = self.bed.subdir("home")
+        config = home / ".config/mailtoken"
+        (config / "accounts.d").mkdir(parents=True)
+        (config / "mailtoken.conf").write_text(f"admin_group = {MAIL}\n")
+        theirs = config / "accounts.d/alice.conf"
+        theirs.write_text(account(self.oidc))
+        for path in home, *home.rglob("*"):
+            os.chown(path, uid, uid)
+        os.chown(theirs, NOBODY, NOBODY)
+        home.chmod(0o755)
+        helper = self.bed.spawn(
+            ["setpriv", "--reuid", uid, "--regid", uid, "--groups", MAIL,
+             self.bed.public_program("mailtokend"), "--socket",
+             home / "socket"], {"HOME": home})
+        self.bed.wait_until(
+            lambda: helper.rc is not None or (home / "socket").exists(),
+            what="the socket")
+        self.assertIsNone(helper.rc, helper.tail())
+        return helper, home / "admin"
 
     def test_group_must_be_there(self):
         helper = self.with_settings("admin_group = no-such-group\n")
