@@ -91,10 +91,15 @@ gateway_new(struct gateway **ret_gateway, const struct gateway_settings *from,
 }
 
 bool
-gateway_is_for(
-    const struct gateway *g, const char *url, const struct secret *token)
+gateway_is_for(struct gateway *g, const char *url, const struct secret *token)
 {
-	return strcmp(g->url, url) == 0 && secret_equal(&g->token, token);
+	bool ends;
+
+	pthread_mutex_lock(&g->mutex);
+	ends = g->stop;
+	pthread_mutex_unlock(&g->mutex);
+	return !ends && strcmp(g->url, url) == 0 &&
+	       secret_equal(&g->token, token);
 }
 
 static void
