@@ -115,14 +115,16 @@ enum mt_status publish_rename(struct publisher *publisher, const char *staged,
 enum mt_status publish_folder_sync(struct publisher *publisher,
     const struct publish_folder *folder, struct mt_error *err) MT_MUST_CHECK;
 
-/* Replaces the small file folder/name atomically and durably. */
+/* Replaces the small file folder/name atomically and durably.  Several may do so
+ * at once. */
 enum mt_status publish_replace(struct publisher *publisher,
     const struct publish_folder *folder, const char *name, const void *data,
     size_t len, struct mt_error *err) MT_MUST_CHECK;
 
 /*
  * The same in two steps, for a file in pieces: publish_stage_file writes and
- * syncs it out of sight, publish_put_file gives it its place.
+ * syncs it out of sight, publish_put_file gives it its place.  One at a time may
+ * do so with this `name`.
  */
 enum mt_status publish_stage_file(struct publisher *publisher, const char *name,
     const struct iovec *parts, size_t count, mode_t mode,
