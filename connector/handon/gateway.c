@@ -72,7 +72,7 @@ gateway_new(struct gateway **ret_gateway, const struct gateway_settings *from,
 	g->agent_wait_ms = from->agent_wait_ms;
 	g->wake = from->wake;
 	g->context = from->context;
-	secret_init(&g->token, NULL);
+	secret_init(&g->token, from->token->arena);
 	secret_copy(&g->token, from->token);
 	g->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	g->url = strdup(from->url);

@@ -33,7 +33,8 @@ struct gateway_settings {
 	void *context;
 };
 
-/* Starts the thread; what is in the settings is copied. */
+/* Starts the thread; what is in the settings is copied, the token to where it
+ * lies. */
 enum mt_status gateway_new(struct gateway **ret_gateway,
     const struct gateway_settings *settings,
     struct mt_error *err) MT_MUST_CHECK;
