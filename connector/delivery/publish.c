@@ -161,6 +161,13 @@ enter_dir(const struct publisher *p, int parent, const char *name,
 	return MT_OK;
 }
 
+/* Whether there is no directory, as opposed to one that cannot be opened. */
+static bool
+is_no_dir(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
 /* Enters `path` from the root, one name after another. */
 static enum mt_status
 enter_path(const struct publisher *p, const char *path, int *ret_fd,
@@ -573,6 +580,32 @@ publish_sweep(struct publisher *p)
 	while ((name = next_name(entries)))
 		sweep_entry(p, name);
 	closedir(entries);
+}
+
+enum mt_status
+publish_folder_find(struct publisher *p, const char *path,
+    struct publish_folder *ret_folder, struct mt_error *err)
+{
+	char part[PATH_MAX];
+	char *name = part, *slash;
+	int fd = p->root_fd, next;
+
+	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return mt_fail(err, MT_BAD_CONFIG, "path too long: %s", path);
+	do {
+		slash = strchr(name, '/');
+		if (slash)
+			*slash = '\0';
+		next = open_dir(fd, name);
+		if (fd != p->root_fd)
+			close(fd);
+		fd = next;
+		name = slash ? slash + 1 : NULL;
+	} while (fd >= 0 && name);
+	if (fd < 0 && !is_no_dir(errno))
+		return fail(p, "open", path, err);
+	*ret_folder = (struct publish_folder){.path = path, .fd = fd};
+	return MT_OK;
 }
 
 enum mt_status

@@ -95,6 +95,12 @@ enum mt_status publish_folder_open(struct publisher *publisher,
     struct mt_error *err) MT_MUST_CHECK;
 void publish_folder_close(struct publish_folder *folder);
 
+/* Opens a folder, and makes nothing.  Its `fd` is -1 if there is none, or
+ * something else in its place. */
+enum mt_status publish_folder_find(struct publisher *publisher,
+    const char *path, struct publish_folder *ret_folder,
+    struct mt_error *err) MT_MUST_CHECK;
+
 /* Whether anything in the folder has this name. */
 enum mt_status publish_folder_has(struct publisher *publisher,
     const struct publish_folder *folder, const char *name, bool *ret_has,
