@@ -55,6 +55,11 @@ report_join_polls(struct json_object *reports, int *ret_code)
 		return json_object_get(worst);
 	all = json_object_new_object();
 	report_add_text(all, "type", "poll_response");
+	if (!worst) { /* the last account was removed */
+		report_add_outcome(all, MT_OK, NULL, "no account");
+		json_object_object_add(
+		    all, "exit_code", json_object_new_int(0));
+	}
 	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
 		if (worst &&
 		    json_object_object_get_ex(worst, members[i], &member))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "watcher.h"
 
+#include "base/deadline.h"
 #include "base/log.h"
 
 #include <json-c/json.h>
@@ -38,6 +39,7 @@ struct watcher {
 	struct mt_error last_loss;  /* of a session; stays */
 	time_t last_visit;          /* wall clock; 0: never */
 	int64_t heard_ms; /* when the server was last known to be alive */
+	struct deadline silence; /* after it, it cannot be; stands in suspend */
 };
 
 static int64_t
@@ -47,6 +49,14 @@ now_ms(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+note_alive(struct watcher *w)
+{
+	w->heard_ms = now_ms();
+	w->silence =
+	    deadline_in_ms(w->watch.settings.renew_ms + SILENCE_SLACK_MS);
 }
 
 static uint32_t
@@ -144,7 +154,7 @@ hear(struct watcher *w)
 		lose(w, &why);
 		return;
 	}
-	w->heard_ms = now_ms();
+	note_alive(w);
 	if (news) {
 		watch_hear(&w->watch, w->heard_ms);
 		plan(w);
@@ -220,7 +230,7 @@ on_visited(struct pool_job *job)
 	w->last_error =
 	    w->result.status == MT_OK ? (struct mt_error){0} : w->error;
 	if (w->result.status == MT_OK)
-		w->heard_ms = now_ms();
+		note_alive(w);
 	w->blocked = w->result.status == MT_UNREACHABLE ||
 		     w->result.status == MT_NEEDS_LOGIN ||
 		     w->result.status == MT_NEEDS_ADMIN;
@@ -254,7 +264,6 @@ watcher_new(struct watcher **ret_watcher, uv_loop_t *loop, struct pool *pool,
 	w->pool = pool;
 	w->visited = visited;
 	w->context = context;
-	w->heard_ms = now_ms();
 	w->job = (struct pool_job){
 	    .run = run_visit,
 	    .done = on_visited,
@@ -263,6 +272,7 @@ watcher_new(struct watcher **ret_watcher, uv_loop_t *loop, struct pool *pool,
 	uv_timer_init(loop, w->timer);
 	w->timer->data = w;
 	watch_init(&w->watch, &account->settings, now_ms());
+	note_alive(w);
 	plan(w);
 	*ret_watcher = w;
 	return MT_OK;
@@ -320,10 +330,7 @@ watcher_hear_helper(struct watcher *w)
 bool
 watcher_is_stuck(const struct watcher *w)
 {
-	const struct watch_settings *settings = &w->watch.settings;
-
-	return w->watch.state == WATCH_LISTENED &&
-	       now_ms() - w->heard_ms > settings->renew_ms + SILENCE_SLACK_MS;
+	return w->watch.state == WATCH_LISTENED && deadline_passed(w->silence);
 }
 
 void *

@@ -161,6 +161,13 @@ enter_dir(const struct publisher *p, int parent, const char *name,
 	return MT_OK;
 }
 
+/* Whether there is no directory, as opposed to one that cannot be opened. */
+static bool
+is_no_dir(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
 /* Enters `path` from the root, one name after another. */
 static enum mt_status
 enter_path(const struct publisher *p, const char *path, int *ret_fd,
@@ -312,16 +319,23 @@ publish_close(struct publisher **publisher)
 	free(p);
 }
 
+static int
+random_name(char name[PUBLISH_NAME_MAX])
+{
+	uint64_t number = 0;
+	ssize_t n = getrandom(&number, sizeof(number), 0);
+
+	snprintf(name, PUBLISH_NAME_MAX, "%016" PRIx64, number);
+	return n == sizeof(number) ? 0 : -1;
+}
+
 /* Makes a directory of a new name, and tells the name. */
 static int
 make_stage(const struct publisher *p, char name[PUBLISH_NAME_MAX])
 {
-	uint64_t number;
-
 	do {
-		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		if (random_name(name))
 			return -1;
-		snprintf(name, PUBLISH_NAME_MAX, "%016" PRIx64, number);
 		if (!mkdirat(p->staging_fd, name, DIR_MODE))
 			return 0;
 	} while (errno == EEXIST);
@@ -569,6 +583,32 @@ publish_sweep(struct publisher *p)
 }
 
 enum mt_status
+publish_folder_find(struct publisher *p, const char *path,
+    struct publish_folder *ret_folder, struct mt_error *err)
+{
+	char part[PATH_MAX];
+	char *name = part, *slash;
+	int fd = p->root_fd, next;
+
+	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return mt_fail(err, MT_BAD_CONFIG, "path too long: %s", path);
+	do {
+		slash = strchr(name, '/');
+		if (slash)
+			*slash = '\0';
+		next = open_dir(fd, name);
+		if (fd != p->root_fd)
+			close(fd);
+		fd = next;
+		name = slash ? slash + 1 : NULL;
+	} while (fd >= 0 && name);
+	if (fd < 0 && !is_no_dir(errno))
+		return fail(p, "open", path, err);
+	*ret_folder = (struct publish_folder){.path = path, .fd = fd};
+	return MT_OK;
+}
+
+enum mt_status
 publish_folder_open(struct publisher *p, const char *path,
     struct publish_folder *ret_folder, struct mt_error *err)
 {
@@ -702,14 +742,21 @@ publish_stage_file(struct publisher *p, const char *name,
 	return MT_OK;
 }
 
+static enum mt_status
+put(struct publisher *p, const char *staged,
+    const struct publish_folder *folder, const char *name, struct mt_error *err)
+{
+	if (renameat(p->staging_fd, staged, folder->fd, name) ||
+	    fsync(folder->fd))
+		return fail(p, "write", name, err);
+	return MT_OK;
+}
+
 enum mt_status
 publish_put_file(struct publisher *p, const struct publish_folder *folder,
     const char *name, struct mt_error *err)
 {
-	if (renameat(p->staging_fd, name, folder->fd, name) ||
-	    fsync(folder->fd))
-		return fail(p, "write", name, err);
-	return MT_OK;
+	return put(p, name, folder, name, err);
 }
 
 enum mt_status
@@ -717,11 +764,17 @@ publish_replace(struct publisher *p, const struct publish_folder *folder,
     const char *name, const void *data, size_t len, struct mt_error *err)
 {
 	const struct iovec part = {(void *)(uintptr_t)data, len};
-	enum mt_status status =
-	    publish_stage_file(p, name, &part, 1, FILE_MODE, err);
+	char staged[PUBLISH_NAME_MAX];
+	enum mt_status status = MT_OK;
 
-	if (status == MT_OK)
-		status = publish_put_file(p, folder, name, err);
+	/* other accounts stage files of the same name in the same place */
+	if (random_name(staged) ||
+	    write_staged_file(p, staged, &part, 1, FILE_MODE))
+		status = fail(p, "write", name, err);
+	else
+		status = put(p, staged, folder, name, err);
+	if (status != MT_OK)
+		unlinkat(p->staging_fd, staged, 0);
 	return status;
 }
 

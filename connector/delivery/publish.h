@@ -95,6 +95,12 @@ enum mt_status publish_folder_open(struct publisher *publisher,
     struct mt_error *err) MT_MUST_CHECK;
 void publish_folder_close(struct publish_folder *folder);
 
+/* Opens a folder, and makes nothing.  Its `fd` is -1 if there is none, or
+ * something else in its place. */
+enum mt_status publish_folder_find(struct publisher *publisher,
+    const char *path, struct publish_folder *ret_folder,
+    struct mt_error *err) MT_MUST_CHECK;
+
 /* Whether anything in the folder has this name. */
 enum mt_status publish_folder_has(struct publisher *publisher,
     const struct publish_folder *folder, const char *name, bool *ret_has,
@@ -115,14 +121,16 @@ enum mt_status publish_rename(struct publisher *publisher, const char *staged,
 enum mt_status publish_folder_sync(struct publisher *publisher,
     const struct publish_folder *folder, struct mt_error *err) MT_MUST_CHECK;
 
-/* Replaces the small file folder/name atomically and durably. */
+/* Replaces the small file folder/name atomically and durably.  Several may do so
+ * at once. */
 enum mt_status publish_replace(struct publisher *publisher,
     const struct publish_folder *folder, const char *name, const void *data,
     size_t len, struct mt_error *err) MT_MUST_CHECK;
 
 /*
  * The same in two steps, for a file in pieces: publish_stage_file writes and
- * syncs it out of sight, publish_put_file gives it its place.
+ * syncs it out of sight, publish_put_file gives it its place.  One at a time may
+ * do so with this `name`.
  */
 enum mt_status publish_stage_file(struct publisher *publisher, const char *name,
     const struct iovec *parts, size_t count, mode_t mode,

@@ -72,7 +72,7 @@ gateway_new(struct gateway **ret_gateway, const struct gateway_settings *from,
 	g->agent_wait_ms = from->agent_wait_ms;
 	g->wake = from->wake;
 	g->context = from->context;
-	secret_init(&g->token, NULL);
+	secret_init(&g->token, from->token->arena);
 	secret_copy(&g->token, from->token);
 	g->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	g->url = strdup(from->url);
@@ -91,10 +91,15 @@ gateway_new(struct gateway **ret_gateway, const struct gateway_settings *from,
 }
 
 bool
-gateway_is_for(
-    const struct gateway *g, const char *url, const struct secret *token)
+gateway_is_for(struct gateway *g, const char *url, const struct secret *token)
 {
-	return strcmp(g->url, url) == 0 && secret_equal(&g->token, token);
+	bool ends;
+
+	pthread_mutex_lock(&g->mutex);
+	ends = g->stop;
+	pthread_mutex_unlock(&g->mutex);
+	return !ends && strcmp(g->url, url) == 0 &&
+	       secret_equal(&g->token, token);
 }
 
 static void

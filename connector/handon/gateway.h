@@ -33,14 +33,16 @@ struct gateway_settings {
 	void *context;
 };
 
-/* Starts the thread; what is in the settings is copied. */
+/* Starts the thread; what is in the settings is copied, the token to where it
+ * lies. */
 enum mt_status gateway_new(struct gateway **ret_gateway,
     const struct gateway_settings *settings,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Whether it was made for this address and token. */
+/* Whether it was made for this address and token, and goes on: one that ends
+ * takes nothing from a new sink any more. */
 bool gateway_is_for(
-    const struct gateway *gateway, const char *url, const struct secret *token);
+    struct gateway *gateway, const char *url, const struct secret *token);
 
 /* Asks the thread to end, which it does within seconds. */
 void gateway_stop(struct gateway *gateway);

@@ -143,9 +143,10 @@ static enum mt_status
 enter(struct gateway *g, struct mt_error *err)
 {
 	struct deadline deadline = deadline_in_ms(REGISTER_MS);
-	struct secret frame = SECRET_INIT;
+	struct secret frame;
 	enum mt_status status;
 
+	secret_init(&frame, g->token.arena);
 	gateway_frame_register(&frame, g->connector_id, &g->token);
 	status = ws_send_secret(g->ws, &frame, deadline, err);
 	secret_done(&frame);

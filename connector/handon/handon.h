@@ -63,7 +63,8 @@ enum mt_status handon_open(struct handon **ret_handon,
 /*
  * Hands on the mail of an account from now on; what its queues hold from before
  * too.  To be called before the account is polled.  What is in the settings is
- * copied.  Blocks for as long as the disk does.
+ * copied, secrets into the arena that they are in.  Blocks for as long as the
+ * disk does.
  */
 enum mt_status handon_add(struct handon *handon,
     const struct handon_account_settings *settings,

@@ -29,12 +29,14 @@ lane_new(struct state *state, const char *account, const char *name,
 	l->sink = sink;
 	l->again = deadline_in_ms(0);
 	atomic_init(&l->woken, true);
+	atomic_init(&l->uncounted, true);
 	return l;
 }
 
 void
 lane_wake(struct lane *lane)
 {
+	atomic_store(&lane->uncounted, true);
 	atomic_store(&lane->woken, true);
 }
 
@@ -112,15 +114,22 @@ is_ready(const struct lane *l)
 	return !l->sink->class->is_ready || l->sink->class->is_ready(l->sink);
 }
 
-/* Reads the queue, so that its length is known, though the sink is not ready. */
+/*
+ * Reads the queue, so that its length is known, though the sink is not ready.
+ * Once for each event: a thousand accounts may wait for one gateway.
+ */
 static bool
 count(struct lane *l)
 {
 	struct mt_error err;
 	uint64_t before = l->length;
 
-	if (event_queue_length(l->state, l->queue, &l->length, &err) != MT_OK)
+	if (!atomic_exchange(&l->uncounted, false))
 		return false;
+	if (event_queue_length(l->state, l->queue, &l->length, &err) != MT_OK) {
+		atomic_store(&l->uncounted, true);
+		return false;
+	}
 	return l->length != before;
 }
 
@@ -156,7 +165,7 @@ deliver(struct lane *l)
 
 	l->delivered = l->batch.events[l->batch.count - 1].id;
 	forget_batch(l);
-	atomic_store(&l->woken, true);
+	lane_wake(l);
 	if (remove_delivered(l, &err) == MT_OK)
 		succeed(l);
 	else

@@ -27,6 +27,7 @@ struct lane {
 	struct sink *sink;
 
 	atomic_bool woken;       /* there may be something in the queue */
+	atomic_bool uncounted;   /* its length may be another */
 	struct event_list batch; /* first of the queue; count 0: none */
 	bool busy;               /* the sink has the batch */
 	bool accepted;

@@ -42,6 +42,9 @@ begin(struct sink *sink, const struct event_list *batch, struct mt_error *err)
 	struct line_sink *s = of(sink);
 
 	buf_reset(&s->left);
+	/* of a sink that was given up: the reader must not lose ours with it */
+	if (s->writer->torn)
+		buf_add_char(&s->left, '\n');
 	for (size_t i = 0; i < batch->count; i++) {
 		event_text_json(&s->left, &batch->events[i], s->agent);
 		buf_add_char(&s->left, '\n');
@@ -71,6 +74,8 @@ look(struct sink *sink, int64_t *ret_wait_ms, struct mt_error *err)
 	while (s->left.len && is_writable(w->fd)) {
 		size_t len = s->left.len < PIECE ? s->left.len : PIECE;
 		ssize_t n = write(w->fd, s->left.data, len);
+		if (n > 0)
+			w->torn = s->left.data[n - 1] != '\n';
 		if (n >= 0) {
 			buf_consume(&s->left, (size_t)n);
 		} else if (errno != EINTR && errno != EAGAIN) {

@@ -9,10 +9,13 @@
 
 #include "handon/sink.h"
 
+#include <stdbool.h>
+
 /* Who writes there; one line after another, so one for all sinks. */
 struct line_writer {
 	int fd;
 	const struct sink *owner; /* is in the middle of a batch */
+	bool torn;                /* the last line has no end */
 	int broken;               /* errno value: nobody reads */
 };
 

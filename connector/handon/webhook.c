@@ -271,7 +271,7 @@ webhook_new(struct http_poster *poster, const struct webhook_settings *settings)
 	w->url = strdup(settings->url);
 	w->agent = strdup(settings->agent);
 	w->ca_file = settings->ca_file ? strdup(settings->ca_file) : NULL;
-	secret_init(&w->secret, NULL);
+	secret_init(&w->secret, settings->secret->arena);
 	secret_copy(&w->secret, settings->secret);
 	if (!w->url || !w->agent || !secret_ok(&w->secret) ||
 	    (settings->ca_file && !w->ca_file)) {

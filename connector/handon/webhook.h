@@ -21,7 +21,7 @@ struct webhook_settings {
 	const struct secret *secret;
 };
 
-/* What is in the settings is copied. */
+/* What is in the settings is copied, the secret to where it lies. */
 struct sink *webhook_new(
     struct http_poster *poster, const struct webhook_settings *settings);
 

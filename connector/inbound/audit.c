@@ -43,7 +43,7 @@ enter_folder(struct walk *w, const char *path, struct mt_error *err)
 	status = leave_folder(w, err);
 	if (status != MT_OK)
 		return status;
-	return publish_folder_open(w->in->publisher, path, &w->folder, err);
+	return publish_folder_find(w->in->publisher, path, &w->folder, err);
 }
 
 static enum mt_status
@@ -52,7 +52,8 @@ visit(struct walk *w, const struct inbound_message *m, struct mt_error *err)
 	enum mt_status status = enter_folder(w, m->folder, err);
 	int dir;
 
-	if (status != MT_OK)
+	/* the mail of agents that are no more stays in the state */
+	if (status != MT_OK || w->folder.fd < 0)
 		return status;
 	dir = openat(w->folder.fd, m->handle,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

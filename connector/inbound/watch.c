@@ -58,7 +58,8 @@ watch_begin(struct watch *w)
 	    .news_only = w->news_only,
 	};
 
-	if (visit.reconcile)
+	/* what the old session has not been read of, nobody tells the new one */
+	if (visit.reconcile || visit.log_in_again)
 		visit.news_only = false;
 	w->compare = visit.reconcile; /* until it has gone well */
 	w->state = WATCH_VISITED;

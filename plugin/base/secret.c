@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct chunk {
 };
 
 struct secret_arena {
+	pthread_mutex_t lock;
 	struct chunk *chunks; /* the newest first */
 	size_t size;          /* of each */
 	size_t left;          /* in the newest */
@@ -70,10 +72,12 @@ secret_arena_new(size_t size, bool *ret_locked)
 	if (size < least)
 		size = least;
 	arena->size = (size + page - 1) / page * page;
-	if (add_chunk(arena, ret_locked))
-		return arena;
-	free(arena);
-	return NULL;
+	if (!add_chunk(arena, ret_locked)) {
+		free(arena);
+		return NULL;
+	}
+	pthread_mutex_init(&arena->lock, NULL);
+	return arena;
 }
 
 void
@@ -88,6 +92,7 @@ secret_arena_free(struct secret_arena **arena)
 		explicit_bzero(chunk, (*arena)->size);
 		munmap(chunk, (*arena)->size);
 	}
+	pthread_mutex_destroy(&(*arena)->lock);
 	free(*arena);
 	*arena = NULL;
 }
@@ -119,11 +124,13 @@ arena_alloc(struct secret_arena *arena, size_t size)
 		class ++;
 	if (class == CLASSES)
 		return NULL;
+	pthread_mutex_lock(&arena->lock);
 	block = arena->free[class];
 	if (block)
 		arena->free[class] = block->next;
 	else
 		block = cut_block(arena, class);
+	pthread_mutex_unlock(&arena->lock);
 	return block ? block->data : NULL;
 }
 
@@ -133,8 +140,10 @@ arena_release(struct secret_arena *arena, char *data)
 	struct block *block =
 	    (struct block *)(void *)(data - offsetof(struct block, data));
 
+	pthread_mutex_lock(&arena->lock);
 	block->next = arena->free[block->class];
 	arena->free[block->class] = block;
+	pthread_mutex_unlock(&arena->lock);
 }
 
 void

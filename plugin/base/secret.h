@@ -36,8 +36,8 @@ struct secret {
 
 /*
  * Makes an arena of `size` bytes, or what the largest secret takes.  When it is
- * full it grows by as much again.  One thread at a time may use it and the
- * secrets in it.  *ret_locked tells whether all of it could be locked in
+ * full it grows by as much again.  Threads may share it, but not a secret in it.
+ * *ret_locked tells whether all of it could be locked in
  * memory; what it grows by is, as far as the limit allows.  NULL when there is
  * no memory.
  */

@@ -3,6 +3,8 @@
 
 #include "unit/cmocka_headers.h"
 
+#include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -226,6 +228,51 @@ secret_variable_is_overwritten_and_unset(void **state)
 	secret_done(&s);
 }
 
+/* Makes and releases secrets of several sizes; NULL: each stayed its own. */
+static void *
+use_arena(void *arena)
+{
+	enum { AT_ONCE = 4, ROUNDS = 100000 };
+	struct secret s[AT_ONCE];
+	char own[600];
+	void *wrong = NULL;
+
+	/* the stack of each is elsewhere */
+	memset(own, (int)('a' + ((uintptr_t)own >> 12) % 26), sizeof(own));
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < AT_ONCE; i++) {
+			secret_init(&s[i], arena);
+			secret_add(&s[i], own, 10 + i * 100);
+		}
+		for (size_t i = 0; i < AT_ONCE; i++) {
+			if (!secret_ok(&s[i]) ||
+			    memcmp(secret_expose(&s[i]), own, s[i].len) != 0)
+				wrong = arena;
+			secret_done(&s[i]);
+		}
+	}
+	return wrong;
+}
+
+static void
+threads_share_an_arena(void **state)
+{
+	bool locked;
+	struct secret_arena *arena = secret_arena_new(65536, &locked);
+	pthread_t threads[4];
+	void *wrong;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, use_arena, arena), 0);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(pthread_join(threads[i], &wrong), 0);
+		assert_null(wrong);
+	}
+	secret_arena_free(&arena);
+}
+
 static void
 protected_process_leaves_no_core(void **state)
 {
@@ -251,6 +298,7 @@ main(void)
 	    cmocka_unit_test(moved_and_copied_secrets_are_equal),
 	    cmocka_unit_test(file_gives_its_one_line),
 	    cmocka_unit_test(secret_variable_is_overwritten_and_unset),
+	    cmocka_unit_test(threads_share_an_arena),
 	    cmocka_unit_test(protected_process_leaves_no_core),
 	};
 

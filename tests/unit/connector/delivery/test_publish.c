@@ -404,6 +404,23 @@ small_file_is_replaced_and_read_without_following_links(void **ws)
 }
 
 static void
+small_file_on_its_way_meets_no_other_of_its_name(void **ws)
+{
+	struct publisher *p = open_publisher(*ws);
+	struct publish_folder folder;
+
+	/* as of another account's, between its two steps */
+	scratch_write(*ws, STAGING "/" ID "/last_uid", "theirs");
+	OK(publish_folder_open(p, "agents/email/state", &folder, &err));
+	OK(publish_replace(p, &folder, "last_uid", "ours", 4, &err));
+	assert_text(*ws, STAGING "/" ID "/last_uid", "theirs");
+	assert_text(*ws, "agents/email/state/last_uid", "ours");
+	assert_int_equal(scratch_count(*ws, STAGING "/" ID), 1);
+	publish_folder_close(&folder);
+	publish_close(&p);
+}
+
+static void
 missing_workspace_is_named(void **ws)
 {
 	struct publisher *p = NULL;
@@ -546,6 +563,7 @@ main(void)
 	    CASE(only_regular_files_are_published),
 	    CASE(sweep_removes_what_is_ours_only),
 	    CASE(small_file_is_replaced_and_read_without_following_links),
+	    CASE(small_file_on_its_way_meets_no_other_of_its_name),
 	    CASE(missing_workspace_is_named),
 	    CASE(workspace_that_cannot_be_written_is_named),
 	    CASE(full_disk_is_a_matter_of_time),

@@ -194,6 +194,25 @@ sink_that_is_not_ready_gets_nothing_but_all_later(void **scratch)
 }
 
 static void
+queue_that_waits_for_its_sink_is_counted_once(void **scratch)
+{
+	struct fixture f;
+
+	begin_lane(&f, *scratch, &grows);
+	f.fake.ready = false;
+	deliver(&f, 1);
+	work(&f);
+	/* a pass that is somebody else's leaves the state alone */
+	OK(event_queue_remove(f.state, f.queue, INT64_MAX, &err));
+	work(&f);
+	assert_int_equal(f.lane->length, 1);
+	lane_wake(f.lane);
+	work(&f);
+	assert_int_equal(f.lane->length, 0);
+	end_lane(&f, 0);
+}
+
+static void
 after_a_failure_it_waits_and_tells_why(void **scratch)
 {
 	struct fixture f;
@@ -289,6 +308,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(queue_is_emptied_batch_by_batch),
 	    TEST(sink_that_is_not_ready_gets_nothing_but_all_later),
+	    TEST(queue_that_waits_for_its_sink_is_counted_once),
 	    TEST(after_a_failure_it_waits_and_tells_why),
 	    TEST(batch_that_must_not_change_is_tried_as_it_was),
 	    TEST(end_keeps_what_is_not_accepted),

@@ -79,6 +79,29 @@ what_is_complete_is_not_written(void **state)
 	free(after);
 }
 
+static void
+agents_that_are_gone_are_passed_and_not_made(void **state)
+{
+	static const char other[] = "agents/other/inbox/2/message.json";
+	struct bench *b = *state;
+
+	fake_imap_add(&b->server, "From: a@example.org\r\n\r\nx\r\n");
+	bench_expect(b, "1 ");
+	b->in.folder = "agents/other/inbox";
+	fake_imap_add(&b->server, "From: a@example.org\r\n\r\nx\r\n");
+	bench_expect(b, "2 ");
+	scratch_remove(b->workspace, "agents/email");
+	scratch_write(b->workspace, MANIFEST, "{}");
+	audit(b);
+	assert_true(is_entered(b, other));
+	assert_false(scratch_exists(b->workspace, "agents/email"));
+	/* what is there instead need not be a directory */
+	scratch_write(b->workspace, "agents/email", "");
+	scratch_write(b->workspace, MANIFEST, "{}");
+	audit(b);
+	assert_true(is_entered(b, other));
+}
+
 int
 main(void)
 {
@@ -87,6 +110,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(what_others_have_lost_is_entered_again),
 	    CASE(what_is_complete_is_not_written),
+	    CASE(agents_that_are_gone_are_passed_and_not_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

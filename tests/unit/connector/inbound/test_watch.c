@@ -280,6 +280,20 @@ new_token_brings_a_new_login_in_time(void **state)
 	assert_false(watch_begin(&watch).log_in_again);
 }
 
+static void
+new_login_is_no_visit_to_news_only(void **state)
+{
+	struct watch watch = listening();
+	struct watch_visit visit;
+
+	(void)state;
+	watch_renew_token(&watch, START + 6000, 19999);
+	watch_hear(&watch, START + 6001);
+	visit = watch_begin(&watch);
+	assert_true(visit.log_in_again);
+	assert_false(visit.news_only);
+}
+
 int
 main(void)
 {
@@ -300,6 +314,7 @@ main(void)
 	    cmocka_unit_test(
 		sessions_that_break_at_news_are_entered_ever_later),
 	    cmocka_unit_test(new_token_brings_a_new_login_in_time),
+	    cmocka_unit_test(new_login_is_no_visit_to_news_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

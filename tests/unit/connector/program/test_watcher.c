@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+#include "watcher.h"
+
+#include "unit/cmocka_headers.h"
+
+#include <json-c/json.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOUR_MS 3600000
+
+/* Seconds for which the machine has slept, and the process was stopped. */
+static atomic_long slept, stopped;
+
+int
+clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+	long result = syscall(SYS_clock_gettime, clock, ret_time);
+
+	if (clock == CLOCK_BOOTTIME)
+		ret_time->tv_sec += slept;
+	if (clock == CLOCK_BOOTTIME || clock == CLOCK_MONOTONIC)
+		ret_time->tv_sec += stopped;
+	return (int)result;
+}
+
+struct world {
+	uv_loop_t loop;
+	struct pool *pool;
+	struct watcher *watcher;
+	int session[2];
+};
+
+static enum mt_status
+visit(void *context, const struct watch_visit *kind,
+    struct watch_result *ret_result, struct json_object **ret_report,
+    struct mt_error *err)
+{
+	(void)context;
+	(void)kind;
+	(void)ret_report;
+	(void)err;
+	ret_result->entered = ret_result->listening = true;
+	return MT_OK;
+}
+
+static int
+descriptor(void *context)
+{
+	return ((struct world *)context)->session[0];
+}
+
+static enum mt_status
+listen_to(void *context, bool *ret_news, struct mt_error *err)
+{
+	struct world *w = context;
+
+	(void)err;
+	*ret_news = false;
+	uv_stop(&w->loop);
+	return MT_OK;
+}
+
+static void
+leave(void *context)
+{
+	(void)context;
+}
+
+static void
+on_visited(void *context, struct watcher *watcher, uint64_t number,
+    struct json_object *report)
+{
+	(void)context;
+	(void)watcher;
+	(void)number;
+	json_object_put(report);
+}
+
+static void
+on_stopped(void *context, struct watcher *watcher)
+{
+	struct world *w = context;
+
+	assert_ptr_equal(watcher, w->watcher);
+	watcher_free(&w->watcher);
+}
+
+/* When it returns, the session is listened to. */
+static int
+make_world(void **state)
+{
+	static struct world w;
+	const struct pool_limits limits = {1, 1};
+	const struct watched_account account = {
+	    .context = &w,
+	    .name = "an account",
+	    .server = "a server",
+	    .settings = {HOUR_MS, HOUR_MS, HOUR_MS},
+	    .visit = visit,
+	    .descriptor = descriptor,
+	    .listen = listen_to,
+	    .leave = leave,
+	};
+
+	slept = stopped = 0;
+	assert_int_equal(uv_loop_init(&w.loop), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, w.session), 0);
+	assert_int_equal(pool_new(&w.pool, &w.loop, &limits, NULL), MT_OK);
+	assert_int_equal(watcher_new(&w.watcher, &w.loop, w.pool, &account,
+			     on_visited, &w, NULL),
+	    MT_OK);
+	uv_run(&w.loop, UV_RUN_DEFAULT);
+	*state = &w;
+	return 0;
+}
+
+static int
+end_world(void **state)
+{
+	struct world *w = *state;
+
+	watcher_stop(w->watcher, on_stopped);
+	pool_free(&w->pool);
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&w->loop), 0);
+	close(w->session[0]);
+	close(w->session[1]);
+	return 0;
+}
+
+static void
+silence_beyond_any_renewal_means_stuck(void **state)
+{
+	struct world *w = *state;
+
+	assert_false(watcher_is_stuck(w->watcher));
+	stopped = HOUR_MS / 1000;
+	assert_false(watcher_is_stuck(w->watcher));
+	stopped = 2L * HOUR_MS / 1000;
+	assert_true(watcher_is_stuck(w->watcher));
+}
+
+static void
+silence_while_the_machine_slept_is_no_reason_to_end(void **state)
+{
+	struct world *w = *state;
+
+	slept = 8L * HOUR_MS / 1000;
+	assert_false(watcher_is_stuck(w->watcher));
+}
+
+int
+main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, make_world, end_world)
+	const struct CMUnitTest tests[] = {
+	    CASE(silence_beyond_any_renewal_means_stuck),
+	    CASE(silence_while_the_machine_slept_is_no_reason_to_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
