@@ -194,7 +194,6 @@ read_account(struct accounts *a, const char *path, const char *name,
 	}
 	config_log_warnings(&account->own);
 	account->stamp = *stamp;
-	account->found = true;
 	account->before = before;
 	return open_account(a, account, err);
 }
@@ -206,11 +205,9 @@ take_file(struct accounts *a, const char *path, const char *name,
 	struct account *before = find_wanted(a, name);
 	enum mt_status status;
 
-	if (before && before->config != a->environment) {
-		before->found = true;
-		if (same_stamp(&before->stamp, stamp))
-			return MT_OK;
-	}
+	if (before && before->config != a->environment &&
+	    same_stamp(&before->stamp, stamp))
+		return MT_OK;
 	status = read_account(a, path, name, stamp, before, err);
 	if (status == MT_OK && before)
 		before->unwanted = true;
@@ -246,41 +243,57 @@ take_entry(struct accounts *a, const char *dir, const char *file)
 		log_error("%s", err.text);
 }
 
-/* False: it cannot be read, which says nothing about the accounts. */
-static bool
-read_directory(struct accounts *a, const char *dir)
+/* Its account goes on, unless the file says something else now. */
+static void
+note_entry(struct accounts *a, const char *file)
 {
-	struct dirent **entries = NULL;
-	int count = scandir(dir, &entries, NULL, alphasort);
+	char name[NAME_MAX + 1];
+	struct account *account;
+
+	if (!read_name(file, name, sizeof(name)))
+		return;
+	account = find_wanted(a, name);
+	if (account)
+		account->found = true;
+}
+
+/* Below 0: it cannot be read, which says nothing about the accounts. */
+static int
+list_directory(const char *dir, struct dirent ***ret_entries)
+{
+	int count = scandir(dir, ret_entries, NULL, alphasort);
 	struct mt_error err;
 
 	if (count < 0) {
 		mt_fail_errno(&err, MT_BAD_CONFIG, errno,
 		    "cannot read the accounts in %s", dir);
 		log_error("%s", err.text);
-		return false;
 	}
+	return count;
+}
+
+/* Those whose files are gone end first: a new one may have their mailbox. */
+void
+accounts_reload(struct accounts *a)
+{
+	const char *dir = a->environment->accounts_dir;
+	struct dirent **entries = NULL;
+	struct account *account;
+	int count = dir ? list_directory(dir, &entries) : -1;
+
+	if (count < 0)
+		return;
+	TAILQ_FOREACH(account, &a->list, link)
+	account->found = account->config == a->environment;
+	for (int i = 0; i < count; i++)
+		note_entry(a, entries[i]->d_name);
+	TAILQ_FOREACH(account, &a->list, link)
+	account->unwanted = account->unwanted || !account->found;
 	for (int i = 0; i < count; i++) {
 		take_entry(a, dir, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
-	return true;
-}
-
-void
-accounts_reload(struct accounts *a)
-{
-	struct account *account;
-
-	if (!a->environment->accounts_dir)
-		return;
-	TAILQ_FOREACH(account, &a->list, link)
-	account->found = account->config == a->environment;
-	if (!read_directory(a, a->environment->accounts_dir))
-		return;
-	TAILQ_FOREACH(account, &a->list, link)
-	account->unwanted = account->unwanted || !account->found;
 }
 
 /* ---- all of them ---- */

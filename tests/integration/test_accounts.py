@@ -117,6 +117,16 @@ class AccountsTest(AccountsBed):
         self.assertEqual(self.inbox("third"), ["2"])
         self.assertEqual(self.inbox("second"), ["1"])
 
+    def test_mailbox_of_a_file_with_another_name_goes_on(self):
+        self.write("second")
+        run = self.started()
+        self.wait_state("listening", "second")
+        (self.accounts / "second.conf").rename(self.accounts / "a.conf")
+        run.signal(signal.SIGHUP)
+        self.wait_state("listening", "a")
+        self.assertEqual(set(self.status()), {USER, "a"})
+        self.assertNotIn("its mailbox is that", run.stderr_text())
+
     def test_wrong_file_is_named_and_changes_nothing(self):
         self.write("second")
         run = self.started()
