@@ -22,6 +22,7 @@
 #define HELPER_MS 5000
 #define DONE_MS 30000  /* for the answer to the end of idleness */
 #define IDLE_MS 30000  /* to begin it */
+#define SHARE_MS 30000 /* of a visit, when others want the thread, too */
 #define WATCHED_MAX 64 /* mailboxes beside the one that is open */
 
 struct receipt {
@@ -309,13 +310,14 @@ look_into_all(struct operations *o, const struct watch_visit *visit,
 
 static enum mt_status
 look(struct operations *o, const struct watch_visit *visit,
-    struct receipt *receipt, struct mt_error *err)
+    const struct deadline *share, struct receipt *receipt, struct mt_error *err)
 {
 	struct inbound inbound = inbound_of(o, receipt);
 	enum mt_status status =
 	    operations_open_workspace(o, &inbound.publisher, err);
 
 	inbound.reconcile = visit->reconcile;
+	inbound.share = share;
 	if (status == MT_OK)
 		status = look_into_all(o, visit, &inbound, err);
 	if (status == MT_OK) {
@@ -330,6 +332,7 @@ static enum mt_status
 visit(struct operations *o, const struct watch_visit *wanted,
     struct watch_result *result, struct receipt *receipt, struct mt_error *err)
 {
+	const struct deadline share = deadline_in_ms(SHARE_MS);
 	struct watch_visit visit = *wanted;
 	enum mt_status status = announce(o, err);
 
@@ -339,7 +342,8 @@ visit(struct operations *o, const struct watch_visit *wanted,
 	if (result->lost.status != MT_OK)
 		visit = (struct watch_visit){.reconcile = true};
 	if (status == MT_OK)
-		status = look(o, &visit, receipt, err);
+		status = look(o, &visit, &share, receipt, err);
+	result->more = receipt->counts.left > 0;
 	if (status == MT_OK)
 		end_session(o, result);
 	else
@@ -357,6 +361,7 @@ add_counts(struct json_object *report, const struct inbound_counts *counts)
 	    {"reconcile_found", counts->found},
 	    {"matched", counts->matched},
 	    {"gone", counts->gone},
+	    {"left", counts->left},
 	};
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
@@ -402,7 +407,7 @@ operations_receive(
 	enum mt_status status = announce(o, err);
 
 	if (status == MT_OK)
-		status = look(o, &everything, &receipt, err);
+		status = look(o, &everything, NULL, &receipt, err);
 
 	imap_conn_close(&o->conn);
 	*ret_report = poll_report(status, err, &receipt);

@@ -276,6 +276,13 @@ check_full(const struct poll *p, struct mt_error *err)
 	    "that");
 }
 
+/* A first batch is fetched in any case. */
+static bool
+has_had_its_share(const struct poll *p)
+{
+	return p->in->share && p->tried && deadline_passed(*p->in->share);
+}
+
 static void
 report_progress(const struct poll *p)
 {
@@ -292,7 +299,7 @@ do_all(struct poll *p, struct mt_error *err)
 
 	p->total = worklist_left(&p->list);
 	report_progress(p);
-	while (status == MT_OK &&
+	while (status == MT_OK && !has_had_its_share(p) &&
 	       (count = worklist_take(&p->list, BATCH_BYTES, work)) > 0) {
 		status = poll_check_stop(p, err);
 		if (status == MT_OK)
@@ -306,6 +313,8 @@ do_all(struct poll *p, struct mt_error *err)
 		status = relay_wait(p->relay, err);
 	if (status == MT_OK)
 		status = move_cursor(p, err);
+	if (status == MT_OK && p->in->counts)
+		p->in->counts->left += p->total - p->tried;
 	return status;
 }
 
@@ -342,7 +351,7 @@ fetch_poll(
 		status = rematch_do(&p, err);
 	if (status == MT_OK)
 		status = do_all_with_relay(&p, err);
-	if (status == MT_OK)
+	if (status == MT_OK && p.tried == p.total)
 		status = rematch_report(&p, err);
 	worklist_done(&p.list);
 	publish_folder_close(&p.folder);

@@ -6,6 +6,8 @@
 #ifndef MT_INBOUND_INBOUND_H
 #define MT_INBOUND_INBOUND_H
 
+#include "base/deadline.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +27,7 @@ struct inbound_counts {
 	uint64_t matched; /* not delivered again after the mailbox was numbered
 			     anew, or too old to be wanted */
 	uint64_t gone;    /* listed, but not given when they were fetched */
+	uint64_t left;    /* for another poll, as this one had its share */
 };
 
 /* A message that agents can see now. */
@@ -79,6 +82,10 @@ struct inbound {
 
 	/* Nothing further is fetched once it is true; NULL: never. */
 	const atomic_bool *stop;
+
+	/* After it the poll ends, well, and leaves the rest to another one: a
+	 * mailbox with very much mail keeps out no other.  NULL: never. */
+	const struct deadline *share;
 
 	/* Asked before each batch: whether so much is not yet handed on that
 	 * the rest has to wait; NULL: never.  `context` is theirs. */

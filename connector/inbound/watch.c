@@ -119,13 +119,14 @@ succeed(struct watch *w, const struct watch_result *result, int64_t now_ms,
 	int64_t next = w->settings.poll_ms;
 
 	w->failures = 0;
-	if (w->compare)
+	if (w->compare && !result->more)
 		w->compared_ms = now_ms;
-	w->compare = false;
+	w->compare = w->compare && result->more;
 	if (result->listening)
 		next = smaller(next, w->settings.renew_ms);
 	w->state = result->listening ? WATCH_LISTENED : WATCH_AWAY;
-	w->due_ms = w->missed ? now_ms : now_ms + spread(next, dice);
+	w->due_ms =
+	    w->missed || result->more ? now_ms : now_ms + spread(next, dice);
 }
 
 void

@@ -57,6 +57,7 @@ struct watch_result {
 	enum mt_status status;
 	bool entered;   /* there was a login */
 	bool listening; /* the session is idle, and the server will tell */
+	bool more;      /* it had its share of time, and there is more to do */
 	struct mt_error lost; /* why the idle session did not go on; MT_OK: none
 				 has broken */
 };

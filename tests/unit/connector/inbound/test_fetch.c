@@ -77,6 +77,30 @@ empty_mailbox_is_no_event(void **state)
 }
 
 static void
+poll_that_had_its_share_leaves_the_rest_to_the_next(void **state)
+{
+	struct bench *b = *state;
+	const struct deadline over = deadline_in_ms(0);
+	struct inbound_counts counts = {0};
+
+	for (int i = 0; i < 300; i++)
+		fake_imap_add(&b->server, hello);
+	b->in.share = &over;
+	b->in.counts = &counts;
+	assert_int_equal(bench_poll(b), MT_OK);
+	assert_int_equal(b->server.fetches, 1);
+	assert_int_equal(scratch_count(b->workspace, INBOX) + counts.left, 300);
+	assert_true(counts.left > 0);
+	while (counts.left) {
+		counts.left = 0;
+		assert_int_equal(bench_poll(b), MT_OK);
+	}
+	assert_int_equal(scratch_count(b->workspace, INBOX), 300);
+	assert_int_equal(b->server.fetched, 300);
+	assert_last_uid(b, "300");
+}
+
+static void
 large_mailbox_is_fetched_in_bounded_commands(void **state)
 {
 	struct bench *b = *state;
@@ -380,8 +404,7 @@ stopped_poll_goes_on_where_it_was(void **state)
 	atomic_store(&stop, false);
 	b->in.delivered = before.delivered;
 	assert_int_equal(bench_poll(b), MT_OK);
-	assert_int_equal(
-	    scratch_count(b->workspace, INBOX), FAKE_MESSAGES_MAX);
+	assert_int_equal(scratch_count(b->workspace, INBOX), FAKE_MESSAGES_MAX);
 	assert_int_equal(b->server.fetched, FAKE_MESSAGES_MAX);
 	assert_last_uid(b, "600");
 }
@@ -394,6 +417,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(new_mail_is_delivered_once),
 	    CASE(empty_mailbox_is_no_event),
+	    CASE(poll_that_had_its_share_leaves_the_rest_to_the_next),
 	    CASE(large_mailbox_is_fetched_in_bounded_commands),
 	    CASE(mail_that_cannot_be_parsed_is_delivered_raw),
 	    CASE(raw_message_is_kept_on_request),

@@ -193,6 +193,25 @@ news_during_a_visit_bring_another(void **state)
 	assert_int_equal(watch.due_ms, START + 9);
 }
 
+/* A mailbox with very much mail is visited in pieces. */
+static void
+visit_with_more_to_do_is_followed_by_another(void **state)
+{
+	const struct watch_result more = {
+	    .status = MT_OK, .listening = true, .more = true};
+	struct watch watch = make();
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_true(watch_begin(&watch).reconcile);
+		watch_end(&watch, &more, START + i, 0);
+		assert_int_equal(watch.due_ms, START + i);
+	}
+	watch_begin(&watch);
+	end(&watch, MT_OK, true, START + 9);
+	assert_false(watch_begin(&watch).reconcile);
+}
+
 static void
 who_asks_gets_a_look_at_everything(void **state)
 {
@@ -308,6 +327,7 @@ main(void)
 	    cmocka_unit_test(news_bring_a_look_where_they_are),
 	    cmocka_unit_test(news_without_end_bring_no_more_than_some_visits),
 	    cmocka_unit_test(news_during_a_visit_bring_another),
+	    cmocka_unit_test(visit_with_more_to_do_is_followed_by_another),
 	    cmocka_unit_test(who_asks_gets_a_look_at_everything),
 	    cmocka_unit_test(good_session_that_ends_is_entered_again_at_once),
 	    cmocka_unit_test(sessions_that_end_soon_are_entered_ever_later),
