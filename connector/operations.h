@@ -73,7 +73,8 @@ enum mt_status operations_work_outbox(
 
 /*
  * As operations_receive, in a session that stays, if it can: it is kept between
- * visits and left idle, so that the server tells of news.
+ * visits and left idle, so that the server tells of news.  The result is about
+ * the session; *ret_report also tells of a mailbox that cannot be read.
  */
 enum mt_status operations_visit(struct operations *operations,
     const struct watch_visit *visit, struct watch_result *ret_result,

@@ -16,6 +16,7 @@
 #include "state/state.h"
 
 #include <json-c/json.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOGIN_MS 60000
@@ -281,12 +282,13 @@ is_to_look_into(
 							    << (index - 1);
 }
 
-/* All mailboxes, even if one fails: *err is about the first that did. */
+/* All mailboxes, even if one fails: *err is about the first that did.  What
+ * becomes of the last, *ret_last, is what becomes of the session. */
 static enum mt_status
 look_into_all(struct operations *o, const struct watch_visit *visit,
-    struct inbound *inbound, struct mt_error *err)
+    struct inbound *inbound, enum mt_status *ret_last, struct mt_error *err)
 {
-	enum mt_status result = MT_OK, status;
+	enum mt_status result = MT_OK, status = MT_OK;
 	struct mt_error why;
 
 	for (size_t i = o->config->mailboxes.count; i-- > 0;) {
@@ -305,12 +307,14 @@ look_into_all(struct operations *o, const struct watch_visit *visit,
 			break;
 		operations_leave(o);
 	}
+	*ret_last = status;
 	return result;
 }
 
 static enum mt_status
 look(struct operations *o, const struct watch_visit *visit,
-    const struct deadline *share, struct receipt *receipt, struct mt_error *err)
+    const struct deadline *share, struct receipt *receipt,
+    enum mt_status *ret_last, struct mt_error *err)
 {
 	struct inbound inbound = inbound_of(o, receipt);
 	enum mt_status status =
@@ -318,8 +322,9 @@ look(struct operations *o, const struct watch_visit *visit,
 
 	inbound.reconcile = visit->reconcile;
 	inbound.share = share;
+	*ret_last = status;
 	if (status == MT_OK)
-		status = look_into_all(o, visit, &inbound, err);
+		status = look_into_all(o, visit, &inbound, ret_last, err);
 	if (status == MT_OK) {
 		o->first_has_news = false;
 		o->others_news = 0;
@@ -328,23 +333,39 @@ look(struct operations *o, const struct watch_visit *visit,
 	return status;
 }
 
+/* Said once, until it is another one. */
+static void
+note_trouble(struct operations *o, const char *text)
+{
+	if (*text && strcmp(o->trouble, text) != 0)
+		log_error("IMAP poll failed: %s", text);
+	snprintf(o->trouble, sizeof(o->trouble), "%s", text);
+}
+
+/* The result is what `err` is about; for the watch, a mailbox that cannot be
+ * read is no reason to leave the session and those that can. */
 static enum mt_status
 visit(struct operations *o, const struct watch_visit *wanted,
     struct watch_result *result, struct receipt *receipt, struct mt_error *err)
 {
 	const struct deadline share = deadline_in_ms(SHARE_MS);
 	struct watch_visit visit = *wanted;
-	enum mt_status status = announce(o, err);
+	enum mt_status status = announce(o, err), last;
 
 	if (status == MT_OK)
 		status = begin_session(o, &visit, result, err);
 	/* what the server told the session that has broken is lost with it */
 	if (result->lost.status != MT_OK)
 		visit = (struct watch_visit){.reconcile = true};
+	last = status;
 	if (status == MT_OK)
-		status = look(o, &visit, &share, receipt, err);
+		status = look(o, &visit, &share, receipt, &last, err);
+	result->status = last;
 	result->more = receipt->counts.left > 0;
-	if (status == MT_OK)
+	if (!visit.news_only || status != MT_OK)
+		note_trouble(
+		    o, last == MT_OK && status != MT_OK ? err->text : "");
+	if (last == MT_OK)
 		end_session(o, result);
 	else
 		operations_leave(o);
@@ -394,7 +415,7 @@ operations_visit(struct operations *o, const struct watch_visit *v,
 	enum mt_status status = visit(o, v, ret_result, &receipt, err);
 
 	*ret_report = poll_report(status, err, &receipt);
-	return status;
+	return ret_result->status;
 }
 
 enum mt_status
@@ -404,10 +425,10 @@ operations_receive(
 	struct receipt receipt = {
 	    .operations = o, .handles = json_object_new_array()};
 	const struct watch_visit everything = {.reconcile = true};
-	enum mt_status status = announce(o, err);
+	enum mt_status status = announce(o, err), last;
 
 	if (status == MT_OK)
-		status = look(o, &everything, NULL, &receipt, err);
+		status = look(o, &everything, NULL, &receipt, &last, err);
 
 	imap_conn_close(&o->conn);
 	*ret_report = poll_report(status, err, &receipt);

@@ -181,6 +181,15 @@ class AccountsTest(AccountsBed):
             self.wait_inbox("email", count, run)
             self.wait_state("listening")
 
+    def test_mailbox_that_is_not_there_delays_no_other(self):
+        self.connector.env["TRI_ONYX_EMAIL_MAILBOXES"] = "INBOX,gone"
+        run = self.started()
+        self.mail.deliver(USER, message("hello"))
+        self.wait_inbox("email", 1, run)
+        self.assertEqual(self.connector.poll(rc=75).json["delivered"], [])
+        self.wait_state("listening")
+        self.assertEqual(run.stderr_text().count("IMAP poll failed"), 1)
+
     def test_goodbye_of_the_server_is_normal(self):
         run = self.started()
         self.mail.kick(USER)
