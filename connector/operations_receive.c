@@ -16,7 +16,6 @@
 #include "state/state.h"
 
 #include <json-c/json.h>
-#include <stdio.h>
 #include <string.h>
 
 #define LOGIN_MS 60000
@@ -333,13 +332,14 @@ look(struct operations *o, const struct watch_visit *visit,
 	return status;
 }
 
-/* Said once, until it is another one. */
+/* Said once, until they can be read again. */
 static void
-note_trouble(struct operations *o, const char *text)
+note_trouble(
+    struct operations *o, enum mt_status status, const struct mt_error *why)
 {
-	if (*text && strcmp(o->trouble, text) != 0)
-		log_error("IMAP poll failed: %s", text);
-	snprintf(o->trouble, sizeof(o->trouble), "%s", text);
+	if (status != MT_OK && !o->troubled)
+		log_error("IMAP poll failed: %s", why->text);
+	o->troubled = status != MT_OK;
 }
 
 /* The result is what `err` is about; for the watch, a mailbox that cannot be
@@ -362,9 +362,8 @@ visit(struct operations *o, const struct watch_visit *wanted,
 		status = look(o, &visit, &share, receipt, &last, err);
 	result->status = last;
 	result->more = receipt->counts.left > 0;
-	if (!visit.news_only || status != MT_OK)
-		note_trouble(
-		    o, last == MT_OK && status != MT_OK ? err->text : "");
+	if (last == MT_OK && !visit.news_only)
+		note_trouble(o, status, err);
 	if (last == MT_OK)
 		end_session(o, result);
 	else
