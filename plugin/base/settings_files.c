@@ -12,6 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+bool
+settings_owner_is_trusted(uid_t owner)
+{
+	return owner == 0 || owner == geteuid();
+}
+
 static enum mt_status
 read_all(int fd, const char *path, struct buf *text, struct mt_error *err)
 {

@@ -9,7 +9,12 @@
 
 #include "settings.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
+
+/* Whether what a file of this owner's says is the administrator's word: root's,
+ * or that of the user that this process runs as. */
+bool settings_owner_is_trusted(uid_t owner);
 
 struct settings_files {
 	const char *file; /* only this one, or NULL: ... */

@@ -923,6 +923,23 @@ class AccessTest(HelperTestCase):
         self.assertEqual(self.ask(helper, "status"), "ok")
         self.assertEqual(self.ask(helper), "login")
 
+    def test_login_does_not_serve_who_gets_hold_of_its_accounts_name(self):
+        helper = self.logged_in()
+        helper.socket.chmod(0o666)
+        os.chown(helper.config_file, NOBODY, NOBODY)
+        helper.reload()
+        self.assertEqual(self.ask(helper), "login")
+        status = helper.status("alice")
+        self.assertRegex(status["text"], "owner is not the one")
+        helper.stop()
+        helper.start()
+        helper.socket.chmod(0o666)
+        self.assertEqual(self.ask(helper), "login")
+        # whose it was has it still
+        os.chown(helper.config_file, 0, 0)
+        helper.reload()
+        self.get(helper).expect()
+
     def test_by_name_only_where_it_is_permitted(self):
         helper = self.logged_in(permit=None)
         reply = self.get(helper).expect("config")
