@@ -1438,6 +1438,41 @@ class ProcessTest(HelperTestCase):
         self.assertEqual(as_user(NOBODY, [], ask), "login")
         self.assertTrue((home / ".local/state/mailtoken/lock").exists())
 
+    def test_file_of_another_user_that_is_no_good_is_left_out(self):
+        home = self.bed.subdir("home")
+        config = home / ".config/mailtoken"
+        (config / "accounts.d").mkdir(parents=True)
+        (config / "mailtoken.conf").write_text("hook = /bin/true\n")
+        (config / "accounts.d/b.conf").write_text(account(self.oidc))
+        theirs = config / "accounts.d/a.conf"
+        theirs.write_text(account(self.oidc, "bob") + "nonsense\n")
+        for path in home, *home.rglob("*"):
+            os.chown(path, NOBODY, NOBODY)
+        os.chown(theirs, NOBODY - 1, NOBODY - 1)
+        user = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY,
+                "--clear-groups"]
+        process = self.bed.spawn(
+            [*user, self.bed.public_program("mailtokend"), "--socket",
+             home / "socket"], {"HOME": home})
+        wait_until(lambda: process.rc is not None or
+                   (home / "socket").exists(), what="the socket")
+        self.assertIsNone(process.rc, process.tail())
+
+        def reload():
+            return self.bed.run(
+                [*user, self.bed.public_program("mailtoken"), "--socket",
+                 home / "socket", "reload"], {"HOME": home}).check()
+        result = reload()
+        self.assertEqual(result.out, "settings read again: 1 account\n")
+        self.assertRegex(result.err, "left out.* 1 file .*the log")
+        self.assertEqual(process.stderr_text().count(
+            f"left out, with all of its accounts: {theirs}:"), 2)
+        # nor does it keep the hooks from being read
+        self.assertNotIn("hooks stay as they were", process.stderr_text())
+        theirs.write_text(account(self.oidc, "bob"))
+        self.assertEqual((reload().out, reload().err),
+                         ("settings read again: 2 accounts\n", ""))
+
     def test_system_helper_uses_the_systems_places(self):
         # a machine of its own, as far as files go
         etc = self.bed.subdir("etc")

@@ -70,7 +70,7 @@ hook_list_add(
 	if (*path != '/')
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "hook: '%s' is not an absolute path", path);
-	if (owner != 0 && owner != geteuid())
+	if (!settings_owner_is_trusted(owner))
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "hook: only a file of root's or the helper's user can name "
 		    "one, this belongs to uid %lu",
