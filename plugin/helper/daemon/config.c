@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "base/settings_files.h"
@@ -428,6 +429,27 @@ read_client_secret(struct account_settings *account, struct mt_error *err)
 	return status;
 }
 
+/* It is opened at each request, by a library that waits for whatever is there: an
+ * account's owner must not be able to put a pipe in its place. */
+static enum mt_status
+check_ca_file(struct account_settings *account, struct mt_error *err)
+{
+	char real[PATH_MAX], *copy;
+	enum mt_status status;
+
+	if (!account->ca_file || settings_owner_is_trusted(account->owner))
+		return MT_OK;
+	status = fs_check_kept(account->ca_file, real, err);
+	if (status != MT_OK)
+		return status;
+	copy = strdup(real);
+	if (!copy)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	free(account->ca_file);
+	account->ca_file = copy;
+	return MT_OK;
+}
+
 static enum mt_status
 check_required(const struct account_settings *account, struct mt_error *err)
 {
@@ -494,6 +516,8 @@ complete_account(struct account_settings *account,
 		status = check_required(account, &why);
 	if (status == MT_OK && account_settings_app_only(account))
 		status = check_app_only(account, &why);
+	if (status == MT_OK)
+		status = check_ca_file(account, &why);
 	if (status == MT_OK && account->client_secret_file)
 		status = read_client_secret(account, &why);
 	if (status == MT_OK)

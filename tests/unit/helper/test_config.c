@@ -4,7 +4,9 @@
 #include "unit/cmocka_headers.h"
 #include "unit/connector/scratch.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -325,6 +327,50 @@ file_of_another_user_sets_nothing_but_accounts(void **state)
 	config_free(&c);
 }
 
+/* Nor wait for a pipe in its place, at each request. */
+static void
+ca_file_of_another_user_must_be_kept_by_root(void **state)
+{
+	char text[4096 + sizeof(ACCOUNT)], real[4096];
+	const char *conf = scratch_path(*state, "m.conf");
+	const char *dir = scratch_path(*state, "ca");
+	const char *ca = scratch_path(*state, "ca/ca.pem");
+	const char *link = scratch_path(*state, "link");
+	struct config_source source = {.file = conf};
+	struct config *c = NULL;
+	struct mt_error err = {0};
+
+	if (geteuid() != 0)
+		fail_msg("must be run as root");
+	scratch_mkdir(*state, "ca");
+	scratch_write(*state, "ca/ca.pem", "certificates\n");
+	assert_int_equal(chmod(ca, 0644), 0);
+	assert_int_equal(symlink("ca/ca.pem", link), 0);
+	snprintf(text, sizeof(text), ACCOUNT "ca_file = %s\n", link);
+	scratch_write(*state, "m.conf", text);
+	assert_int_equal(chmod(conf, 0600), 0);
+	assert_int_equal(chown(conf, 65534, 65534), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_OK);
+	/* the link may be another tomorrow */
+	assert_non_null(realpath(ca, real));
+	assert_string_equal(c->accounts[0]->ca_file, real);
+	config_free(&c);
+	assert_int_equal(chown(dir, 65534, 65534), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_BAD_CONFIG);
+	assert_non_null(strstr(err.text, "belongs to uid 65534"));
+	assert_int_equal(chown(dir, 0, 0), 0);
+	assert_int_equal(chmod(ca, 0666), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_BAD_CONFIG);
+	assert_int_equal(unlink(ca), 0);
+	assert_int_equal(mkfifo(ca, 0600), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_BAD_CONFIG);
+	assert_non_null(strstr(err.text, "not a regular file"));
+	/* whose file it is decides */
+	assert_int_equal(chown(conf, 0, 0), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_OK);
+	config_free(&c);
+}
+
 /* In accounts.d/, with what is left of it. */
 static void
 assert_left_out(const char *dir, const char *name, size_t left_out)
@@ -428,6 +474,7 @@ main(void)
 	    TEST(secret_file_must_be_closed_and_owned),
 	    TEST(secret_file_of_another_user_is_refused),
 	    TEST(file_of_another_user_sets_nothing_but_accounts),
+	    TEST(ca_file_of_another_user_must_be_kept_by_root),
 	    TEST(mistakes_of_another_user_are_theirs_alone),
 	    TEST(pipe_without_writer_does_not_hang),
 	};
