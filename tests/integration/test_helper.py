@@ -1438,17 +1438,20 @@ class ProcessTest(HelperTestCase):
         self.assertEqual(as_user(NOBODY, [], ask), "login")
         self.assertTrue((home / ".local/state/mailtoken/lock").exists())
 
-    def test_file_of_another_user_that_is_no_good_is_left_out(self):
+    def at_home(self, **files):
+        """NOBODY's own helper with these files in accounts.d, each (owner,
+        text): (process, directory of the files, function that runs the
+        command)."""
         home = self.bed.subdir("home")
-        config = home / ".config/mailtoken"
-        (config / "accounts.d").mkdir(parents=True)
-        (config / "mailtoken.conf").write_text("hook = /bin/true\n")
-        (config / "accounts.d/b.conf").write_text(account(self.oidc))
-        theirs = config / "accounts.d/a.conf"
-        theirs.write_text(account(self.oidc, "bob") + "nonsense\n")
+        accounts = home / ".config/mailtoken/accounts.d"
+        accounts.mkdir(parents=True)
+        (accounts.parent / "mailtoken.conf").write_text("hook = /bin/true\n")
         for path in home, *home.rglob("*"):
             os.chown(path, NOBODY, NOBODY)
-        os.chown(theirs, NOBODY - 1, NOBODY - 1)
+        for name, (owner, text) in files.items():
+            path = accounts / f"{name}.conf"
+            path.write_text(text)
+            os.chown(path, owner, owner)
         user = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY,
                 "--clear-groups"]
         process = self.bed.spawn(
@@ -1457,21 +1460,46 @@ class ProcessTest(HelperTestCase):
         wait_until(lambda: process.rc is not None or
                    (home / "socket").exists(), what="the socket")
         self.assertIsNone(process.rc, process.tail())
+        return process, accounts, lambda *args: self.bed.run(
+            [*user, self.bed.public_program("mailtoken"), "--socket",
+             home / "socket", *args], {"HOME": home})
 
-        def reload():
-            return self.bed.run(
-                [*user, self.bed.public_program("mailtoken"), "--socket",
-                 home / "socket", "reload"], {"HOME": home}).check()
-        result = reload()
+    def test_file_of_another_user_that_is_no_good_is_left_out(self):
+        process, accounts, run = self.at_home(
+            a=(NOBODY - 1, account(self.oidc, "bob") + "nonsense\n"),
+            b=(NOBODY, account(self.oidc)))
+        result = run("reload").check()
         self.assertEqual(result.out, "settings read again: 1 account\n")
         self.assertRegex(result.err, "left out.* 1 file .*the log")
         self.assertEqual(process.stderr_text().count(
-            f"left out, with all of its accounts: {theirs}:"), 2)
+            f"left out, with all of its accounts: {accounts}/a.conf:"), 2)
         # nor does it keep the hooks from being read
         self.assertNotIn("hooks stay as they were", process.stderr_text())
-        theirs.write_text(account(self.oidc, "bob"))
-        self.assertEqual((reload().out, reload().err),
+        (accounts / "a.conf").write_text(account(self.oidc, "bob"))
+        result = run("reload").check()
+        self.assertEqual((result.out, result.err),
                          ("settings read again: 2 accounts\n", ""))
+
+    def test_account_that_another_user_allows_stands_in_nobodys_way(self):
+        """However much it looks like theirs."""
+        for mine in {}, {"user": BOB, "imap_user": USER}:
+            _, accounts, _ = self.at_home(
+                a=(NOBODY - 1, account(self.oidc, "trap",
+                                       allow=f"uid:{NOBODY}")),
+                b=(NOBODY, account(self.oidc, **mine)))
+            home = accounts.parents[2]
+
+            def ask(**fields):
+                with TokenSocket(home / "socket") as connection:
+                    reply = connection.call("exists", service="imap",
+                                            host="localhost", **fields)
+                    return reply.get("account", reply)
+            for fields in {"user": USER}, {}:
+                self.assertEqual(
+                    as_user(NOBODY, [], lambda: ask(**fields)), "alice")
+            # it can be meant all the same
+            self.assertEqual(as_user(NOBODY, [], lambda: ask(
+                account="trap", user=USER)), "trap")
 
     def test_system_helper_uses_the_systems_places(self):
         # a machine of its own, as far as files go
