@@ -940,6 +940,27 @@ class AccessTest(HelperTestCase):
         helper.reload()
         self.get(helper).expect()
 
+    def test_seed_of_who_owned_the_account_before_is_not_taken(self):
+        helper = self.helper(start=False)
+        os.chown(helper.config_file, NOBODY, NOBODY)
+        helper.start()
+        helper.admin.chmod(0o666)
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        os.seteuid(NOBODY)
+        try:
+            connection = helper.administer()
+        finally:
+            os.seteuid(0)
+        with connection:
+            connection.send("seed", fd=read, account="alice")
+            os.chown(helper.config_file, 0, 0)
+            helper.reload()
+            os.write(write, b"theirs")
+            os.close(write)
+            connection.receive().expect("none")
+        self.get(helper).expect("login")
+
     def test_by_name_only_where_it_is_permitted(self):
         helper = self.logged_in(permit=None)
         reply = self.get(helper).expect("config")
