@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #define CLIENT_CREDENTIALS "client_credentials"
-#define GENERIC "generic" /* the provider that has nothing set */
+#define GENERIC "generic"      /* the provider that has nothing set */
+#define USERS_ACCOUNTS_MAX 100 /* of one who is not the administrator */
 
 /* What reading one file needs to know. */
 struct reader {
@@ -274,6 +275,7 @@ open_account(struct reader *reader, const char *section, struct mt_error *err)
 	struct config *config = reader->config;
 	const char *name = section + strlen("account");
 	struct account_settings **grown, *account;
+	size_t theirs = 0;
 
 	if (strncmp(section, "account", strlen("account")) != 0 ||
 	    (*name != ' ' && *name != '\t'))
@@ -286,12 +288,19 @@ open_account(struct reader *reader, const char *section, struct mt_error *err)
 		    "'%s' cannot be an account's name: letters, digits, '.', "
 		    "'_', '@' and '-', a letter or digit first, at most %d",
 		    name, ACCOUNT_NAME_MAX);
-	for (size_t i = 0; i < config->account_count; i++)
+	for (size_t i = 0; i < config->account_count; i++) {
+		theirs += config->accounts[i]->owner == reader->owner;
 		if (strcmp(config->accounts[i]->name, name) == 0)
 			return mt_fail(err, MT_BAD_CONFIG,
 			    "account '%s' is defined a second time, after a "
 			    "file of uid %lu",
 			    name, (unsigned long)config->accounts[i]->owner);
+	}
+	if (theirs >= USERS_ACCOUNTS_MAX &&
+	    !settings_owner_is_trusted(reader->owner))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "more than %d accounts of uid %lu", USERS_ACCOUNTS_MAX,
+		    (unsigned long)reader->owner);
 	grown = reallocarray(
 	    config->accounts, config->account_count + 1, sizeof(*grown));
 	if (!grown)

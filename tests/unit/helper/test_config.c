@@ -327,6 +327,40 @@ file_of_another_user_sets_nothing_but_accounts(void **state)
 	config_free(&c);
 }
 
+/* Each costs everybody who is served. */
+static void
+another_user_has_so_many_accounts_at_most(void **state)
+{
+	char text[16384] = "";
+	size_t len = 0;
+	const char *conf = scratch_path(*state, "m.conf");
+	struct config_source source = {.file = conf};
+	struct config *c = NULL;
+	struct mt_error err = {0};
+
+	if (geteuid() != 0)
+		fail_msg("must be run as root");
+	for (int i = 1; i <= 101; i++) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "[account a%d]\nuser = u\nclient_id = i\n"
+		    "token_endpoint = https://x.test/token\n",
+		    i);
+		if (i < 100)
+			continue;
+		scratch_write(*state, "m.conf", text);
+		assert_int_equal(chmod(conf, 0600), 0);
+		assert_int_equal(chown(conf, 65534, 65534), 0);
+		assert_int_equal(config_read(&source, &c, &err),
+		    i > 100 ? MT_BAD_CONFIG : MT_OK);
+		config_free(&c);
+	}
+	assert_non_null(strstr(err.text, "more than 100 accounts of uid 655"));
+	assert_int_equal(chown(conf, 0, 0), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_OK);
+	assert_int_equal(c->account_count, 101);
+	config_free(&c);
+}
+
 /* Nor wait for a pipe in its place, at each request. */
 static void
 ca_file_of_another_user_must_be_kept_by_root(void **state)
@@ -474,6 +508,7 @@ main(void)
 	    TEST(secret_file_must_be_closed_and_owned),
 	    TEST(secret_file_of_another_user_is_refused),
 	    TEST(file_of_another_user_sets_nothing_but_accounts),
+	    TEST(another_user_has_so_many_accounts_at_most),
 	    TEST(ca_file_of_another_user_must_be_kept_by_root),
 	    TEST(mistakes_of_another_user_are_theirs_alone),
 	    TEST(pipe_without_writer_does_not_hang),
