@@ -160,3 +160,48 @@ fs_make_dirs(const char *path, mode_t mode, struct mt_error *err)
 		*slash = '/';
 	}
 }
+
+static enum mt_status
+check_keeper(const char *path, struct mt_error *err)
+{
+	struct stat st;
+	bool shared;
+
+	if (stat(path, &st))
+		return mt_fail_errno(
+		    err, MT_BAD_CONFIG, errno, "cannot look at %s", path);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "%s belongs to uid %lu, neither root nor the helper's user",
+		    path, (unsigned long)st.st_uid);
+	/* in a directory like /tmp nobody touches what is another's */
+	shared = S_ISDIR(st.st_mode) && st.st_mode & S_ISVTX;
+	if (st.st_mode & (S_IWGRP | S_IWOTH) && !shared)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "%s can be written by group or others; chmod go-w it",
+		    path);
+	return MT_OK;
+}
+
+enum mt_status
+fs_check_kept(const char *path, char ret_real[PATH_MAX], struct mt_error *err)
+{
+	char walk[PATH_MAX];
+	enum mt_status status;
+	struct stat st;
+	char *slash;
+
+	if (!realpath(path, ret_real))
+		return mt_fail_errno(
+		    err, MT_BAD_CONFIG, errno, "cannot find %s", path);
+	if (stat(ret_real, &st) || !S_ISREG(st.st_mode))
+		return mt_fail(
+		    err, MT_BAD_CONFIG, "%s is not a regular file", path);
+	memcpy(walk, ret_real, PATH_MAX);
+	status = check_keeper(walk, err);
+	while (status == MT_OK && (slash = strrchr(walk, '/'))) {
+		*slash = '\0';
+		status = check_keeper(*walk ? walk : "/", err);
+	}
+	return status;
+}

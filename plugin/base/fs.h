@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "status.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -38,5 +39,14 @@ enum mt_status fs_replace(const char *path, const void *data, size_t len,
 /* Makes a directory and its missing parents, each with `mode`, durably. */
 enum mt_status fs_make_dirs(
     const char *path, mode_t mode, struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * Whether a regular file is in nobody's hand but root's and our own user's: it,
+ * and the directories that it lies in, must belong to them, and nobody else may
+ * write there.  *ret_real is its path without symbolic links, to be used instead:
+ * they may be changed at any time.  MT_BAD_CONFIG says what is in the way.
+ */
+enum mt_status fs_check_kept(const char *path, char ret_real[PATH_MAX],
+    struct mt_error *err) MT_MUST_CHECK;
 
 #endif

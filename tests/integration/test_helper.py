@@ -923,6 +923,44 @@ class AccessTest(HelperTestCase):
         self.assertEqual(self.ask(helper, "status"), "ok")
         self.assertEqual(self.ask(helper), "login")
 
+    def test_login_does_not_serve_who_gets_hold_of_its_accounts_name(self):
+        helper = self.logged_in()
+        helper.socket.chmod(0o666)
+        os.chown(helper.config_file, NOBODY, NOBODY)
+        helper.reload()
+        self.assertEqual(self.ask(helper), "login")
+        status = helper.status("alice")
+        self.assertRegex(status["text"], "owner is not the one")
+        helper.stop()
+        helper.start()
+        helper.socket.chmod(0o666)
+        self.assertEqual(self.ask(helper), "login")
+        # whose it was has it still
+        os.chown(helper.config_file, 0, 0)
+        helper.reload()
+        self.get(helper).expect()
+
+    def test_seed_of_who_owned_the_account_before_is_not_taken(self):
+        helper = self.helper(start=False)
+        os.chown(helper.config_file, NOBODY, NOBODY)
+        helper.start()
+        helper.admin.chmod(0o666)
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        os.seteuid(NOBODY)
+        try:
+            connection = helper.administer()
+        finally:
+            os.seteuid(0)
+        with connection:
+            connection.send("seed", fd=read, account="alice")
+            os.chown(helper.config_file, 0, 0)
+            helper.reload()
+            os.write(write, b"theirs")
+            os.close(write)
+            connection.receive().expect("none")
+        self.get(helper).expect("login")
+
     def test_by_name_only_where_it_is_permitted(self):
         helper = self.logged_in(permit=None)
         reply = self.get(helper).expect("config")
@@ -1420,6 +1458,69 @@ class ProcessTest(HelperTestCase):
                 return connection.call("get", account="alice").status
         self.assertEqual(as_user(NOBODY, [], ask), "login")
         self.assertTrue((home / ".local/state/mailtoken/lock").exists())
+
+    def at_home(self, **files):
+        """NOBODY's own helper with these files in accounts.d, each (owner,
+        text): (process, directory of the files, function that runs the
+        command)."""
+        home = self.bed.subdir("home")
+        accounts = home / ".config/mailtoken/accounts.d"
+        accounts.mkdir(parents=True)
+        (accounts.parent / "mailtoken.conf").write_text("hook = /bin/true\n")
+        for path in home, *home.rglob("*"):
+            os.chown(path, NOBODY, NOBODY)
+        for name, (owner, text) in files.items():
+            path = accounts / f"{name}.conf"
+            path.write_text(text)
+            os.chown(path, owner, owner)
+        user = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY,
+                "--clear-groups"]
+        process = self.bed.spawn(
+            [*user, self.bed.public_program("mailtokend"), "--socket",
+             home / "socket"], {"HOME": home})
+        wait_until(lambda: process.rc is not None or
+                   (home / "socket").exists(), what="the socket")
+        self.assertIsNone(process.rc, process.tail())
+        return process, accounts, lambda *args: self.bed.run(
+            [*user, self.bed.public_program("mailtoken"), "--socket",
+             home / "socket", *args], {"HOME": home})
+
+    def test_file_of_another_user_that_is_no_good_is_left_out(self):
+        process, accounts, run = self.at_home(
+            a=(NOBODY - 1, account(self.oidc, "bob") + "nonsense\n"),
+            b=(NOBODY, account(self.oidc)))
+        result = run("reload").check()
+        self.assertEqual(result.out, "settings read again: 1 account\n")
+        self.assertRegex(result.err, "left out.* 1 file .*the log")
+        self.assertEqual(process.stderr_text().count(
+            f"left out, with all of its accounts: {accounts}/a.conf:"), 2)
+        # nor does it keep the hooks from being read
+        self.assertNotIn("hooks stay as they were", process.stderr_text())
+        (accounts / "a.conf").write_text(account(self.oidc, "bob"))
+        result = run("reload").check()
+        self.assertEqual((result.out, result.err),
+                         ("settings read again: 2 accounts\n", ""))
+
+    def test_account_that_another_user_allows_stands_in_nobodys_way(self):
+        """However much it looks like theirs."""
+        for mine in {}, {"user": BOB, "imap_user": USER}:
+            _, accounts, _ = self.at_home(
+                a=(NOBODY - 1, account(self.oidc, "trap",
+                                       allow=f"uid:{NOBODY}")),
+                b=(NOBODY, account(self.oidc, **mine)))
+            home = accounts.parents[2]
+
+            def ask(**fields):
+                with TokenSocket(home / "socket") as connection:
+                    reply = connection.call("exists", service="imap",
+                                            host="localhost", **fields)
+                    return reply.get("account", reply)
+            for fields in {"user": USER}, {}:
+                self.assertEqual(
+                    as_user(NOBODY, [], lambda: ask(**fields)), "alice")
+            # it can be meant all the same
+            self.assertEqual(as_user(NOBODY, [], lambda: ask(
+                account="trap", user=USER)), "trap")
 
     def test_system_helper_uses_the_systems_places(self):
         # a machine of its own, as far as files go

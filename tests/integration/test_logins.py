@@ -256,6 +256,38 @@ class DeviceTest(DeviceTestCase):
         self.assertEqual(command.wait(), 77)
         self.assertIn("not used in time", command.stderr_text())
 
+    def test_question_behind_a_wait_does_not_meet_a_reload_half_way(self):
+        self.oidc.config(interval=60)
+        helper = self.helper()
+        connection, _ = self.wait(helper)
+        connection.send("reload")
+        with helper.administer() as other:
+            other.call("reload").expect()
+        self.assertIn("changed during the login",
+                      connection.receive().expect("login")["text"])
+        self.assertEqual(connection.receive().expect()["accounts"], "1")
+        self.assertEqual(helper.status("alice")["state"], "needs-login")
+        self.assertEqual(helper.stop(), 0)
+
+    def test_login_that_gives_way_may_be_followed_by_the_end_of_another(self):
+        self.oidc.config(interval=60)
+        helper = self.helper()
+        helper.write(account(self.oidc, device_authorization_endpoint=(
+            endpoint := self.oidc.url("device_authorization"))) + account(
+                self.oidc, "bob", "bob@example.test",
+                device_authorization_endpoint=endpoint))
+        helper.reload()
+        with helper.administer() as other:
+            ended = other.call("login-begin", account="bob",
+                               device=1).expect()["id"]
+            connection, _ = self.wait(helper)
+            connection.send("login-cancel", id=ended)
+            self.begin(other)
+            connection.receive().expect("login")
+            connection.receive().expect()
+            other.call("login-wait", id=ended).expect("login")
+        self.assertEqual(helper.stop(), 0)
+
     def test_server_that_says_slower_is_asked_less_often_for_good(self):
         helper = self.helper()
         connection, begun = self.wait(helper)

@@ -2,6 +2,8 @@
 /* Tells a running helper to read its settings again. */
 #include "command.h"
 
+#include "base/log.h"
+
 #include <limits.h>
 #include <stdio.h>
 
@@ -45,15 +47,21 @@ run(struct invocation *in, struct mt_error *err)
 {
 	struct token_wire_message reply;
 	enum mt_status status = command_take_nothing(in, err);
-	long accounts;
+	long accounts, left_out;
 
 	if (status == MT_OK)
 		status = ask_helpers(in, &reply, err);
 	if (status != MT_OK)
 		return status;
 	accounts = token_wire_number(&reply, "accounts", LONG_MAX, 0);
+	left_out = token_wire_number(&reply, "left_out", LONG_MAX, 0);
 	printf("settings read again: %ld account%s\n", accounts,
 	    accounts == 1 ? "" : "s");
+	if (left_out)
+		log_warning("left out, for what is wrong in them: %ld file%s "
+			    "in accounts.d; the log of mailtokend says which "
+			    "and why",
+		    left_out, left_out == 1 ? "" : "s");
 	return MT_OK;
 }
 

@@ -71,8 +71,8 @@ settle_login(struct account *a, const struct record *record)
 	else if (!record->refresh_token.len)
 		needs_login(a, "nobody has logged in yet");
 	else if (strcmp(record->fingerprint, a->fingerprint) != 0)
-		needs_login(a, "its endpoint, client or user is not the one "
-			       "that the login was made with");
+		needs_login(a, "its endpoint, client, user or owner is not "
+			       "the one that the login was made with");
 	else if (record->dead.since_s)
 		needs_login(a, record->dead.reason);
 	else

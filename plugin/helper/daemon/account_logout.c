@@ -153,7 +153,8 @@ check_server(struct account *a, struct mt_error *err)
 {
 	if (strcmp(a->record->fingerprint, a->fingerprint) != 0)
 		return mt_fail(err, MT_BAD_CONFIG,
-		    "its endpoint, client or user is not the one that the "
+		    "its endpoint, client, user or owner is not the one that "
+		    "the "
 		    "login was made with");
 	return account_check_endpoint(a, err);
 }

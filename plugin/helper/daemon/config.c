@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include "base/fs.h"
+#include "base/log.h"
 #include "base/settings.h"
 #include "base/settings_files.h"
 #include "tokensock/account_name.h"
@@ -16,12 +18,18 @@
 #include <unistd.h>
 
 #define CLIENT_CREDENTIALS "client_credentials"
+#define GENERIC "generic"      /* the provider that has nothing set */
+#define USERS_ACCOUNTS_MAX 100 /* of one who is not the administrator */
 
 /* What reading one file needs to know. */
 struct reader {
 	const struct config_source *source;
 	struct config *config;
 	uid_t owner;
+	size_t settled; /* accounts of the files before */
+	/* Many accounts have the same provider: the one read last is kept. */
+	struct provider provider;
+	const char *provider_name;
 	struct account_settings *account; /* of the section, or NULL */
 };
 
@@ -267,6 +275,7 @@ open_account(struct reader *reader, const char *section, struct mt_error *err)
 	struct config *config = reader->config;
 	const char *name = section + strlen("account");
 	struct account_settings **grown, *account;
+	size_t theirs = 0;
 
 	if (strncmp(section, "account", strlen("account")) != 0 ||
 	    (*name != ' ' && *name != '\t'))
@@ -279,10 +288,19 @@ open_account(struct reader *reader, const char *section, struct mt_error *err)
 		    "'%s' cannot be an account's name: letters, digits, '.', "
 		    "'_', '@' and '-', a letter or digit first, at most %d",
 		    name, ACCOUNT_NAME_MAX);
-	for (size_t i = 0; i < config->account_count; i++)
+	for (size_t i = 0; i < config->account_count; i++) {
+		theirs += config->accounts[i]->owner == reader->owner;
 		if (strcmp(config->accounts[i]->name, name) == 0)
 			return mt_fail(err, MT_BAD_CONFIG,
-			    "account '%s' is defined a second time", name);
+			    "account '%s' is defined a second time, after a "
+			    "file of uid %lu",
+			    name, (unsigned long)config->accounts[i]->owner);
+	}
+	if (theirs >= USERS_ACCOUNTS_MAX &&
+	    !settings_owner_is_trusted(reader->owner))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "more than %d accounts of uid %lu", USERS_ACCOUNTS_MAX,
+		    (unsigned long)reader->owner);
 	grown = reallocarray(
 	    config->accounts, config->account_count + 1, sizeof(*grown));
 	if (!grown)
@@ -339,7 +357,7 @@ take_own_setting(struct reader *reader, const struct settings_line *line,
 {
 	enum mt_status status;
 
-	if (reader->owner != 0 && reader->owner != geteuid())
+	if (!settings_owner_is_trusted(reader->owner))
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "'%s' before the first [account] needs a file of root or "
 		    "of the helper's user; this one belongs to uid %lu",
@@ -384,20 +402,6 @@ begin_file(void *context, const char *path, uid_t owner, struct mt_error *err)
 	return MT_OK;
 }
 
-static enum mt_status
-read_files(struct reader *reader, struct mt_error *err)
-{
-	const struct settings_files files = {
-	    .file = reader->source->file,
-	    .dir = reader->source->dir,
-	    .begin = begin_file,
-	    .line = take_line,
-	    .context = reader,
-	};
-
-	return settings_files_read(&files, err);
-}
-
 /*
  * The secret is read once, here.  Whoever owns the account's settings must not
  * make a helper that can read more than they can (root's) read another file for
@@ -417,7 +421,7 @@ read_client_secret(struct account_settings *account, struct mt_error *err)
 	if (fstat(fd, &st))
 		status = mt_fail_errno(
 		    err, MT_BAD_CONFIG, errno, "cannot read %s", path);
-	else if (account->owner != 0 && account->owner != geteuid() &&
+	else if (!settings_owner_is_trusted(account->owner) &&
 		 account->owner != st.st_uid)
 		status = mt_fail(err, MT_BAD_CONFIG,
 		    "%s belongs to uid %lu, the account to uid %lu", path,
@@ -432,6 +436,27 @@ read_client_secret(struct account_settings *account, struct mt_error *err)
 		status = secret_read_fd(&account->client_secret, fd, path, err);
 	close(fd);
 	return status;
+}
+
+/* It is opened at each request, by a library that waits for whatever is there: an
+ * account's owner must not be able to put a pipe in its place. */
+static enum mt_status
+check_ca_file(struct account_settings *account, struct mt_error *err)
+{
+	char real[PATH_MAX], *copy;
+	enum mt_status status;
+
+	if (!account->ca_file || settings_owner_is_trusted(account->owner))
+		return MT_OK;
+	status = fs_check_kept(account->ca_file, real, err);
+	if (status != MT_OK)
+		return status;
+	copy = strdup(real);
+	if (!copy)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	free(account->ca_file);
+	account->ca_file = copy;
+	return MT_OK;
 }
 
 static enum mt_status
@@ -500,6 +525,8 @@ complete_account(struct account_settings *account,
 		status = check_required(account, &why);
 	if (status == MT_OK && account_settings_app_only(account))
 		status = check_app_only(account, &why);
+	if (status == MT_OK)
+		status = check_ca_file(account, &why);
 	if (status == MT_OK && account->client_secret_file)
 		status = read_client_secret(account, &why);
 	if (status == MT_OK)
@@ -515,31 +542,76 @@ by_name(const void *a, const void *b)
 	return strcmp((*left)->name, (*right)->name);
 }
 
-/* Many accounts have the same provider: the one read last is kept. */
-static enum mt_status
-complete_accounts(const struct config_source *source, struct config *config,
-    struct mt_error *err)
+static void
+forget_provider(struct reader *reader)
 {
-	struct provider provider = {0};
-	const char *current = "generic";
+	provider_done(&reader->provider);
+	reader->provider_name = GENERIC;
+}
+
+static enum mt_status
+take_provider(struct reader *reader, const char *name, struct mt_error *err)
+{
+	if (!name)
+		name = GENERIC;
+	if (strcmp(name, reader->provider_name) == 0)
+		return MT_OK;
+	provider_done(&reader->provider);
+	reader->provider_name = name;
+	return provider_read(
+	    &reader->source->providers, name, &reader->provider, err);
+}
+
+/* The accounts of the file. */
+static enum mt_status
+end_file(void *context, struct mt_error *err)
+{
+	struct reader *reader = context;
+	struct config *config = reader->config;
 	enum mt_status status = MT_OK;
 
-	for (size_t i = 0; status == MT_OK && i < config->account_count; i++) {
+	for (size_t i = reader->settled;
+	     status == MT_OK && i < config->account_count; i++) {
 		struct account_settings *account = config->accounts[i];
-		const char *wanted =
-		    account->provider_name ? account->provider_name : "generic";
 
-		if (strcmp(wanted, current) != 0) {
-			provider_done(&provider);
-			status = provider_read(
-			    &source->providers, wanted, &provider, err);
-			current = wanted;
-		}
+		status = take_provider(reader, account->provider_name, err);
 		if (status == MT_OK)
-			status = complete_account(account, &provider, err);
+			status =
+			    complete_account(account, &reader->provider, err);
 	}
-	provider_done(&provider);
+	if (status == MT_OK)
+		reader->settled = config->account_count;
 	return status;
+}
+
+static void
+leave_out(void *context, const struct mt_error *why)
+{
+	struct reader *reader = context;
+	struct config *config = reader->config;
+
+	forget_provider(reader); /* its name may be one of theirs */
+	while (config->account_count > reader->settled)
+		account_settings_free(
+		    &config->accounts[--config->account_count]);
+	config->left_out++;
+	log_error("left out, with all of its accounts: %s", why->text);
+}
+
+static enum mt_status
+read_files(struct reader *reader, struct mt_error *err)
+{
+	const struct settings_files files = {
+	    .file = reader->source->file,
+	    .dir = reader->source->dir,
+	    .begin = begin_file,
+	    .line = take_line,
+	    .end = end_file,
+	    .left_out = leave_out,
+	    .context = reader,
+	};
+
+	return settings_files_read(&files, err);
 }
 
 /* One key, one place. */
@@ -564,17 +636,17 @@ config_read(const struct config_source *source, struct config **ret_config,
     struct mt_error *err)
 {
 	struct config *config = calloc(1, sizeof(*config));
-	struct reader reader = {.source = source, .config = config};
+	struct reader reader = {
+	    .source = source, .config = config, .provider_name = GENERIC};
 	enum mt_status status;
 
 	if (!config)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	config->admin_group = (gid_t)-1;
 	status = read_files(&reader, err);
+	forget_provider(&reader);
 	if (status == MT_OK)
 		status = check_key(config, err);
-	if (status == MT_OK)
-		status = complete_accounts(source, config, err);
 	if (status != MT_OK) {
 		config_free(&config);
 		return status;

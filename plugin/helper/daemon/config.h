@@ -79,6 +79,7 @@ struct config {
 	char *key_passphrase;               /* yes or no */
 	struct account_settings **accounts; /* sorted by name */
 	size_t account_count;
+	size_t left_out; /* files of other users that are no good */
 };
 
 /* Where to read from. */
@@ -90,7 +91,9 @@ struct config_source {
 };
 
 /* Reads everything.  Without `file`, missing files are not an error.
- * MT_BAD_CONFIG for whatever a person must mend. */
+ * MT_BAD_CONFIG for whatever a person must mend; but in accounts.d/, a file that
+ * belongs neither to root nor to the helper's user is then left out, with a line
+ * in the log. */
 enum mt_status config_read(const struct config_source *source,
     struct config **ret_config, struct mt_error *err) MT_MUST_CHECK;
 

@@ -179,8 +179,8 @@ send_frame(struct connection *c, const struct secret *frame, bool complete)
 	set_deadline(c);
 }
 
-static void read_frames(struct connection *c);
-
+/* What the peer asks next waits for its turn in the loop: whoever answers is in
+ * the middle of something, and no request must meet that half-way. */
 void
 connection_reply(
     struct connection *c, const struct secret *frame, bool complete)
@@ -190,10 +190,8 @@ connection_reply(
 	c->busy = false;
 	drop_passed_fd(c);
 	send_frame(c, frame, complete);
-	if (c->closed || c->in_loop)
-		return;
-	watch(c);
-	read_frames(c);
+	if (!c->closed && !c->in_loop)
+		watch(c);
 }
 
 void

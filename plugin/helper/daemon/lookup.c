@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "lookup.h"
 
+#include "base/settings_files.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -95,6 +97,16 @@ fit_of(const struct account_settings *settings, const struct mail_login *login)
 	return strcmp(settings->name, login->user) == 0 ? FIT_NAME : FIT_NOT;
 }
 
+/* Whose account serves whom first: what the administrator or the peer set up
+ * itself comes before what another user opened to it, and might have made to
+ * look like that. */
+static bool
+is_own(const struct peer *peer, const struct account_settings *settings)
+{
+	return settings->owner == peer->uid ||
+	       settings_owner_is_trusted(settings->owner);
+}
+
 enum mail_service
 lookup_service(const char *name)
 {
@@ -137,12 +149,14 @@ search(const struct lookup *lookup, const struct mail_login *login,
 {
 	const struct account_settings *refused = NULL, *withheld = NULL;
 	struct account *account, *found = NULL, *rival = NULL;
-	enum fit best = FIT_NOT;
+	int best = FIT_NOT;
 
 	for (size_t i = 0; (account = candidate(lookup, login, i)); i++) {
 		const struct account_settings *s = account_settings_of(account);
-		enum fit fit = fit_of(s, login);
+		int fit = (int)fit_of(s, login);
 
+		if (fit != FIT_NOT && is_own(lookup->peer, s))
+			fit += FIT_USER;
 		if (fit == FIT_NOT || fit < best)
 			continue;
 		if (!access_may_use(lookup->peer, s)) {

@@ -41,7 +41,11 @@ check_config(const struct options *options, const struct places *places,
 	struct config *config = NULL;
 	enum mt_status status = config_read(&source, &config, err);
 
-	if (status == MT_OK)
+	if (status == MT_OK && config->left_out)
+		status = mt_fail(err, MT_BAD_CONFIG,
+		    "accounts: %zu; files that are left out: %zu",
+		    config->account_count, config->left_out);
+	else if (status == MT_OK)
 		printf("accounts: %zu, settings are good\n",
 		    config->account_count);
 	config_free(&config);

@@ -109,6 +109,9 @@ is_doubted(struct json_object *claims)
 	struct json_object *verified =
 	    json_object_object_get(claims, "email_verified");
 
+	/* some servers say it in words */
+	if (text_of(verified))
+		return strcmp(text_of(verified), "true") != 0;
 	return verified && !json_object_get_boolean(verified);
 }
 

@@ -34,7 +34,7 @@ struct record {
 	int64_t login_at; /* wall clock, of the login or the seed's first use */
 
 	struct secret refresh_token; /* the login; empty: none yet */
-	/* which endpoint, client and user the token belongs to */
+	/* which endpoint, client, user and owner the token belongs to */
 	char fingerprint[CRYPTO_HEX_SIZE];
 	/* SHA-256 of the endpoint, if that is not a matter of the settings */
 	char token_endpoint[CRYPTO_HEX_SIZE];

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/settings.h"
+#include "base/settings_files.h"
 
 #include <string.h>
 
@@ -174,6 +175,8 @@ refresh_fingerprint(
 	    settings->client_id, settings->user);
 	if (account_settings_app_only(settings))
 		buf_add_format(&text, "%s\n", settings->grant);
+	if (!settings_owner_is_trusted(settings->owner))
+		buf_add_format(&text, "%lu\n", (unsigned long)settings->owner);
 	ok = buf_ok(&text) && crypto_sha256_hex(text.data, text.len, ret_hex);
 	buf_done(&text);
 	return ok;

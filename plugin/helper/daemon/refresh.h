@@ -67,7 +67,8 @@ void refresh_add_client(
     struct secret *form, const struct account_settings *settings);
 
 /* What a refresh token is bound to: it goes to no other endpoint, for no other
- * client and user. */
+ * client and user, and serves nobody who has come to own an account of the same
+ * name.  Root and the helper's user are as one. */
 bool refresh_fingerprint(const struct account_settings *settings,
     char ret_hex[CRYPTO_HEX_SIZE]) MT_MUST_CHECK;
 

@@ -139,19 +139,20 @@ request_reload(struct asker *asker, const struct token_wire_message *message)
 	const struct peer *peer = connection_peer(asker->connection);
 	struct mt_error error = {0};
 	struct secret frame;
-	size_t accounts = 0;
+	size_t accounts = 0, left_out = 0;
 
 	(void)message;
 	if (!access_may_administer(peer))
 		lookup_no_account(&error);
 	else
 		error.status = requests->reload(
-		    requests->reload_context, &accounts, &error);
+		    requests->reload_context, &accounts, &left_out, &error);
 	if (error.status != MT_OK) {
 		asker_reply_failure(asker, NULL, &error);
 		return;
 	}
 	asker_begin_reply(asker, &frame, token_wire_status_word(MT_OK));
 	token_wire_add_number(&frame, "accounts", (long)accounts);
+	token_wire_add_number(&frame, "left_out", (long)left_out);
 	asker_send_reply(asker, &frame);
 }

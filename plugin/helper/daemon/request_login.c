@@ -69,6 +69,20 @@ begin_login(struct asker *asker, struct account *account)
 	secret_done(&url);
 }
 
+/* The account that the request under way is for, if it is still there and the
+ * peer's to manage: the settings may have been read again since. */
+static struct account *
+account_of_request(const struct asker *asker)
+{
+	struct account *account =
+	    accounts_find(asker->requests->accounts, asker->account);
+
+	return account && access_may_manage(connection_peer(asker->connection),
+			      account_settings_of(account))
+		   ? account
+		   : NULL;
+}
+
 static void
 on_discovered(struct discovery_waiter *waiter, const struct provider *found,
     const struct mt_error *result)
@@ -76,8 +90,7 @@ on_discovered(struct discovery_waiter *waiter, const struct provider *found,
 	struct asker *asker =
 	    (struct asker *)(void *)((char *)waiter -
 				     offsetof(struct asker, discovery));
-	struct account *account =
-	    accounts_find(asker->requests->accounts, asker->account);
+	struct account *account = account_of_request(asker);
 	struct mt_error error = *result;
 
 	if (error.status == MT_OK && !account)
@@ -277,8 +290,7 @@ static void
 on_seed(void *context, struct secret *token, const struct mt_error *result)
 {
 	struct asker *asker = context;
-	struct account *account =
-	    accounts_find(asker->requests->accounts, asker->account);
+	struct account *account = account_of_request(asker);
 	struct mt_error error = *result;
 
 	asker->reader = NULL;

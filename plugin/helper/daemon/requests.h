@@ -20,9 +20,10 @@ struct requests {
 	const struct provider_dirs *providers;
 	struct unlock *unlock; /* for the service to set, and: */
 	struct log_limit *refusals;
-	/* Reads the settings again and says how many accounts there are. */
-	enum mt_status (*reload)(
-	    void *context, size_t *ret_accounts, struct mt_error *err);
+	/* Reads the settings again and says how many accounts there are, and
+	 * files that were left out. */
+	enum mt_status (*reload)(void *context, size_t *ret_accounts,
+	    size_t *ret_left_out, struct mt_error *err);
 	void *reload_context;
 	/* The first socket for mail programs and the administration socket, for
 	 * the service to set; "": there is none. */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -374,8 +375,9 @@ bind_closed(int fd, const struct sockaddr_un *address, gid_t group)
 	errno = error;
 	if (result || group == (gid_t)-1)
 		return result;
-	if (chown(address->sun_path, (uid_t)-1, group) ||
-	    chmod(address->sun_path, 0660))
+	/* nor anything else, if others may write in the directory */
+	if (lchown(address->sun_path, (uid_t)-1, group) ||
+	    fchmodat(AT_FDCWD, address->sun_path, 0660, AT_SYMLINK_NOFOLLOW))
 		return -1;
 	return 0;
 }

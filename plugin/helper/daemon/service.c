@@ -281,8 +281,8 @@ watch_network(struct service *s)
 		&s->network, &err) != MT_OK)
 		log_warning("%s", err.text);
 }
-static enum mt_status on_reload(
-    void *context, size_t *ret_accounts, struct mt_error *err);
+static enum mt_status on_reload(void *context, size_t *ret_accounts,
+    size_t *ret_left_out, struct mt_error *err);
 
 static enum mt_status
 open_accounts(struct service *s, struct mt_error *err)
@@ -378,7 +378,8 @@ reload(struct service *s, struct mt_error *err)
 }
 
 static enum mt_status
-on_reload(void *context, size_t *ret_accounts, struct mt_error *err)
+on_reload(void *context, size_t *ret_accounts, size_t *ret_left_out,
+    struct mt_error *err)
 {
 	struct service *s = context;
 	enum mt_status status;
@@ -389,6 +390,7 @@ on_reload(void *context, size_t *ret_accounts, struct mt_error *err)
 	status = reload(s, err);
 	while (accounts_at(s->accounts, *ret_accounts))
 		++*ret_accounts;
+	*ret_left_out = s->config->left_out;
 	return status;
 }
 

@@ -1,61 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 #include "hook_list.h"
 
+#include "base/fs.h"
 #include "base/settings_files.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* ---- who may change it ---- */
-
-static enum mt_status
-check_writers(const char *path, struct mt_error *err)
-{
-	struct stat st;
-	bool shared;
-
-	if (stat(path, &st))
-		return mt_fail_errno(
-		    err, MT_BAD_CONFIG, errno, "cannot look at %s", path);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "%s belongs to uid %lu, neither root nor the helper's user",
-		    path, (unsigned long)st.st_uid);
-	/* in a directory like /tmp nobody touches what is another's */
-	shared = S_ISDIR(st.st_mode) && st.st_mode & S_ISVTX;
-	if (st.st_mode & (S_IWGRP | S_IWOTH) && !shared)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "%s can be written by group or others; chmod go-w it",
-		    path);
-	return MT_OK;
-}
 
 enum mt_status
 hook_check_program(
     const char *path, char ret_real[PATH_MAX], struct mt_error *err)
 {
-	char walk[PATH_MAX];
-	enum mt_status status;
-	struct stat st;
-	char *slash;
-
-	if (!realpath(path, ret_real))
-		return mt_fail_errno(
-		    err, MT_BAD_CONFIG, errno, "cannot find %s", path);
-	if (stat(ret_real, &st) || !S_ISREG(st.st_mode) ||
-	    access(ret_real, X_OK))
+	if (fs_check_kept(path, ret_real, err) != MT_OK)
+		return MT_BAD_CONFIG;
+	if (access(ret_real, X_OK))
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "%s is no program that can be run", path);
-	memcpy(walk, ret_real, PATH_MAX);
-	status = check_writers(walk, err);
-	while (status == MT_OK && (slash = strrchr(walk, '/'))) {
-		*slash = '\0';
-		status = check_writers(*walk ? walk : "/", err);
-	}
-	return status;
+	return MT_OK;
 }
 
 /* ---- the list ---- */
@@ -70,7 +33,7 @@ hook_list_add(
 	if (*path != '/')
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "hook: '%s' is not an absolute path", path);
-	if (owner != 0 && owner != geteuid())
+	if (!settings_owner_is_trusted(owner))
 		return mt_fail(err, MT_BAD_CONFIG,
 		    "hook: only a file of root's or the helper's user can name "
 		    "one, this belongs to uid %lu",

@@ -20,12 +20,7 @@ struct hook_list {
 	size_t count;
 };
 
-/*
- * Whoever can change the program runs as we do: it, and the directories that it
- * lies in, must be ours or root's, and nobody else may write there.  *ret_real is
- * its path without symbolic links, to be run instead: they may be changed at any
- * time.
- */
+/* Whoever can change the program runs as we do: see fs_check_kept. */
 enum mt_status hook_check_program(const char *path, char ret_real[PATH_MAX],
     struct mt_error *err) MT_MUST_CHECK;
 

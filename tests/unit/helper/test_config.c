@@ -4,7 +4,9 @@
 #include "unit/cmocka_headers.h"
 #include "unit/connector/scratch.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -325,6 +327,159 @@ file_of_another_user_sets_nothing_but_accounts(void **state)
 	config_free(&c);
 }
 
+/* Each costs everybody who is served. */
+static void
+another_user_has_so_many_accounts_at_most(void **state)
+{
+	char text[16384] = "";
+	size_t len = 0;
+	const char *conf = scratch_path(*state, "m.conf");
+	struct config_source source = {.file = conf};
+	struct config *c = NULL;
+	struct mt_error err = {0};
+
+	if (geteuid() != 0)
+		fail_msg("must be run as root");
+	for (int i = 1; i <= 101; i++) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "[account a%d]\nuser = u\nclient_id = i\n"
+		    "token_endpoint = https://x.test/token\n",
+		    i);
+		if (i < 100)
+			continue;
+		scratch_write(*state, "m.conf", text);
+		assert_int_equal(chmod(conf, 0600), 0);
+		assert_int_equal(chown(conf, 65534, 65534), 0);
+		assert_int_equal(config_read(&source, &c, &err),
+		    i > 100 ? MT_BAD_CONFIG : MT_OK);
+		config_free(&c);
+	}
+	assert_non_null(strstr(err.text, "more than 100 accounts of uid 655"));
+	assert_int_equal(chown(conf, 0, 0), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_OK);
+	assert_int_equal(c->account_count, 101);
+	config_free(&c);
+}
+
+/* Nor wait for a pipe in its place, at each request. */
+static void
+ca_file_of_another_user_must_be_kept_by_root(void **state)
+{
+	char text[4096 + sizeof(ACCOUNT)], real[4096];
+	const char *conf = scratch_path(*state, "m.conf");
+	const char *dir = scratch_path(*state, "ca");
+	const char *ca = scratch_path(*state, "ca/ca.pem");
+	const char *link = scratch_path(*state, "link");
+	struct config_source source = {.file = conf};
+	struct config *c = NULL;
+	struct mt_error err = {0};
+
+	if (geteuid() != 0)
+		fail_msg("must be run as root");
+	scratch_mkdir(*state, "ca");
+	scratch_write(*state, "ca/ca.pem", "certificates\n");
+	assert_int_equal(chmod(ca, 0644), 0);
+	assert_int_equal(symlink("ca/ca.pem", link), 0);
+	snprintf(text, sizeof(text), ACCOUNT "ca_file = %s\n", link);
+	scratch_write(*state, "m.conf", text);
+	assert_int_equal(chmod(conf, 0600), 0);
+	assert_int_equal(chown(conf, 65534, 65534), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_OK);
+	/* the link may be another tomorrow */
+	assert_non_null(realpath(ca, real));
+	assert_string_equal(c->accounts[0]->ca_file, real);
+	config_free(&c);
+	assert_int_equal(chown(dir, 65534, 65534), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_BAD_CONFIG);
+	assert_non_null(strstr(err.text, "belongs to uid 65534"));
+	assert_int_equal(chown(dir, 0, 0), 0);
+	assert_int_equal(chmod(ca, 0666), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_BAD_CONFIG);
+	assert_int_equal(unlink(ca), 0);
+	assert_int_equal(mkfifo(ca, 0600), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_BAD_CONFIG);
+	assert_non_null(strstr(err.text, "not a regular file"));
+	/* whose file it is decides */
+	assert_int_equal(chown(conf, 0, 0), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_OK);
+	config_free(&c);
+}
+
+/* In accounts.d/, with what is left of it. */
+static void
+assert_left_out(const char *dir, const char *name, size_t left_out)
+{
+	struct config_source source = {.dir = dir};
+	struct config *c = NULL;
+
+	OK(config_read(&source, &c, &err));
+	if (c->left_out != left_out || c->account_count != 2)
+		fail_msg("%s: %zu left out, %zu accounts", name, c->left_out,
+		    c->account_count);
+	assert_string_equal(c->accounts[0]->name, "third");
+	assert_string_equal(c->accounts[1]->name, "work");
+	assert_int_equal(c->accounts[1]->owner, 0);
+	config_free(&c);
+}
+
+static void
+mistakes_of_another_user_are_theirs_alone(void **state)
+{
+	static const char other[] =
+	    "[account mine]\nuser = m\nclient_id = c\n"
+	    "token_endpoint = https://example.test/token\n";
+	char text[4096];
+	const char *path = scratch_path(*state, "accounts.d/a.conf");
+	const char *third = scratch_path(*state, "accounts.d/c.conf");
+	struct config_source source = {.dir = *state};
+	struct config *c = NULL;
+	struct mt_error err = {0};
+	const struct {
+		const char *name, *before, *after;
+		mode_t mode;
+	} cases[] = {
+	    {"syntax", "nonsense\n", "", 0600},
+	    {"setting", "", "no_such = 1\n", 0600},
+	    {"behind a good account", "", "[account x]\nuser = u\n", 0600},
+	    {"of the helper's", "socket = /tmp/s\n", "", 0600},
+	    {"provider", "", "provider = no-such\n", 0600},
+	    {"endpoint", "", "token_endpoint = http://example.test\n", 0600},
+	    {"secret", "", "client_secret_file = /etc/passwd\n", 0600},
+	    {"open to others", "", "", 0662},
+	    {"root's account", ACCOUNT, "", 0600},
+	    {"another's account, behind it", "", "[account work]\nuser = m\n",
+		0600},
+	};
+
+	if (geteuid() != 0)
+		fail_msg("must be run as root");
+	scratch_mkdir(*state, "accounts.d");
+	scratch_write(*state, "accounts.d/b.conf", ACCOUNT);
+	scratch_write(*state, "accounts.d/c.conf",
+	    "[account third]\nuser = m\nclient_id = c\n"
+	    "token_endpoint = https://example.test/token\n");
+	assert_int_equal(chown(third, 65533, 65533), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), "%s%s%s", cases[i].before, other,
+		    cases[i].after);
+		scratch_write(*state, "accounts.d/a.conf", text);
+		assert_int_equal(chmod(path, cases[i].mode), 0);
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		assert_left_out(*state, cases[i].name, 1);
+	}
+	/* it is the owner that counts */
+	assert_int_equal(chown(path, 0, 0), 0);
+	assert_int_equal(config_read(&source, &c, &err), MT_BAD_CONFIG);
+	assert_non_null(strstr(err.text, "a.conf"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/nonexistent/a.conf", path), 0);
+	assert_left_out(*state, "link to nowhere", 1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	assert_left_out(*state, "pipe", 0);
+}
+
 static void
 pipe_without_writer_does_not_hang(void **state)
 {
@@ -353,6 +508,9 @@ main(void)
 	    TEST(secret_file_must_be_closed_and_owned),
 	    TEST(secret_file_of_another_user_is_refused),
 	    TEST(file_of_another_user_sets_nothing_but_accounts),
+	    TEST(another_user_has_so_many_accounts_at_most),
+	    TEST(ca_file_of_another_user_must_be_kept_by_root),
+	    TEST(mistakes_of_another_user_are_theirs_alone),
 	    TEST(pipe_without_writer_does_not_hang),
 	};
 

@@ -57,6 +57,10 @@ static const struct {
 	true},
     {"{\"aud\":\"client\",\"email\":\"b@x\",\"email_verified\":false}", NULL,
 	true},
+    {"{\"aud\":\"client\",\"email\":\"b@x\",\"email_verified\":\"false\"}",
+	NULL, true},
+    {"{\"aud\":\"client\",\"email\":\"b@x\",\"email_verified\":\"true\"}",
+	"b@x", true},
     {"{\"aud\":\"client\",\"sub\":\"1\"}", NULL, true},
     {"{\"aud\":\"client\",\"email\":7,\"upn\":\"\",\"preferred_username\":"
      "\"a\\nb\"}",

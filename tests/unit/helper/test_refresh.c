@@ -4,6 +4,7 @@
 #include "unit/cmocka_headers.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static void
 refresh_is_due_when_too_little_is_left(void **state)
@@ -123,7 +124,7 @@ make_settings(void)
 }
 
 static void
-fingerprint_follows_endpoint_client_and_user(void **state)
+fingerprint_follows_endpoint_client_user_and_owner(void **state)
 {
 	struct account_settings settings = make_settings(), other;
 	char first[CRYPTO_HEX_SIZE], second[CRYPTO_HEX_SIZE];
@@ -141,6 +142,16 @@ fingerprint_follows_endpoint_client_and_user(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		other = settings;
 		*parts[i] = changed;
+		assert_true(refresh_fingerprint(&other, second));
+		assert_string_not_equal(first, second);
+	}
+	other = settings;
+	other.owner = geteuid();
+	assert_true(refresh_fingerprint(&other, second));
+	assert_string_equal(first, second);
+	for (uid_t owner = 65533; owner <= 65534; owner++) {
+		other.owner = owner;
+		memcpy(first, second, sizeof(first));
 		assert_true(refresh_fingerprint(&other, second));
 		assert_string_not_equal(first, second);
 	}
@@ -190,7 +201,8 @@ main(void)
 	    cmocka_unit_test(
 		token_in_use_is_replaced_at_four_fifths_of_its_life),
 	    cmocka_unit_test(unused_login_is_used_in_its_time),
-	    cmocka_unit_test(fingerprint_follows_endpoint_client_and_user),
+	    cmocka_unit_test(
+		fingerprint_follows_endpoint_client_user_and_owner),
 	    cmocka_unit_test(form_has_what_the_server_wants_and_no_more),
 	};
 
