@@ -2,7 +2,10 @@
 """Several accounts in one process, and what the server tells while they are
 idle."""
 import json
+import os
+import random
 import signal
+import time
 
 from bed import BedTestCase, wait_until
 from bed.connector import Connector
@@ -12,6 +15,7 @@ from .test_send import Hold
 
 OTHER, OTHERS_PASSWORD = "bob@example.test", "bob-pw"
 HOUR_MS = 3600000
+LONG = bool(os.environ.get("MAILTOKEN_LONG"))
 
 
 def message(subject):
@@ -168,6 +172,36 @@ class AccountsTest(AccountsBed):
         self.wait_inbox("second", 1, run)
         run.signal(signal.SIGTERM)
         self.assertEqual(run.wait(20), 0, run.tail())
+
+    # -- kill --------------------------------------------------------------
+
+    def subjects(self, agent):
+        path = self.connector.workspace / "agents" / agent / "inbox"
+        return sorted(json.loads((directory / "message.json").read_text())
+                      ["subject"] for directory in path.iterdir())
+
+    def test_kill_under_load_loses_nothing_and_repeats_nothing(self):
+        self.write("second")
+        sent = {USER: 0, OTHER: 0}
+        dice = random.Random(4)
+
+        def deliver_some():
+            for user in sent:
+                for _ in range(dice.randrange(8)):
+                    sent[user] += 1
+                    self.mail.deliver(user, message(f"{sent[user]:05}"))
+
+        for _ in range(200 if LONG else 20):
+            run = self.connector.start()
+            end = time.monotonic() + dice.uniform(0, 1)
+            while time.monotonic() < end:
+                deliver_some()
+            run.kill()
+        self.assertTrue(self.connector.poll().json["success"])
+        for agent, user in ("email", USER), ("second", OTHER):
+            self.assertGreater(sent[user], 100)
+            self.assertEqual(self.subjects(agent), [
+                f"{i:05}" for i in range(1, sent[user] + 1)])
 
     # -- push --------------------------------------------------------------
 

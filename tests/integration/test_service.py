@@ -114,6 +114,29 @@ class ServiceTest(BedTestCase):
         self.assertEqual(run.wait(), 0, run.tail())
         self.assertNotRegex(run.stderr_text(), "mailtokend: .*signal")
 
+    def test_service_manager_is_told_how_it_is(self):
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        connector = Connector(self.bed, self.mail)
+        path = connector.dir / "notify"
+        manager.bind(str(path))
+        manager.settimeout(20)
+        connector.env |= {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": 200_000}
+        run = connector.start()
+        self.addCleanup(run.stop)
+
+        def wait_for(message):
+            while message not in manager.recv(4096).decode().splitlines():
+                pass
+        for message in "READY=1", "WATCHDOG=1", "WATCHDOG=1":
+            wait_for(message)
+        run.signal(signal.SIGHUP)
+        for message in "RELOADING=1", "READY=1":
+            wait_for(message)
+        run.signal(signal.SIGTERM)
+        wait_for("STOPPING=1")
+        self.assertEqual(run.wait(), 0, run.tail())
+
     # -- its helper --------------------------------------------------------
 
     def test_helper_that_was_killed_is_started_again(self):
