@@ -79,8 +79,9 @@ on_delivered(void *context, const struct inbound_delivery *delivery)
 
 	if (o->announced)
 		announcer_wake(o->resources->announcer, o->announced);
-	/* a line for each would scroll the bar away */
-	if (!receipt->progress.visible)
+	/* a line for each would scroll the bar away; whether it is there just
+	 * now is for the poll's own thread to know */
+	if (!receipt->progress.bar)
 		log_info("Email %s written to %.*s for agent %.*s",
 		    delivery->handle, place.folder_len, place.folder,
 		    place.agent_len, place.agent);
