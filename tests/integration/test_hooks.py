@@ -397,10 +397,11 @@ class HookTest(HelperTestCase):
 
     def test_process_that_runs_hooks_is_closed_to_its_own_user(self):
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(20)
         with ours, its:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", 'exec "$0" / / /nowhere 3<&%d' % its.fileno(),
-                 self.bed.program("mailtoken-hooks")],
+                 self.bed.public_program("mailtoken-hooks")],
                 pass_fds=[its.fileno()], user=65534, group=65534,
                 extra_groups=[])
             ours.recv(4096)   # it has no settings, and says so
