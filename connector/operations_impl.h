@@ -27,7 +27,7 @@ struct operations {
 	char token_account[TOKEN_ACCOUNT_MAX];
 	struct imap_conn *conn; /* kept between visits; NULL: none */
 	enum imap_push push;    /* how it tells of news, while it is idle */
-	bool troubled; /* others than the first mailbox cannot be read */
+	bool troubled;        /* others than the first mailbox cannot be read */
 	bool first_has_news;  /* so it told of the mailbox that is open, ... */
 	uint64_t others_news; /* ... and of others: bit i of the one behind */
 	atomic_bool stop;

@@ -66,8 +66,7 @@ enum net_ready {
 
 /* Waits for the peer, or until the descriptor `wake_fd` (-1: none) can be read;
  * that nothing came is no failure. */
-enum net_ready net_wait(
-    struct net *net, int wake_fd, struct deadline deadline);
+enum net_ready net_wait(struct net *net, int wake_fd, struct deadline deadline);
 
 /*
  * As read(2) and send(2), but wait until the deadline, and never return 0: -1

@@ -57,8 +57,8 @@ add_suspects(struct state *state, int64_t mailbox_id, const uint32_t *uids,
 }
 
 enum mt_status
-suspect_state_add(struct state *state, int64_t mailbox_id,
-    const uint32_t *uids, size_t count, time_t now, struct mt_error *err)
+suspect_state_add(struct state *state, int64_t mailbox_id, const uint32_t *uids,
+    size_t count, time_t now, struct mt_error *err)
 {
 	enum mt_status status = state_db_begin(state, err);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "listening.h"
 
-
 #include "base/log.h"
 #include "base/notify.h"
 

@@ -61,7 +61,8 @@ stage(struct publisher *p, const char *text)
 
 	OK(publish_stage_new(p, &s, &err));
 	write_file(s.fd, "message.json", text);
-	OK(publish_sync_stages(p, &(const struct publish_stage *){&s}, 1, &err));
+	OK(publish_sync_stages(
+	    p, &(const struct publish_stage *){&s}, 1, &err));
 	publish_stage_close(&s);
 	return s;
 }

@@ -23,8 +23,8 @@ period_goes_by_the_domain(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(provider_renew_ms(cases[i].host),
-		    cases[i].seconds * 1000);
+		assert_int_equal(
+		    provider_renew_ms(cases[i].host), cases[i].seconds * 1000);
 }
 
 int

@@ -245,8 +245,7 @@ assert_suspects(struct state *state, int64_t mailbox, time_t now,
 	struct uid_list lists[2];
 	const char *expected[] = {due, waiting};
 
-	OK(suspect_state_read(
-	    state, mailbox, now, &lists[0], &lists[1], &err));
+	OK(suspect_state_read(state, mailbox, now, &lists[0], &lists[1], &err));
 	for (size_t i = 0; i < 2; i++) {
 		struct buf text = BUF_INIT(4096);
 
