@@ -16,11 +16,11 @@
  * tells no places cannot be asked whether it was the message or nothing that
  * it moved; then *ret_gone is what was the case right before.
  *
- * MT_REFUSED: the server says NO for good, nothing was moved; the connection
- * stays usable.  MT_BAD_INPUT: the name cannot be one.  Any other failure: look
- * in both mailboxes.  *ret_copied tells, whatever comes of it, that the target
- * has a copy of what is still here: ask for imap_conn_remove, not for another
- * move.
+ * A failure with *ret_copied: the target has a copy (*ret_place) of what is
+ * still here; ask for imap_conn_remove, not for another move.  MT_REFUSED
+ * without it: the server says NO for good, nothing was moved; the connection
+ * stays usable.  MT_BAD_INPUT: the name cannot be one.  MT_RETRY_LATER while
+ * imap_conn_is_usable(): nothing was moved; else look in both mailboxes.
  */
 enum mt_status imap_conn_move(struct imap_conn *conn, uint32_t uid,
     const char *mailbox, struct imap_place *ret_place, bool *ret_gone,

@@ -23,7 +23,7 @@ bool imap_place_appended(
 
 /* Reads "[COPYUID uidvalidity uid new-uid]", for the one message `uid`; false
  * if the reply has none, or one that speaks of others. */
-bool imap_place_copied(const struct imap_reply *reply, uint32_t uid,
-    struct imap_place *ret_place);
+bool imap_place_copied(
+    const struct imap_reply *reply, uint32_t uid, struct imap_place *ret_place);
 
 #endif

@@ -36,8 +36,7 @@ struct imap_header {
  * envelope_parse; what is gone is left out.  `take` returns false to hear of no
  * more. */
 enum mt_status imap_conn_headers(struct imap_conn *conn, const uint32_t *uids,
-    size_t count,
-    bool (*take)(void *context, const struct imap_header *header),
+    size_t count, bool (*take)(void *context, const struct imap_header *header),
     void *context, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 

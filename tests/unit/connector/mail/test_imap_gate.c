@@ -144,7 +144,7 @@ check(size_t i, size_t step)
 	peer_open(&p);
 	imap_gate_begin_fetch(&p.gate, PROTOCOL, MESSAGE);
 	if (strstr(cases[i].name, "Message-ID"))
-		imap_gate_expect_message_id(&p.gate);
+		imap_gate_expect_fields(&p.gate, "MESSAGE-ID");
 	peer_say(&p, cases[i].sent, strlen(cases[i].sent));
 	shutdown(p.fd, SHUT_WR);
 	while ((n = imap_gate_read(&p.gate, bytes, step)) > 0)
