@@ -92,7 +92,7 @@ stands_before(const char *line, const char *end, const char *item)
 }
 
 /* Is "BODY[HEADER.FIELDS (...)] " right before `end`, with these fields, each
- * in quotes or not; "<0>" stands behind the first bytes of them? */
+ * in quotes or not?  "<0>" says that it is the first bytes of them. */
 static bool
 stand_fields_before(const char *line, const char *end, const char *fields)
 {
@@ -100,7 +100,9 @@ stand_fields_before(const char *line, const char *end, const char *fields)
 	size_t len = 0;
 	const char *from = memrchr(line, '[', (size_t)(end - line));
 
-	for (; from && from < end && len < sizeof(text) - 1; from++)
+	if (!from || !stands_before(line, from, "BODY"))
+		return false;
+	for (; from < end && len < sizeof(text) - 1; from++)
 		if (*from != '"')
 			text[len++] = *from;
 	text[len] = '\0';

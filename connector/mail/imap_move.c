@@ -70,6 +70,36 @@ look(struct move *m, bool *ret_there, struct mt_error *err)
 	return status;
 }
 
+/* The same after a command that has had its OK; without an answer nobody knows
+ * what has become of the message. */
+static enum mt_status
+look_again(struct move *m, bool *ret_there, struct mt_error *err)
+{
+	enum mt_status status = look(m, ret_there, err);
+
+	if (status != MT_OK)
+		m->conn->broken = true;
+	return status;
+}
+
+/* UID MOVE.  A server that does not tell where the message is now could have
+ * done nothing. */
+static enum mt_status
+move(struct move *m, const char *wire, struct mt_error *err)
+{
+	enum mt_status status = command(m, "MOVE", wire, NULL, err);
+	bool there = false;
+
+	if (status == MT_OK && !m->place.uid)
+		status = look_again(m, &there, err);
+	if (status != MT_OK || !there)
+		return status;
+	m->conn->broken = true;
+	return mt_fail(err, MT_RETRY_LATER,
+	    "cannot move the message: %s says that it has, and still has it",
+	    net_name(m->conn->net));
+}
+
 static enum mt_status
 copy_and_remove(struct move *m, const char *wire, bool *ret_gone,
     bool *ret_copied, struct mt_error *err)
@@ -77,15 +107,12 @@ copy_and_remove(struct move *m, const char *wire, bool *ret_gone,
 	enum mt_status status = command(m, "COPY", wire, NULL, err);
 	bool there = true;
 
-	if (status != MT_OK)
-		return status;
 	/* a copy of nothing is OK, too */
-	if (!m->place.uid)
-		status = look(m, &there, err);
+	if (status == MT_OK && !m->place.uid)
+		status = look_again(m, &there, err);
 	if (status != MT_OK)
 		return status;
 	*ret_gone = !there;
-	*ret_copied = there;
 	if (!there)
 		return MT_OK;
 	status = imap_conn_remove(m->conn, m->uid, m->deadline, err);
@@ -106,7 +133,7 @@ run(struct move *m, const char *wire, bool *ret_gone, bool *ret_copied,
 	if (!there)
 		return MT_OK;
 	if (imap_conn_offers(m->conn, "MOVE"))
-		return command(m, "MOVE", wire, NULL, err);
+		return move(m, wire, err);
 	return copy_and_remove(m, wire, ret_gone, ret_copied, err);
 }
 

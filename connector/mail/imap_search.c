@@ -11,8 +11,7 @@
 #include "net/guard.h"
 
 #define DAY_S 86400
-#define MESSAGE_ID_MAX 998 /* bytes, what a header line may have */
-#define FOUND_MAX 200000   /* messages */
+#define FOUND_MAX 200000 /* messages */
 #define HEADERS_PER_COMMAND 200
 #define ANSWER_BYTES 1048576 /* with what the server tells beside it */
 
@@ -205,7 +204,7 @@ take_header(struct mailimap_msg_att *att, void *context)
 	struct reading *r = context;
 	struct imap_answer message = imap_answer_read(att);
 	const char *bytes = message.body ? message.body->sec_body_part : NULL;
-	struct imap_header header = {message.uid, bytes ? bytes : "", 0};
+	struct imap_header header = {message.uid, bytes ? bytes : "", 0, false};
 
 	if (r->enough || !message.body ||
 	    !bsearch(
@@ -214,6 +213,7 @@ take_header(struct mailimap_msg_att *att, void *context)
 	/* libetpan gives 0 for a quoted string */
 	header.len = message.body->sec_length ? message.body->sec_length
 					      : strlen(header.bytes);
+	header.is_cut = header.len >= IMAP_HEADER_MAX;
 	r->enough = !r->take(r->context, &header);
 }
 

@@ -12,6 +12,8 @@
 
 #include "mail/imap_conn.h"
 
+#include <stdbool.h>
+
 /* The messages whose Message-ID field holds `message_id` (ASCII).  UIDs
  * ascending, each once; *ret_uids is the caller's to free. */
 enum mt_status imap_conn_search_message_id(struct imap_conn *conn,
@@ -24,10 +26,12 @@ enum mt_status imap_conn_search_sent_on(struct imap_conn *conn, time_t date,
     uint32_t **ret_uids, size_t *ret_count, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* Date, Subject, To, Cc and Message-ID, as they came. */
 struct imap_header {
 	uint32_t uid;
-	const char *bytes; /* Date, Subject, To, Cc and Message-ID, as they */
-	size_t len;        /* came, cut off at IMAP_HEADER_MAX */
+	const char *bytes;
+	size_t len;
+	bool is_cut; /* there is more, beyond IMAP_HEADER_MAX */
 };
 
 #define IMAP_HEADER_MAX 65536

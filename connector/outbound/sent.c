@@ -84,7 +84,8 @@ examine_header(void *context, const struct imap_header *header)
 	if (l->wanted_id)
 		l->found = is_id(envelope.message_id, l->wanted_id);
 	else
-		l->found = envelope_same(&envelope, &l->envelope) &&
+		l->found = !header->is_cut &&
+			   envelope_same(&envelope, &l->envelope) &&
 			   !is_another_of_ours(
 			       envelope.message_id, l->message->message_id);
 	envelope_done(&envelope);
@@ -148,7 +149,7 @@ has_server_id(const struct sent_message *message)
 }
 
 static enum mt_status
-look_into(struct look *l, const char *mailbox, struct mt_error *err)
+look_by_ids(struct look *l, const char *mailbox, struct mt_error *err)
 {
 	struct imap_mailbox opened;
 	enum mt_status status =
@@ -158,6 +159,14 @@ look_into(struct look *l, const char *mailbox, struct mt_error *err)
 		status = look_by_id(l, l->message->message_id, err);
 	if (status == MT_OK && !l->found && has_server_id(l->message))
 		status = look_by_id(l, l->message->server_id, err);
+	return status;
+}
+
+static enum mt_status
+look_into(struct look *l, const char *mailbox, struct mt_error *err)
+{
+	enum mt_status status = look_by_ids(l, mailbox, err);
+
 	if (status == MT_OK && !l->found && l->envelope.has_date &&
 	    l->envelope.recipient_count)
 		status = look_by_envelope(l, err);
@@ -251,7 +260,7 @@ file(struct look *l, const char *override, struct mt_error *err)
 	    find_sent(l->conn, override, sent, &exists, l->deadline, err);
 
 	if (status == MT_OK && exists)
-		status = look_into(l, sent, err);
+		status = look_by_ids(l, sent, err);
 	if (status == MT_OK && !exists)
 		status =
 		    imap_conn_create(l->conn, sent, &existed, l->deadline, err);

@@ -40,8 +40,9 @@ enum mt_status sent_find(struct imap_conn *conn, const char *mailbox_override,
     struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
 
 /*
- * Files the message in Sent, as read, unless it is there already.  Creates the
- * mailbox if need be.  MT_OK: it is there.  MT_REFUSED: the server will not
+ * Files the message in Sent, as read, unless it is there already: by the two
+ * Message-IDs only, as where we file nobody replaces them, and the third way
+ * reads the headers of three days.  Creates the mailbox if need be.  MT_OK: it is there.  MT_REFUSED: the server will not
  * have it.  MT_RETRY_LATER: it may be there or not; calling again, with another
  * connection if this one is not usable any more, finds out.
  */
