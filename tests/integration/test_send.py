@@ -683,7 +683,9 @@ class ProgramTest(BedTestCase):
         service.signal(signal.SIGTERM)
         self.assertEqual(service.wait(), 0)
         held.release()
-        self.assertEqual((server.count(), server.received), (1, []))
+        # one of the two connections may not have come so far
+        self.assertIn(server.count(), (1, 2))
+        self.assertEqual(server.received, [])
 
 
 if __name__ == "__main__":
