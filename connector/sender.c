@@ -1,104 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-#include "sender.h"
+#include "sender_impl.h"
 
 #include "base/log.h"
-#include "outbound/filing.h"
-#include "pause.h"
 #include "report.h"
 
 #include <json-c/json.h>
-#include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
-#include <time.h>
 
-#define JOB_MS 600000
-#define CONNECTIONS_MAX 16
-#define LOCKED_MS 1000 /* between looks at a lock that others hold, ... */
-#define WATCHED_MS 200 /* ... and at what they do, when somebody waits */
-#define ROUND_MS 60000 /* other processes may have queued something */
+#define LOCKED_MS 1000  /* between looks at a lock that others hold, ... */
+#define WATCHED_MS 200  /* ... and at what they do, when somebody waits */
+#define ROUND_MS 300000 /* who queues something says so; in case nobody did */
 #define BROKEN_STATE_MS 5000
-
-/* What somebody waits for. */
-enum until { UNTIL_DECIDED, UNTIL_FILED, UNTIL_IDLE };
-
-struct watch {
-	TAILQ_ENTRY(watch) link;
-	int64_t entry;
-	enum until until;
-	uint64_t patience; /* the loop's time at which it ends */
-	sender_told told;
-	void *context;
-};
-
-/* A job that works at a server. */
-struct work {
-	struct pool_job job;
-	struct sender *sender;
-	bool running;
-	struct mt_error error;
-};
-
-/*
- * The job at the desk: everything about the state that may wait for the disk.
- * Between its end and its next beginning it is the loop's.
- */
-struct desk {
-	struct pool_job job;
-	bool running;
-	bool again; /* it was asked for while it ran */
-
-	/* in */
-	bool only_looks;
-	bool recover; /* nobody works with an entry */
-	char why[MT_ERROR_TEXT_MAX];
-	size_t count;
-	struct desk_look {
-		int64_t entry;
-		enum mt_status status;
-		struct send_report report;
-	} * looks;
-
-	/* out */
-	bool held; /* the lock, by another process */
-	enum mt_status status;
-	struct mt_error error;
-	struct outbox_plan plan;
-};
-
-struct sender {
-	struct sender_settings settings;
-	struct submit_settings submit; /* the same, with our ears */
-	uv_loop_t *loop;
-	struct pool *pool;
-	uv_timer_t *timer;
-	uv_async_t *news; /* a thread has ended something */
-	int lock;         /* -1: not held */
-	struct desk desk;
-	struct work smtp[CONNECTIONS_MAX];
-	struct work imap;
-	struct pause smtp_pause;
-	struct pause imap_pause;
-	bool state_broken; /* and it was said */
-	TAILQ_HEAD(, watch) watches;
-
-	atomic_bool stop; /* for the threads */
-	bool stopping;
-	bool told_all; /* since then */
-	void (*stopped)(void *context, struct sender *sender);
-	void *context;
-};
-
-static void open_desk(struct sender *s);
-
-static uint64_t
-now(const struct sender *s)
-{
-	return uv_now(s->loop);
-}
+#define TIDY_MS 3600000
 
 static void
 free_handle(uv_handle_t *handle)
@@ -106,154 +20,10 @@ free_handle(uv_handle_t *handle)
 	free(handle);
 }
 
-/* ---- in the threads ---- */
+/* ---- what is next ---- */
 
-static enum mt_status
-open_smtp(void *context, struct smtp_conn **ret_conn, struct deadline deadline,
-    struct mt_error *err)
-{
-	const struct submit_settings *theirs =
-	    &((struct sender *)context)->settings.submit;
-
-	return theirs->open_smtp(theirs->context, ret_conn, deadline, err);
-}
-
-static enum mt_status
-open_imap(void *context, struct imap_conn **ret_conn, struct deadline deadline,
-    struct mt_error *err)
-{
-	const struct submit_settings *theirs =
-	    &((struct sender *)context)->settings.submit;
-
-	return theirs->open_imap(theirs->context, ret_conn, deadline, err);
-}
-
-static void
-on_result(void *context, const struct outbox_entry *entry)
-{
-	struct sender *s = context;
-
-	if (s->settings.submit.result)
-		s->settings.submit.result(s->settings.submit.context, entry);
-	uv_async_send(s->news);
-}
-
-static void
-on_copied(void *context, const struct outbox_entry *entry)
-{
-	struct sender *s = context;
-
-	if (s->settings.submit.copied)
-		s->settings.submit.copied(s->settings.submit.context, entry);
-	uv_async_send(s->news);
-}
-
-static struct work *
-work_of(struct pool_job *job)
-{
-	return (
-	    struct work *)(void *)((char *)job - offsetof(struct work, job));
-}
-
-static void
-run_smtp(struct pool_job *job)
-{
-	struct work *w = work_of(job);
-
-	job->status = submit_work(w->sender->settings.state, &w->sender->submit,
-	    deadline_in_ms(JOB_MS), &w->error);
-}
-
-static void
-run_imap(struct pool_job *job)
-{
-	struct work *w = work_of(job);
-
-	job->status = filing_work(w->sender->settings.state, &w->sender->submit,
-	    deadline_in_ms(JOB_MS), &w->error);
-}
-
-static struct sender *
-sender_of_desk(struct pool_job *job)
-{
-	return (struct sender *)(void *)((char *)job -
-					 offsetof(struct sender, desk.job));
-}
-
-static enum mt_status
-take_lock(struct sender *s)
-{
-	struct desk *d = &s->desk;
-	enum mt_status status = MT_OK;
-
-	d->held = false;
-	if (s->lock >= 0)
-		return MT_OK;
-	status = outbox_lock(s->settings.state, s->submit.rules.account,
-	    &s->lock, deadline_in_ms(0), &d->error);
-	d->held = status == MT_RETRY_LATER;
-	return status;
-}
-
-/* Everything that needs the lock. */
-static enum mt_status
-plan(struct sender *s)
-{
-	struct desk *d = &s->desk;
-	struct state *state = s->settings.state;
-	enum mt_status status = take_lock(s);
-
-	if (status != MT_OK)
-		return status;
-	if (d->recover)
-		status = submit_recover(state, &s->submit, &d->error);
-	if (status == MT_OK)
-		status = submit_tidy(state, &s->submit, &d->error);
-	if (status == MT_OK)
-		status = outbox_plan(
-		    state, &s->submit.rules, time(NULL), &d->plan, &d->error);
-	return status;
-}
-
-static void
-run_desk(struct pool_job *job)
-{
-	struct sender *s = sender_of_desk(job);
-	struct desk *d = &s->desk;
-	const struct send_settings look = {
-	    .state = s->settings.state,
-	    .rules = &s->submit.rules,
-	};
-
-	d->status = d->only_looks ? MT_OK : plan(s);
-	for (size_t i = 0; i < d->count; i++) {
-		struct desk_look *l = &d->looks[i];
-		struct mt_error why;
-
-		l->report = (struct send_report)SEND_REPORT_INIT;
-		l->status = MT_OK;
-		if (!l->entry)
-			continue;
-		l->status =
-		    send_look(&look, l->entry, d->why, &l->report, &why);
-		if (l->status != MT_OK)
-			send_unknown(&l->report, &why);
-	}
-	job->status = MT_OK; /* it says nothing about a server */
-}
-
-/* ---- telling ---- */
-
-/* Nothing is sent before a person acts. */
-static bool
-is_blocked(const struct sender *s)
-{
-	return pause_is_a_persons(&s->smtp_pause) &&
-	       !pause_is_over(&s->smtp_pause, now(s));
-}
-
-static bool
-works(const struct sender *s)
+bool
+sender_works(const struct sender *s)
 {
 	bool working = s->imap.running;
 
@@ -261,62 +31,6 @@ works(const struct sender *s)
 		working = working || s->smtp[i].running;
 	return working;
 }
-
-/* Whether all that was due has had its turn. */
-static bool
-is_idle(const struct sender *s)
-{
-	const struct desk *d = &s->desk;
-
-	if (d->status != MT_OK)
-		return true;
-	return !works(s) &&
-	       (!d->plan.due || !pause_is_over(&s->smtp_pause, now(s))) &&
-	       (d->plan.file_s != 0 || !pause_is_over(&s->imap_pause, now(s)));
-}
-
-static bool
-is_told(
-    const struct sender *s, const struct watch *w, const struct desk_look *look)
-{
-	const struct send_report *report = &look->report;
-
-	if (s->stopping || now(s) >= w->patience)
-		return true;
-	if (w->until == UNTIL_IDLE)
-		return is_idle(s);
-	if (look->status != MT_OK)
-		return look->status == MT_BUG; /* the entry is gone */
-	if (report->state == SEND_QUEUED && is_blocked(s))
-		return true;
-	if (w->until == UNTIL_FILED && report->unfiled)
-		return s->imap_pause.failures > 0;
-	return report->decided;
-}
-
-static void
-tell(struct sender *s, struct watch *w, const struct send_report *report)
-{
-	TAILQ_REMOVE(&s->watches, w, link);
-	w->told(w->context, w->entry, report);
-	free(w);
-}
-
-/* Each watch has a look, in their order, but those that came later. */
-static void
-tell_all(struct sender *s)
-{
-	struct desk *d = &s->desk;
-	struct watch *w = TAILQ_FIRST(&s->watches), *next;
-
-	for (size_t i = 0; i < d->count && w; i++, w = next) {
-		next = TAILQ_NEXT(w, link);
-		if (is_told(s, w, &d->looks[i]))
-			tell(s, w, &d->looks[i].report);
-	}
-}
-
-/* ---- what is next ---- */
 
 static void
 sooner(uint64_t *delay, uint64_t other)
@@ -330,7 +44,7 @@ static void
 sooner_at(const struct sender *s, uint64_t *delay, time_t seconds,
     const struct pause *pause)
 {
-	uint64_t wait = pause_left(pause, now(s));
+	uint64_t wait = pause_left(pause, uv_now(s->loop));
 
 	if (seconds < 0)
 		return;
@@ -343,15 +57,15 @@ sooner_at(const struct sender *s, uint64_t *delay, time_t seconds,
 static void
 on_time(uv_timer_t *timer)
 {
-	open_desk(timer->data);
+	sender_open_desk(timer->data);
 }
 
 static void
 set_timer(struct sender *s)
 {
-	const struct desk *d = &s->desk;
+	const struct sender_desk *d = &s->desk;
 	uint64_t delay = ROUND_MS;
-	struct watch *w;
+	struct sender_watch *w;
 
 	if (d->held)
 		delay = TAILQ_EMPTY(&s->watches) ? LOCKED_MS : WATCHED_MS;
@@ -362,12 +76,13 @@ set_timer(struct sender *s)
 		sooner_at(s, &delay, d->plan.file_s, &s->imap_pause);
 	}
 	TAILQ_FOREACH(w, &s->watches, link)
-	sooner(&delay, w->patience > now(s) ? w->patience - now(s) : 1);
+	sooner(&delay,
+	    w->patience > uv_now(s->loop) ? w->patience - uv_now(s->loop) : 1);
 	uv_timer_start(s->timer, on_time, delay, 0);
 }
 
 static void
-start(struct sender *s, struct work *w, const struct pause *pause)
+start(struct sender *s, struct sender_work *w, const struct pause *pause)
 {
 	w->running = true;
 	w->job.failed = pause->failures > 0;
@@ -382,7 +97,7 @@ start_smtp(struct sender *s)
 	size_t due = s->desk.plan.due, free = 0;
 	size_t claimed = s->desk.plan.claimed;
 
-	if (!pause_is_over(&s->smtp_pause, now(s)))
+	if (!pause_is_over(&s->smtp_pause, uv_now(s->loop)))
 		return;
 	for (unsigned i = 0; i < s->settings.connections; i++)
 		free += s->smtp[i].running;
@@ -402,7 +117,7 @@ start_works(struct sender *s)
 		return;
 	start_smtp(s);
 	if (s->desk.plan.file_s == 0 && !s->imap.running &&
-	    pause_is_over(&s->imap_pause, now(s)))
+	    pause_is_over(&s->imap_pause, uv_now(s->loop)))
 		start(s, &s->imap, &s->imap_pause);
 }
 
@@ -411,13 +126,14 @@ start_works(struct sender *s)
 static void
 end_if_over(struct sender *s)
 {
-	if (s->desk.running || works(s))
+	if (s->desk.running || sender_works(s))
 		return;
 	if (!s->told_all) {
 		s->told_all = true;
-		open_desk(s);
+		sender_open_desk(s);
 		return;
 	}
+	sender_watches_end(s);
 	uv_timer_stop(s->timer);
 	if (s->lock >= 0)
 		outbox_unlock(s->lock);
@@ -427,29 +143,10 @@ end_if_over(struct sender *s)
 
 /* ---- the desk ---- */
 
-/* What the watches ask; without memory they are told later. */
-static void
-ask_of_watches(struct sender *s)
+void
+sender_open_desk(struct sender *s)
 {
-	struct desk *d = &s->desk;
-	struct watch *w;
-	size_t count = 0;
-
-	free(d->looks);
-	d->count = 0;
-	TAILQ_FOREACH(w, &s->watches, link)
-	count++;
-	d->looks = calloc(count + 1, sizeof(*d->looks));
-	if (!d->looks)
-		return;
-	TAILQ_FOREACH(w, &s->watches, link)
-	d->looks[d->count++].entry = w->entry;
-}
-
-static void
-open_desk(struct sender *s)
-{
-	struct desk *d = &s->desk;
+	struct sender_desk *d = &s->desk;
 
 	if (d->running) {
 		d->again = true;
@@ -458,40 +155,44 @@ open_desk(struct sender *s)
 	d->again = false;
 	d->running = true;
 	d->only_looks = s->stopping;
-	d->recover = true;
-	for (unsigned i = 0; i < s->settings.connections; i++)
-		d->recover = d->recover && !s->smtp[i].running;
+	d->recover = !s->settled && !sender_works(s);
+	d->tidy = !s->tidied || uv_now(s->loop) - s->tidied >= TIDY_MS;
 	snprintf(d->why, sizeof(d->why), "%s",
 	    s->smtp_pause.failures ? s->smtp_pause.error.text : "");
-	ask_of_watches(s);
+	sender_watches_ask(s);
 	pool_submit(s->pool, &d->job);
 }
 
 static void
-note_state(struct sender *s)
+take_desk_result(struct sender *s)
 {
-	const struct desk *d = &s->desk;
+	const struct sender_desk *d = &s->desk;
 	bool broken = d->status != MT_OK && !d->held;
 
 	if (broken && !s->state_broken)
 		log_error("the outbox cannot be used: %s", d->error.text);
 	s->state_broken = broken;
+	if (d->status != MT_OK || d->only_looks)
+		return;
+	s->settled = s->settled || d->recover;
+	if (d->tidy)
+		s->tidied = uv_now(s->loop);
 }
 
 static void
 on_desk_done(struct pool_job *job)
 {
 	struct sender *s = sender_of_desk(job);
-	struct desk *d = &s->desk;
+	struct sender_desk *d = &s->desk;
 
-	d->running = false;
-	note_state(s);
+	take_desk_result(s);
 	start_works(s);
-	tell_all(s);
+	sender_watches_tell(s); /* they may have it stopped */
+	d->running = false;
 	if (s->stopping)
 		end_if_over(s);
 	else if (d->again)
-		open_desk(s);
+		sender_open_desk(s);
 	else
 		set_timer(s);
 }
@@ -499,18 +200,21 @@ on_desk_done(struct pool_job *job)
 static void
 on_work_done(struct pool_job *job)
 {
-	struct work *w = work_of(job);
+	struct sender_work *w = sender_work_of(job);
 	struct sender *s = w->sender;
 	bool smtp = w != &s->imap;
 
 	w->running = false;
+	/* what it could not write down is as if it had died */
+	if (smtp && job->status != MT_OK)
+		s->settled = false;
 	if (!s->stopping)
-		pause_note(smtp ? &s->smtp_pause : &s->imap_pause, now(s),
-		    job->status, &w->error);
+		pause_note(smtp ? &s->smtp_pause : &s->imap_pause,
+		    uv_now(s->loop), job->status, &w->error);
 	if (s->stopping)
 		end_if_over(s);
 	else
-		open_desk(s);
+		sender_open_desk(s);
 }
 
 static void
@@ -519,7 +223,7 @@ on_news(uv_async_t *news)
 	struct sender *s = news->data;
 
 	if (!s->stopping)
-		open_desk(s);
+		sender_open_desk(s);
 }
 
 /* ---- from outside ---- */
@@ -529,8 +233,8 @@ sender_wake(struct sender *s)
 {
 	if (s->stopping)
 		return;
-	pause_shorten(&s->smtp_pause, now(s));
-	open_desk(s);
+	pause_shorten(&s->smtp_pause, uv_now(s->loop));
+	sender_open_desk(s);
 }
 
 void
@@ -540,52 +244,7 @@ sender_mended(struct sender *s)
 		return;
 	pause_end(&s->smtp_pause);
 	pause_end(&s->imap_pause);
-	open_desk(s);
-}
-
-static enum mt_status
-watch(struct sender *s, int64_t entry, enum until until, int64_t patience_ms,
-    sender_told told, void *context, struct mt_error *err)
-{
-	struct watch *w = calloc(1, sizeof(*w));
-
-	if (!w)
-		return mt_fail(err, MT_NO_MEMORY, "no memory to wait");
-	*w = (struct watch){
-	    .entry = entry,
-	    .until = until,
-	    .patience = now(s) + (uint64_t)patience_ms,
-	    .told = told,
-	    .context = context,
-	};
-	TAILQ_INSERT_TAIL(&s->watches, w, link);
-	s->told_all = false;
-	if (s->stopping)
-		open_desk(s);
-	else
-		sender_wake(s);
-	return MT_OK;
-}
-
-enum mt_status
-sender_watch(struct sender *s, int64_t entry, int64_t patience_ms,
-    sender_told told, void *context, struct mt_error *err)
-{
-	return watch(s, entry, UNTIL_DECIDED, patience_ms, told, context, err);
-}
-
-enum mt_status
-sender_watch_filed(struct sender *s, int64_t entry, int64_t patience_ms,
-    sender_told told, void *context, struct mt_error *err)
-{
-	return watch(s, entry, UNTIL_FILED, patience_ms, told, context, err);
-}
-
-enum mt_status
-sender_watch_all(struct sender *s, int64_t patience_ms, sender_told told,
-    void *context, struct mt_error *err)
-{
-	return watch(s, 0, UNTIL_IDLE, patience_ms, told, context, err);
+	sender_open_desk(s);
 }
 
 enum mt_status
@@ -624,27 +283,10 @@ static void
 set_up(struct sender *s, const struct sender_settings *settings)
 {
 	s->settings = *settings;
-	if (s->settings.connections > CONNECTIONS_MAX)
-		s->settings.connections = CONNECTIONS_MAX;
-	s->submit = settings->submit;
-	s->submit.context = s;
-	s->submit.stop = &s->stop;
-	s->submit.open_smtp = open_smtp;
-	s->submit.open_imap = open_imap;
-	s->submit.result = on_result;
-	s->submit.copied = on_copied;
+	if (s->settings.connections > SENDER_CONNECTIONS_MAX)
+		s->settings.connections = SENDER_CONNECTIONS_MAX;
 	s->lock = -1;
-	s->desk.job = (struct pool_job){
-	    .run = run_desk, .done = on_desk_done, .server = "the outbox"};
-	for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
-		s->smtp[i] = (struct work){
-		    .job = {run_smtp, on_work_done, settings->smtp_server},
-		    .sender = s,
-		};
-	s->imap = (struct work){
-	    .job = {run_imap, on_work_done, settings->imap_server},
-	    .sender = s,
-	};
+	sender_jobs_init(s, on_desk_done, on_work_done);
 	pause_init(&s->smtp_pause, "SMTP send", s->settings.name,
 	    s->settings.interval_ms);
 	pause_init(&s->imap_pause, "Looking in Sent", s->settings.name,
@@ -673,7 +315,7 @@ sender_new(struct sender **ret_sender, uv_loop_t *loop, struct pool *pool,
 	s->loop = loop;
 	s->pool = pool;
 	set_up(s, settings);
-	open_desk(s);
+	sender_open_desk(s);
 	*ret_sender = s;
 	return MT_OK;
 }
@@ -691,7 +333,7 @@ sender_stop(struct sender *s,
 		s->told_all = true;
 		end_if_over(s);
 	} else {
-		open_desk(s);
+		sender_open_desk(s);
 	}
 }
 
