@@ -125,13 +125,27 @@ control_reply(struct control_peer *peer, struct json_object *reply)
 	release_if_done(c);
 }
 
-static void
-refuse(struct connection *c, const char *detail)
+static struct json_object *
+refusal(const char *detail)
 {
 	struct json_object *reply = json_object_new_object();
 
 	json_object_object_add(reply, "type", json_object_new_string("error"));
 	json_object_object_add(reply, "detail", json_object_new_string(detail));
+	return reply;
+}
+
+void
+control_refuse(struct control_peer *peer, const char *detail)
+{
+	control_reply(peer, refusal(detail));
+}
+
+static void
+refuse(struct connection *c, const char *detail)
+{
+	struct json_object *reply = refusal(detail);
+
 	send_line(c, reply);
 	json_object_put(reply);
 }

@@ -43,6 +43,9 @@ void control_close(struct control **control);
  * others as well.  A peer that has left is no error. */
 void control_reply(struct control_peer *peer, struct json_object *reply);
 
+/* The same with an "error": what is wrong with the request. */
+void control_refuse(struct control_peer *peer, const char *detail);
+
 /*
  * The asking end: sends one line and reads one into `ret_reply` (without its
  * line end).  MT_UNREACHABLE when nobody listens, or who does ends without an

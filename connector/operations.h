@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What can be done with an account, each as one call that answers with one JSON
- * object: receive, send, check.  Commands print the object, the service hands
- * it to who asked.  An account is used by one thread at a time, but for sending.
+ * object: receive, send, move, check.  Commands print the object, the service
+ * hands it to who asked.  An account is used by one thread at a time, but for
+ * sending and for folders and drafts.
  */
 #ifndef MT_CONNECTOR_OPERATIONS_H
 #define MT_CONNECTOR_OPERATIONS_H
@@ -15,6 +16,7 @@
 struct json_object;
 struct operations;
 struct resources;
+struct send_request;
 struct watch_result;
 struct watch_visit;
 
@@ -61,6 +63,25 @@ enum mt_status operations_receive(struct operations *operations,
  * send it. */
 enum mt_status operations_send(struct operations *operations, const char *path,
     struct json_object **ret_report, struct mt_error *err);
+
+/*
+ * Moves the message in folder `from` whose directory is named `handle` (the
+ * "uid" of the gateway's frames) to folder `to`: on the server and in the
+ * workspace.  The answer is a move_email_response with the new handle as "uid".
+ * This and the next two run at the same time as all others.
+ */
+enum mt_status operations_move(struct operations *operations,
+    const char *handle, const char *from, const char *to,
+    struct json_object **ret_report, struct mt_error *err);
+
+/* Makes a folder on the server and in the workspace: create_folder_response. */
+enum mt_status operations_create_folder(struct operations *operations,
+    const char *name, struct json_object **ret_report, struct mt_error *err);
+
+/* Files a draft in the server's Drafts: save_draft_response. */
+enum mt_status operations_save_draft(struct operations *operations,
+    const struct send_request *request, struct json_object **ret_report,
+    struct mt_error *err);
 
 /* Logs in to both servers. */
 enum mt_status operations_check(struct operations *operations,

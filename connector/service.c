@@ -3,42 +3,28 @@
 
 #include "base/log.h"
 #include "base/notify.h"
-#include "control.h"
 #include "follower.h"
-#include "report.h"
+#include "requests.h"
 
 #include <json-c/json.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 #include <uv.h>
 
 #define RETRY_FIRST_MS 5000
 #define RETRY_MAX_MS 3600000
-#define REQUESTS_MAX 64 /* polls that somebody waits for */
 
 /* An account that is followed. */
 struct followed {
 	TAILQ_ENTRY(followed) link;
 	struct service *service;
 	struct watcher *watcher;
+	struct request_account *requests;
 	void *account;
 	bool removed;
-};
-
-/* A poll that somebody asked for, until all accounts have been visited. */
-struct request {
-	TAILQ_ENTRY(request) link;
-	struct control_peer *peer;
-	struct json_object *reports; /* of the accounts */
-	size_t left;                 /* visits to come */
-	struct wanted {
-		const struct watcher *watcher; /* NULL: visited, or gone */
-		uint64_t number;
-	} wanted[];
 };
 
 /* Sending: a pool's job that comes again. */
@@ -62,12 +48,9 @@ struct service {
 	uv_signal_t signals[SIGNALS];
 	struct pool *pool;
 	struct sender send;
-	struct control *control;
+	struct requests *requests;
 	struct follower *followers[SERVICE_HELPERS_MAX];
 	TAILQ_HEAD(, followed) accounts;
-	size_t account_count;
-	TAILQ_HEAD(, request) requests;
-	size_t request_count;
 	uv_timer_t alive; /* for the service manager's watchdog */
 	uv_timer_t grace;
 	bool ending;
@@ -197,116 +180,6 @@ on_sent(struct pool_job *job)
 		uv_timer_start(&send->next, on_send_time, delay, 0);
 }
 
-/* ---- requests ---- */
-
-static struct json_object *
-reply_of_type(const char *type)
-{
-	struct json_object *reply = json_object_new_object();
-
-	json_object_object_add(reply, "type", json_object_new_string(type));
-	return reply;
-}
-
-static void
-refuse(struct control_peer *peer, const char *detail)
-{
-	struct json_object *reply = reply_of_type("error");
-
-	json_object_object_add(reply, "detail", json_object_new_string(detail));
-	control_reply(peer, reply);
-}
-
-static void
-finish_request(struct service *s, struct request *r)
-{
-	TAILQ_REMOVE(&s->requests, r, link);
-	s->request_count--;
-	control_reply(r->peer, report_join_polls(r->reports, NULL));
-	json_object_put(r->reports);
-	free(r);
-}
-
-/* A watcher has been visited, or is gone: `report` NULL. */
-static void
-note_visit(struct service *s, const struct watcher *watcher, uint64_t number,
-    struct json_object *report)
-{
-	struct request *r, *next;
-
-	for (r = TAILQ_FIRST(&s->requests); r; r = next) {
-		next = TAILQ_NEXT(r, link);
-		for (struct wanted *w = r->wanted; w->number; w++) {
-			if (w->watcher != watcher || w->number > number)
-				continue;
-			w->watcher = NULL;
-			r->left--;
-			if (report)
-				json_object_array_add(
-				    r->reports, json_object_get(report));
-		}
-		if (!r->left)
-			finish_request(s, r);
-	}
-}
-
-static void
-ask_all(struct service *s, struct control_peer *peer)
-{
-	struct request *r = calloc(
-	    1, sizeof(*r) + (s->account_count + 1) * sizeof(struct wanted));
-	struct followed *f;
-
-	if (!r || s->request_count == REQUESTS_MAX) {
-		free(r);
-		refuse(peer, "too many requests");
-		return;
-	}
-	r->peer = peer;
-	r->reports = json_object_new_array();
-	TAILQ_FOREACH(f, &s->accounts, link)
-	if (!f->removed)
-		r->wanted[r->left++] =
-		    (struct wanted){f->watcher, watcher_ask(f->watcher)};
-	s->request_count++;
-	TAILQ_INSERT_TAIL(&s->requests, r, link);
-	start_send(s);
-	if (!r->left)
-		finish_request(s, r);
-}
-
-static void
-answer_status(struct service *s, struct control_peer *peer)
-{
-	struct json_object *reply = reply_of_type("status_response");
-	struct json_object *accounts = json_object_new_array();
-	struct followed *f;
-
-	TAILQ_FOREACH(f, &s->accounts, link)
-	json_object_array_add(accounts, watcher_status(f->watcher));
-	json_object_object_add(reply, "success", json_object_new_boolean(true));
-	json_object_object_add(reply, "exit_code", json_object_new_int(0));
-	json_object_object_add(reply, "accounts", accounts);
-	control_reply(peer, reply);
-}
-
-static void
-on_request(void *context, struct control_peer *peer, const char *type,
-    struct json_object *request)
-{
-	struct service *s = context;
-
-	(void)request;
-	if (s->ending)
-		refuse(peer, "the connector is ending");
-	else if (strcmp(type, "poll_request") == 0)
-		ask_all(s, peer);
-	else if (strcmp(type, "status_request") == 0)
-		answer_status(s, peer);
-	else
-		refuse(peer, "unknown request type");
-}
-
 /* ---- accounts ---- */
 
 static void
@@ -315,7 +188,8 @@ on_visit(void *context, struct watcher *watcher, uint64_t number,
 {
 	struct followed *f = context;
 
-	note_visit(f->service, watcher, number, report);
+	(void)watcher;
+	requests_note_visit(f->requests, number, report);
 	json_object_put(report);
 }
 
@@ -332,13 +206,16 @@ service_add(struct service *s, const struct watched_account *account,
 	f->account = account->context;
 	status = watcher_new(
 	    &f->watcher, &s->loop, s->pool, account, on_visit, f, err);
-	if (status != MT_OK) {
-		free(f);
-		return status;
+	if (status == MT_OK &&
+	    !(f->requests = requests_add(s->requests, f->watcher))) {
+		watcher_free(&f->watcher);
+		status = mt_fail(err, MT_NO_MEMORY, "no memory for an account");
 	}
-	TAILQ_INSERT_TAIL(&s->accounts, f, link);
-	s->account_count++;
-	return MT_OK;
+	if (status == MT_OK)
+		TAILQ_INSERT_TAIL(&s->accounts, f, link);
+	else
+		free(f);
+	return status;
 }
 
 static void
@@ -347,10 +224,10 @@ on_stopped(void *context, struct watcher *watcher)
 	struct followed *f = context;
 	struct service *s = f->service;
 
-	note_visit(s, watcher, UINT64_MAX, NULL);
+	(void)watcher;
+	requests_remove(&f->requests);
 	watcher_free(&f->watcher);
 	TAILQ_REMOVE(&s->accounts, f, link);
-	s->account_count--;
 	if (!s->ending)
 		s->settings.removed(s->settings.context, f->account);
 	free(f);
@@ -364,6 +241,7 @@ remove_account(struct followed *f)
 	if (f->removed)
 		return;
 	f->removed = true;
+	requests_leave(f->requests);
 	watcher_stop(f->watcher, on_stopped);
 }
 
@@ -454,6 +332,8 @@ begin_end(struct service *s)
 	if (s->ending)
 		return;
 	s->ending = true;
+	if (s->requests)
+		requests_end(s->requests);
 	notify_stopping();
 	s->settings.stop(s->settings.context);
 	uv_timer_start(&s->grace, on_grace, (uint64_t)s->settings.grace_ms, 0);
@@ -471,7 +351,7 @@ end(struct service *s)
 	if (!TAILQ_EMPTY(&s->accounts) || s->send.running ||
 	    uv_is_closing((uv_handle_t *)&s->grace))
 		return; /* on_stopped and on_sent come back here */
-	control_close(&s->control);
+	requests_close(&s->requests);
 	for (size_t i = 0; i < SERVICE_HELPERS_MAX; i++)
 		follower_free(&s->followers[i]);
 	pool_free(&s->pool);
@@ -518,7 +398,6 @@ open_handles(struct service *s)
 	}
 	service_hold_signals(false);
 	TAILQ_INIT(&s->accounts);
-	TAILQ_INIT(&s->requests);
 	s->send.job = (struct pool_job){
 	    .run = run_send,
 	    .done = on_sent,
@@ -539,15 +418,25 @@ follow_helpers(struct service *s, struct mt_error *err)
 	return status;
 }
 
+static void
+on_wake(void *context)
+{
+	start_send(context);
+}
+
 static enum mt_status
 open_all(struct service *s, struct mt_error *err)
 {
+	const struct requests_settings requests = {
+	    .control_path = s->settings.control_path,
+	    .context = s,
+	    .wake = on_wake,
+	};
 	enum mt_status status =
 	    pool_new(&s->pool, &s->loop, &s->settings.limits, err);
 
 	if (status == MT_OK)
-		status = control_open(&s->control, &s->loop,
-		    s->settings.control_path, on_request, s, err);
+		status = requests_open(&s->requests, &s->loop, &requests, err);
 	if (status == MT_OK)
 		status = follow_helpers(s, err);
 	return status;
