@@ -7,7 +7,6 @@
 #include "mail/imap_command.h"
 
 #define LOGIN_BYTES 131072   /* that the server may send until it is done */
-#define EXAMINE_BYTES 262144 /* flags and keywords of a mailbox */
 #define LOGOUT_BYTES 8192
 #define LOGOUT_MS 2000
 
@@ -127,96 +126,4 @@ const char *
 imap_conn_mechanism(const struct imap_conn *conn)
 {
 	return conn->mechanism;
-}
-
-/* The number in "[CODE number]"; 0 if there is none of 32 bits. */
-static uint32_t
-read_number(const char *detail)
-{
-	char *end;
-	unsigned long number = strtoul(detail, &end, 10);
-
-	return *end == ']' && number <= UINT32_MAX ? (uint32_t)number : 0;
-}
-
-/* The gate has noted EXISTS. */
-static void
-note_mailbox(void *context, const char *line)
-{
-	struct imap_mailbox *mailbox = context;
-	struct imap_reply reply;
-
-	if (!imap_reply_parse(line, "*", &reply))
-		return;
-	if (strcasecmp(reply.code, "UIDVALIDITY") == 0)
-		mailbox->uidvalidity = read_number(reply.detail);
-	else if (strcasecmp(reply.code, "UIDNEXT") == 0)
-		mailbox->uidnext = read_number(reply.detail);
-}
-
-static enum mt_status
-send_examine(struct imap_conn *conn, const char *mailbox, struct mt_error *err)
-{
-	struct secret name = SECRET_INIT;
-	char *wire = NULL;
-	enum mt_status status = imap_command_wire_name(&wire, mailbox, err);
-
-	if (status != MT_OK)
-		return status;
-	imap_command_add_quoted(&name, wire);
-	free(wire);
-	status = secret_ok(&name)
-		     ? imap_command_send(conn, "EXAMINE ", &name, err)
-		     : mt_fail(err, MT_NO_MEMORY, "out of memory");
-	secret_done(&name);
-	return status;
-}
-
-static enum mt_status
-run_examine(struct imap_conn *conn, const char *name,
-    struct imap_mailbox *mailbox, struct mt_error *err)
-{
-	struct imap_reply reply;
-	enum mt_status status = send_examine(conn, name, err);
-
-	if (status == MT_OK)
-		status = imap_command_reply(
-		    conn, note_mailbox, mailbox, NULL, &reply, err);
-	if (status != MT_OK)
-		return status;
-	if (reply.condition != IMAP_OK)
-		return mt_fail(err, MT_RETRY_LATER,
-		    "cannot open the mailbox %.100s: %s answered: %.200s%s",
-		    name, net_name(conn->net), reply.text,
-		    imap_reply_explanation(reply.text));
-	if (!mailbox->uidvalidity)
-		return mt_fail(err, MT_RETRY_LATER,
-		    "%s does not tell the UIDVALIDITY of %.100s",
-		    net_name(conn->net), name);
-	return MT_OK;
-}
-
-enum mt_status
-imap_conn_examine(struct imap_conn *conn, const char *mailbox,
-    struct imap_mailbox *ret_mailbox, struct deadline deadline,
-    struct mt_error *err)
-{
-	struct imap_mailbox found = {0};
-	enum mt_status status;
-
-	imap_conn_begin(conn, deadline, EXAMINE_BYTES);
-	conn->gate.exists = 0;
-	status = run_examine(conn, mailbox, &found, err);
-	if (status == MT_BAD_INPUT)
-		return status; /* nothing was sent */
-	if (status != MT_OK) {
-		conn->broken = true;
-		return status;
-	}
-	conn->imap->imap_state = MAILIMAP_STATE_SELECTED;
-	found.exists = conn->gate.exists;
-	conn->gate.grew = false;
-	conn->reader.news.selected_changed = false;
-	*ret_mailbox = found;
-	return MT_OK;
 }

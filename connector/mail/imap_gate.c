@@ -2,6 +2,7 @@
 #include "mail/imap_gate.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -30,13 +31,13 @@ imap_gate_begin_fetch(
 	gate->fetching = true;
 	gate->protocol_left = protocol_bytes;
 	gate->max_message = max_message;
-	gate->message_id = false;
+	gate->fields = NULL;
 }
 
 void
-imap_gate_expect_message_id(struct imap_gate *gate)
+imap_gate_expect_fields(struct imap_gate *gate, const char *fields)
 {
-	gate->message_id = true;
+	gate->fields = fields;
 }
 
 /* "* 12 WORD": the number, and what follows the space behind it, or NULL. */
@@ -90,6 +91,28 @@ stands_before(const char *line, const char *end, const char *item)
 	return (size_t)(end - line) >= len && starts_with(end - len, item);
 }
 
+/* Is "BODY[HEADER.FIELDS (...)] " right before `end`, with these fields, each
+ * in quotes or not?  "<0>" says that it is the first bytes of them. */
+static bool
+stand_fields_before(const char *line, const char *end, const char *fields)
+{
+	char text[256], spec[256];
+	size_t len = 0;
+	const char *from = memrchr(line, '[', (size_t)(end - line));
+
+	if (!from || !stands_before(line, from, "BODY"))
+		return false;
+	for (; from < end && len < sizeof(text) - 1; from++)
+		if (*from != '"')
+			text[len++] = *from;
+	text[len] = '\0';
+	snprintf(spec, sizeof(spec), "[HEADER.FIELDS (%s)] ", fields);
+	if (strcasecmp(text, spec) == 0)
+		return true;
+	snprintf(spec, sizeof(spec), "[HEADER.FIELDS (%s)]<0> ", fields);
+	return strcasecmp(text, spec) == 0;
+}
+
 /* Does the line announce a literal, and one that was asked for?  Then *ret_size
  * is its size, of which more than 18 digits are more than anybody allows. */
 static bool
@@ -99,12 +122,9 @@ announces_message(
 	const char *brace = strrchr(line, '{');
 	size_t digits;
 
-	if (!brace || !(gate->message_id
-			      ? stands_before(line, brace,
-				    "BODY[HEADER.FIELDS (MESSAGE-ID)] ") ||
-				    stands_before(line, brace,
-					"BODY[HEADER.FIELDS (\"MESSAGE-ID\")] ")
-			      : stands_before(line, brace, "BODY[] ")))
+	if (!brace ||
+	    !(gate->fields ? stand_fields_before(line, brace, gate->fields)
+			   : stands_before(line, brace, "BODY[] ")))
 		return false;
 	digits = strspn(brace + 1, "0123456789");
 	if (!digits || strcmp(brace + 1 + digits, "}") != 0)

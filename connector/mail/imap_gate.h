@@ -8,7 +8,7 @@
  *
  * So the gate reads line by line, drops what nobody needs, and refuses what no
  * server means: the bytes of messages, literals behind "BODY[] " (or behind the
- * one header field that is asked for), are limited one by one, everything else
+ * header fields that are asked for), are limited one by one, everything else
  * together.  RFC 3501 sections 4.3, 7 and 9.
  */
 #ifndef MT_MAIL_IMAP_GATE_H
@@ -31,7 +31,7 @@ struct imap_gate {
 	bool fetching;        /* libetpan reads; else we do, all lines */
 	size_t protocol_left; /* bytes, beside messages */
 	uint64_t max_message; /* bytes of one, 0: none is expected */
-	bool message_id;      /* not whole messages, a field of each */
+	const char *fields;   /* not whole messages, these fields of each */
 	uint32_t exists;      /* messages in the mailbox, last we heard */
 	bool grew;            /* they became more; the reader clears it */
 
@@ -60,8 +60,9 @@ void imap_gate_begin(struct imap_gate *gate, size_t protocol_bytes);
 void imap_gate_begin_fetch(
     struct imap_gate *gate, size_t protocol_bytes, uint64_t max_message);
 
-/* After that: the literals are Message-ID fields instead of messages. */
-void imap_gate_expect_message_id(struct imap_gate *gate);
+/* After that: the literals are these fields, "DATE SUBJECT", of messages, whole
+ * or from the first byte on.  The text outlives the command. */
+void imap_gate_expect_fields(struct imap_gate *gate, const char *fields);
 
 /* As net_read, with what may pass; at most one line at a time. */
 ssize_t imap_gate_read(struct imap_gate *gate, void *data, size_t len);

@@ -298,7 +298,7 @@ imap_conn_describe(struct imap_conn *conn, const uint32_t *uids, size_t count,
 	size_t next = 0;
 
 	imap_uid_fetch_begin(conn, deadline, count, HEADER_MAX);
-	imap_gate_expect_message_id(&conn->gate);
+	imap_gate_expect_fields(&conn->gate, "MESSAGE-ID");
 	imap_uid_fetch_handlers(conn, take_description, NULL, &d);
 	while (status == MT_OK && next < count)
 		status = imap_uid_fetch(conn, imap_uid_set(uids, count, &next),

@@ -104,28 +104,56 @@ whole_body(void)
 		       : NULL;
 }
 
-static struct mailimap_header_list *
-message_id_list(void)
+/* `names` are separated by spaces. */
+static bool
+add_names(clist *list, const char *names)
 {
-	clist *names = clist_new();
-	char *name = strdup("MESSAGE-ID");
+	size_t len;
 
-	if (names && name && clist_append(names, name) == 0)
-		return mailimap_header_list_new(names);
-	free(name);
-	if (names)
-		clist_free(names);
+	for (; *names; names += len, names += strspn(names, " ")) {
+		len = strcspn(names, " ");
+		char *name = strndup(names, len);
+		if (!name || clist_append(list, name) != 0) {
+			free(name);
+			return false;
+		}
+	}
+	return true;
+}
+
+static struct mailimap_section *
+fields_section(const char *names)
+{
+	clist *list = clist_new();
+	struct mailimap_header_list *header;
+
+	if (list && add_names(list, names) &&
+	    (header = mailimap_header_list_new(list)))
+		return mailimap_section_new_header_fields(header);
+	for (clistiter *i = list ? clist_begin(list) : NULL; i;
+	     i = clist_next(i))
+		free(clist_content(i));
+	if (list)
+		clist_free(list);
 	return NULL;
 }
 
 static struct mailimap_fetch_att *
 message_id_field(void)
 {
-	struct mailimap_header_list *names = message_id_list();
-	struct mailimap_section *section =
-	    names ? mailimap_section_new_header_fields(names) : NULL;
+	struct mailimap_section *section = fields_section("MESSAGE-ID");
 
 	return section ? mailimap_fetch_att_new_body_peek_section(section)
+		       : NULL;
+}
+
+static struct mailimap_fetch_att *
+header_fields(void)
+{
+	struct mailimap_section *section = fields_section(IMAP_HEADER_FIELDS);
+
+	return section ? mailimap_fetch_att_new_body_peek_section_partial(
+			     section, 0, IMAP_HEADER_MAX)
 		       : NULL;
 }
 
@@ -145,6 +173,8 @@ add_items(struct mailimap_fetch_type *type, enum imap_items items)
 		return add_att(type, mailimap_fetch_att_new_rfc822_size()) &&
 		       add_att(type, mailimap_fetch_att_new_internaldate()) &&
 		       add_att(type, message_id_field());
+	case IMAP_ITEMS_HEADER:
+		return add_att(type, header_fields());
 	case IMAP_ITEMS_WHOLE:
 		return add_att(type, mailimap_fetch_att_new_internaldate()) &&
 		       add_att(type, whole_body());

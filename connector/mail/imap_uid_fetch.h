@@ -8,6 +8,7 @@
 #define MT_MAIL_IMAP_UID_FETCH_H
 
 #include "mail/imap_priv.h"
+#include "mail/imap_search.h"
 
 /* What to ask for. */
 enum imap_items {
@@ -15,8 +16,11 @@ enum imap_items {
 	IMAP_ITEMS_DATE,        /* UID INTERNALDATE */
 	IMAP_ITEMS_SIZE,        /* UID RFC822.SIZE */
 	IMAP_ITEMS_DESCRIPTION, /* and INTERNALDATE, the Message-ID field */
-	IMAP_ITEMS_WHOLE,       /* UID INTERNALDATE BODY.PEEK[] */
+	IMAP_ITEMS_HEADER, /* UID, IMAP_HEADER_FIELDS up to IMAP_HEADER_MAX */
+	IMAP_ITEMS_WHOLE,  /* UID INTERNALDATE BODY.PEEK[] */
 };
+
+#define IMAP_HEADER_FIELDS "DATE SUBJECT TO CC MESSAGE-ID"
 
 /* What a FETCH response says, as far as it matters here. */
 struct imap_answer {

@@ -82,6 +82,22 @@ static const struct {
     {"field instead of a whole message",
 	"* 1 FETCH (BODY[HEADER.FIELDS (MESSAGE-ID)] {4}\r\n", "",
 	"nobody asked"},
+    {"first bytes of fields",
+	"* 1 FETCH (UID 7 BODY[HEADER.FIELDS (DATE TO)]<0> {5}\r\nTo: a)\r\n"
+	"* 2 FETCH (body[header.fields (\"Date\" \"To\")] {0}\r\n)\r\n",
+	NULL, NULL},
+    {"other bytes of fields",
+	"* 1 FETCH (BODY[HEADER.FIELDS (DATE TO)]<1> {4}\r\n", "",
+	"nobody asked"},
+    {"fewer fields", "* 1 FETCH (BODY[HEADER.FIELDS (DATE)] {4}\r\n", "",
+	"nobody asked"},
+    {"more fields", "* 1 FETCH (BODY[HEADER.FIELDS (DATE TO CC)] {4}\r\n",
+	"", "nobody asked"},
+    {"message instead of fields", "* 1 FETCH (BODY[] {4}\r\n", "",
+	"nobody asked"},
+    {"fields of something else",
+	"* 1 FETCH (BINARY[HEADER.FIELDS (DATE TO)] {4}\r\n", "",
+	"nobody asked"},
     {"9 levels behind a message", "* 1 FETCH (BODY[] {1}\r\nx" NESTED_8 "\r\n",
 	"* 1 FETCH (BODY[] {1}\r\nx", "deeply"},
 };
@@ -144,7 +160,9 @@ check(size_t i, size_t step)
 	peer_open(&p);
 	imap_gate_begin_fetch(&p.gate, PROTOCOL, MESSAGE);
 	if (strstr(cases[i].name, "Message-ID"))
-		imap_gate_expect_message_id(&p.gate);
+		imap_gate_expect_fields(&p.gate, "MESSAGE-ID");
+	else if (strstr(cases[i].name, "fields"))
+		imap_gate_expect_fields(&p.gate, "DATE TO");
 	peer_say(&p, cases[i].sent, strlen(cases[i].sent));
 	shutdown(p.fd, SHUT_WR);
 	while ((n = imap_gate_read(&p.gate, bytes, step)) > 0)
