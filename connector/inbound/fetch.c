@@ -290,15 +290,14 @@ report_progress(const struct poll *p)
 		p->in->progress(p->in->context, p->tried, p->total);
 }
 
+/* All that is listed now. */
 static enum mt_status
-do_all(struct poll *p, struct mt_error *err)
+do_piece(struct poll *p, struct mt_error *err)
 {
 	struct work *work[WORKLIST_BATCH_MAX];
 	enum mt_status status = MT_OK;
 	size_t count;
 
-	p->total = worklist_left(&p->list);
-	report_progress(p);
 	while (status == MT_OK && !has_had_its_share(p) &&
 	       (count = worklist_take(&p->list, BATCH_BYTES, work)) > 0) {
 		status = poll_check_stop(p, err);
@@ -311,23 +310,64 @@ do_all(struct poll *p, struct mt_error *err)
 	}
 	if (status == MT_OK)
 		status = relay_wait(p->relay, err);
+	return status == MT_OK ? move_cursor(p, err) : status;
+}
+
+/* The next piece, if there is one. */
+static enum mt_status
+list_piece(struct poll *p, struct listing *listing, bool *ret_more,
+    struct mt_error *err)
+{
+	enum mt_status status = poll_check_stop(p, err);
+
 	if (status == MT_OK)
-		status = move_cursor(p, err);
-	if (status == MT_OK && p->in->counts)
-		p->in->counts->left += p->total - p->tried;
+		status = listing_next(listing, ret_more, err);
+	if (status == MT_OK && *ret_more)
+		status = rematch_piece(p, err);
+	p->total =
+	    p->tried + worklist_left(&p->list) + listing_expected(listing);
 	return status;
 }
 
 static enum mt_status
-do_all_with_relay(struct poll *p, struct mt_error *err)
+do_pieces(struct poll *p, struct listing *listing, struct mt_error *err)
 {
-	enum mt_status status;
+	bool more = true;
+	enum mt_status status = list_piece(p, listing, &more, err);
 
-	p->relay = relay_new();
-	if (!p->relay)
-		return mt_fail(err, MT_NO_MEMORY, "no memory for a poll");
-	status = do_all(p, err);
+	if (status == MT_OK)
+		report_progress(p);
+	while (status == MT_OK && more && !p->left) {
+		status = do_piece(p, err);
+		p->left = worklist_left(&p->list);
+		if (status == MT_OK && !p->left)
+			status = list_piece(p, listing, &more, err);
+	}
+	if (p->left)
+		p->left += listing_expected(listing);
+	if (status == MT_OK && p->in->counts)
+		p->in->counts->left += p->left;
+	return status;
+}
+
+static enum mt_status
+do_all(struct poll *p, struct mt_error *err)
+{
+	struct listing *listing = NULL;
+	enum mt_status status = listing_begin(&listing, p, err);
+
+	worklist_init(&p->list, p->mailbox.cursor);
+	if (status == MT_OK)
+		status = rematch_begin(p, err);
+	if (status == MT_OK) {
+		p->relay = relay_new();
+		status = p->relay ? do_pieces(p, listing, err)
+				  : mt_fail(err, MT_NO_MEMORY,
+					"no memory for a poll");
+	}
 	relay_free(&p->relay);
+	listing_end(&listing);
+	worklist_done(&p->list);
 	return status;
 }
 
@@ -346,14 +386,9 @@ fetch_poll(
 	status = opening_do(&p, err);
 	p.first_cursor = p.mailbox.cursor;
 	if (status == MT_OK)
-		status = listing_make(&p, err);
-	if (status == MT_OK)
-		status = rematch_do(&p, err);
-	if (status == MT_OK)
-		status = do_all_with_relay(&p, err);
-	if (status == MT_OK && p.tried == p.total)
+		status = do_all(&p, err);
+	if (status == MT_OK && !p.left)
 		status = rematch_report(&p, err);
-	worklist_done(&p.list);
 	publish_folder_close(&p.folder);
 	return status;
 }

@@ -28,8 +28,9 @@ struct poll {
 	struct worklist list;
 	struct relay *relay;   /* delivers one batch while the next comes in */
 	uint32_t first_cursor; /* as it was when the poll began */
-	size_t total;          /* messages to fetch */
-	size_t tried;          /* of them */
+	size_t total; /* messages to fetch; of a large mailbox, about */
+	size_t tried; /* of them */
+	size_t left;  /* of them, as it had its share */
 };
 
 /* Tells the operator. */

@@ -12,9 +12,14 @@
 
 #include "inbound/poll.h"
 
-/* Marks what is known as done in poll->list.  A server that fails at it again
- * and again is not asked any more: all is compared by its bytes then. */
-enum mt_status rematch_do(
+/* Before the first piece of the mailbox. */
+enum mt_status rematch_begin(
+    struct poll *poll, struct mt_error *err) MT_MUST_CHECK;
+
+/* Marks what is known as done in poll->list, a piece of the mailbox.  A server
+ * that fails at it again and again is not asked any more: all is compared by its
+ * bytes then. */
+enum mt_status rematch_piece(
     struct poll *poll, struct mt_error *err) MT_MUST_CHECK;
 
 /* At the end of the first poll that has got through: reports what became of
