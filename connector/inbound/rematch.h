@@ -2,7 +2,7 @@
 /*
  * After a mailbox has been numbered anew: finds by their headers the messages
  * that were delivered before, so that they need not be fetched.  What this
- * leaves is fetched and compared by its bytes (batch.h).
+ * leaves is fetched and compared by its bytes (dispatch.h).
  *
  * A header costs some 200 bytes and is enough in nearly all cases; to fetch all
  * mail anew would keep new mail waiting behind gigabytes.
