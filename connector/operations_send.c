@@ -38,7 +38,7 @@ open_imap(void *context, struct imap_conn **ret_conn, struct deadline deadline,
 {
 	struct operations *o = context;
 
-	return session_open_imap(&o->session, ret_conn, deadline, err);
+	return session_open_imap(&o->session, ret_conn, 0, deadline, err);
 }
 
 static void

@@ -85,7 +85,7 @@ static void
 start(struct sender *s, struct sender_work *w, const struct pause *pause)
 {
 	w->running = true;
-	w->job.failed = pause->failures > 0;
+	w->job.failures = pause->failures;
 	pool_submit(s->pool, &w->job);
 }
 

@@ -37,7 +37,7 @@ static enum mt_status
 begin(struct once *once, const struct sender_settings *settings, int64_t entry,
     int64_t patience_ms, struct mt_error *err)
 {
-	const struct pool_limits limits = {THREADS, THREADS};
+	const struct pool_limits limits = {THREADS, THREADS, THREADS};
 	enum mt_status status =
 	    pool_new(&once->pool, &once->loop, &limits, err);
 

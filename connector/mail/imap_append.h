@@ -14,10 +14,11 @@
  * copied.
  *
  * MT_OK: it is there.  MT_REFUSED: it is not, and the server says NO for good
- * (too large, no right, quota); the connection stays usable.  MT_BAD_INPUT:
+ * (no right, no such thing); the connection stays usable.  MT_BAD_INPUT:
  * nothing was sent.  MT_RETRY_LATER while imap_conn_is_usable(): it is not
- * there, the server's trouble of the moment.  MT_RETRY_LATER with a connection
- * that is not usable any more: it may be there or not, look for it.
+ * there, for the server's trouble of the moment, or as the mailbox is full.
+ * MT_RETRY_LATER with a connection that is not usable any more: it may be there
+ * or not, look for it.
  */
 enum mt_status imap_conn_append(struct imap_conn *conn, const char *mailbox,
     const char *flags, time_t date, const void *bytes, size_t len,
