@@ -157,6 +157,8 @@ sender_open_desk(struct sender *s)
 	d->only_looks = s->stopping;
 	d->recover = !s->settled && !sender_works(s);
 	d->tidy = !s->tidied || uv_now(s->loop) - s->tidied >= TIDY_MS;
+	d->blocked = pause_is_a_persons(&s->smtp_pause) &&
+		     !pause_is_over(&s->smtp_pause, uv_now(s->loop));
 	snprintf(d->why, sizeof(d->why), "%s",
 	    s->smtp_pause.failures ? s->smtp_pause.error.text : "");
 	sender_watches_ask(s);

@@ -49,6 +49,7 @@ struct sender_desk {
 	bool only_looks;
 	bool recover; /* nobody works with an entry, and somebody may have */
 	bool tidy;
+	bool blocked; /* nothing is sent before a person acts */
 	char why[MT_ERROR_TEXT_MAX];
 	size_t count;
 	struct desk_look {

@@ -4,14 +4,6 @@
 
 #include <stdlib.h>
 
-/* Nothing is sent before a person acts. */
-static bool
-is_blocked(const struct sender *s)
-{
-	return pause_is_a_persons(&s->smtp_pause) &&
-	       !pause_is_over(&s->smtp_pause, uv_now(s->loop));
-}
-
 /* Whether all that was due has had its turn. */
 static bool
 is_idle(const struct sender *s)
@@ -39,7 +31,7 @@ is_told(const struct sender *s, const struct sender_watch *w,
 		return is_idle(s);
 	if (look->status != MT_OK)
 		return look->status == MT_BUG; /* the entry is gone */
-	if (report->state == SEND_QUEUED && is_blocked(s))
+	if (report->state == SEND_QUEUED && s->desk.blocked)
 		return true;
 	if (w->until == UNTIL_FILED && report->unfiled)
 		return s->imap_pause.failures > 0;
