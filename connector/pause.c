@@ -54,6 +54,7 @@ pause_note(struct pause *pause, uint64_t now, enum mt_status status,
 		if (pause->failures)
 			log_info("%s works again (account %s)", pause->what,
 			    pause->account);
+		pause->worked = true;
 		pause->failures = 0;
 		pause->until = 0;
 		return;

@@ -15,6 +15,7 @@ struct pause {
 	const char *what;    /* "SMTP send" failed */
 	const char *account; /* for people */
 	uint64_t interval_ms;
+	bool worked;           /* at least once */
 	unsigned failures;     /* in a row */
 	struct mt_error error; /* the last, if there are any */
 	uint64_t failed_at;

@@ -72,8 +72,8 @@ set_timer(struct sender *s)
 	else if (d->status != MT_OK)
 		delay = BROKEN_STATE_MS;
 	else {
-		sooner_at(s, &delay, d->plan.send_s, &s->smtp_pause);
-		sooner_at(s, &delay, d->plan.file_s, &s->imap_pause);
+		sooner_at(s, &delay, s->plan.send_s, &s->smtp_pause);
+		sooner_at(s, &delay, s->plan.file_s, &s->imap_pause);
 	}
 	TAILQ_FOREACH(w, &s->watches, link)
 	sooner(&delay,
@@ -86,6 +86,7 @@ start(struct sender *s, struct sender_work *w, const struct pause *pause)
 {
 	w->running = true;
 	w->job.failures = pause->failures;
+	w->job.new = !pause->worked;
 	pool_submit(s->pool, &w->job);
 }
 
@@ -94,8 +95,8 @@ start(struct sender *s, struct sender_work *w, const struct pause *pause)
 static void
 start_smtp(struct sender *s)
 {
-	size_t due = s->desk.plan.due, free = 0;
-	size_t claimed = s->desk.plan.claimed;
+	size_t due = s->plan.due, free = 0;
+	size_t claimed = s->plan.claimed;
 
 	if (!pause_is_over(&s->smtp_pause, uv_now(s->loop)))
 		return;
@@ -116,7 +117,7 @@ start_works(struct sender *s)
 	if (s->stopping || s->desk.status != MT_OK)
 		return;
 	start_smtp(s);
-	if (s->desk.plan.file_s == 0 && !s->imap.running &&
+	if (s->plan.file_s == 0 && !s->imap.running &&
 	    pause_is_over(&s->imap_pause, uv_now(s->loop)))
 		start(s, &s->imap, &s->imap_pause);
 }
@@ -174,6 +175,11 @@ take_desk_result(struct sender *s)
 	if (broken && !s->state_broken)
 		log_error("the outbox cannot be used: %s", d->error.text);
 	s->state_broken = broken;
+	s->desk_error.status = MT_OK;
+	if (d->status != MT_OK)
+		s->desk_error = d->error;
+	else if (!d->only_looks)
+		s->plan = d->plan;
 	if (d->status != MT_OK || d->only_looks)
 		return;
 	s->settled = s->settled || d->recover;
@@ -252,8 +258,8 @@ sender_mended(struct sender *s)
 enum mt_status
 sender_trouble(const struct sender *s, struct mt_error *ret_trouble)
 {
-	if (s->desk.status != MT_OK)
-		*ret_trouble = s->desk.error;
+	if (s->desk_error.status != MT_OK)
+		*ret_trouble = s->desk_error;
 	else if (s->smtp_pause.failures)
 		*ret_trouble = s->smtp_pause.error;
 	else
@@ -268,9 +274,9 @@ sender_describe(const struct sender *s, struct json_object *status)
 	struct mt_error trouble = {.text = ""};
 
 	json_object_object_add(
-	    sending, "due", json_object_new_int64((int64_t)s->desk.plan.due));
+	    sending, "due", json_object_new_int64((int64_t)s->plan.due));
 	json_object_object_add(sending, "under_way",
-	    json_object_new_int64((int64_t)s->desk.plan.claimed));
+	    json_object_new_int64((int64_t)s->plan.claimed));
 	if (sender_trouble(s, &trouble) != MT_OK)
 		report_add_text(sending, "trouble", trouble.text);
 	if (s->imap_pause.failures)

@@ -78,6 +78,9 @@ struct sender {
 	struct sender_work imap;
 	struct pause smtp_pause;
 	struct pause imap_pause;
+	/* of the desk's last work: while it works, the loop has these */
+	struct outbox_plan plan;
+	struct mt_error desk_error; /* status MT_OK: none */
 	bool settled;      /* since then nobody has died with an entry */
 	uint64_t tidied;   /* the loop's time; 0: never */
 	bool state_broken; /* and it was said */

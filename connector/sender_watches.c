@@ -8,14 +8,12 @@
 static bool
 is_idle(const struct sender *s)
 {
-	const struct sender_desk *d = &s->desk;
-
-	if (d->status != MT_OK)
+	if (s->desk_error.status != MT_OK)
 		return true;
 	return !sender_works(s) &&
-	       (!d->plan.due ||
+	       (!s->plan.due ||
 		   !pause_is_over(&s->smtp_pause, uv_now(s->loop))) &&
-	       (d->plan.file_s != 0 ||
+	       (s->plan.file_s != 0 ||
 		   !pause_is_over(&s->imap_pause, uv_now(s->loop)));
 }
 
