@@ -15,7 +15,6 @@
 
 #include "base/status.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #define ATTACHMENTS_MAX 100                      /* in one draft */
@@ -29,7 +28,7 @@ struct attachment {
 	char *filename;     /* UTF-8 without control characters and "/" */
 	char *content_type; /* type/subtype[; charset=...], lower case */
 	char *sha256;       /* lower case; NULL: none was given */
-	void *bytes;        /* NULL until it is read, and if it is empty */
+	void *bytes;        /* NULL until it is read */
 	size_t len;
 };
 
@@ -47,6 +46,9 @@ void attachment_list_done(struct attachment_list *list);
  */
 enum mt_status attachment_list_parse(struct attachment_list *ret_list,
     struct json_object *value, struct mt_error *err) MT_MUST_CHECK;
+
+/* How many bytes more the contents may have. */
+size_t attachment_list_room(const struct attachment_list *list);
 
 /*
  * Gives the attachment its content, which is taken over (malloc), also when

@@ -57,12 +57,4 @@ void draft_done(struct draft *draft);
 enum mt_status draft_parse(struct draft *ret_draft, const char *json,
     size_t len, struct mt_error *err) MT_MUST_CHECK;
 
-/*
- * Reads the draft in the file at `path`, or on standard input for "-", and
- * parses it.  "cannot read draft: :<errno name in lower case>".  Blocks for as
- * long as the file does.
- */
-enum mt_status draft_read(struct draft *ret_draft, const char *path,
-    struct mt_error *err) MT_MUST_CHECK;
-
 #endif
