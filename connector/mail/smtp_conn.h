@@ -39,8 +39,9 @@ struct smtp_envelope {
 	 * 3461); NULL or "": the server's own custom.  They return the headers
 	 * only (RET=HDRS). */
 	const char *dsn;
-	/* What the reports call the message (ENVID=), such as its Message-ID;
-	 * NULL or "": nothing.  Counts only with `dsn`. */
+	/* What the reports call the message (ENVID=), such as its Message-ID,
+	 * whose angle brackets are left out; NULL, "", or more than 100 bytes:
+	 * nothing.  Counts only with `dsn`. */
 	const char *envid;
 	/* How long the server may take to answer the final dot, also beyond
 	 * the deadline (RFC 5321 4.5.3.2.6: ten minutes): to give up earlier
@@ -68,11 +69,13 @@ struct smtp_outcome {
  * Sends one message: MAIL, RCPT (one refused recipient refuses the message),
  * DATA.  A message that is longer than the server's SIZE, or needs SMTPUTF8
  * where that is not offered, is refused before anything is sent, with code 0
- * and a healthy connection.  *ret_outcome is always filled.  Returns MT_OK for SMTP_ACCEPTED,
- * MT_REFUSED for SMTP_REFUSED, MT_RETRY_LATER otherwise.  `on_data` (may be
- * NULL) is called right before the final dot is sent; if it fails, the dot is
- * not sent, and its failure is the result.  MT_BAD_INPUT (with SMTP_DEFERRED):
- * an address or the message may not go on the wire, and nothing was sent.
+ * and a healthy connection.  *ret_outcome is always filled.
+ *
+ * Returns MT_OK for SMTP_ACCEPTED, MT_REFUSED for SMTP_REFUSED, MT_RETRY_LATER
+ * otherwise.  `on_data` (may be NULL) is called right before the final dot is
+ * sent; if it fails, the dot is not sent, and its failure is the result.
+ * MT_BAD_INPUT (with SMTP_DEFERRED): an address or the message may not go on
+ * the wire, and nothing was sent.
  */
 enum mt_status smtp_conn_send(struct smtp_conn *conn,
     const struct smtp_envelope *envelope,
