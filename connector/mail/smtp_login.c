@@ -247,8 +247,7 @@ run(struct login *login, const struct net_trust *trust,
 		status = start_tls(login, trust, err);
 	if (status == MT_OK)
 		status = authenticate(login, ret_login, err);
-	if (status == MT_OK && login->extensions.size)
-		login->conn->smtp->esmtp |= MAILSMTP_ESMTP_SIZE;
+	login->conn->offered = login->extensions;
 	return status;
 }
 

@@ -18,6 +18,7 @@
 struct smtp_conn {
 	struct net *net;
 	mailsmtp *smtp;
+	struct smtp_extensions offered;
 	bool broken;      /* nothing may be sent any more */
 	bool transaction; /* MAIL was said, and not ended */
 	char mechanism[32];

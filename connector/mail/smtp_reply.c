@@ -2,6 +2,7 @@
 #include "mail/smtp_reply.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -79,6 +80,23 @@ add_mechanisms(struct smtp_extensions *e, const char *names, size_t len)
 	e->mechanisms[used + len] = '\0';
 }
 
+/* No number, or one that is none, tells no limit. */
+static void
+read_size(struct smtp_extensions *e, const char *text, size_t len)
+{
+	size_t size = 0;
+
+	e->size = true;
+	for (size_t i = 1; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return;
+		if (size > (SIZE_MAX - 9) / 10)
+			return;
+		size = size * 10 + (size_t)(text[i] - '0');
+	}
+	e->size_max = size;
+}
+
 /* One line: a keyword and its parameters. */
 static void
 read_extension(struct smtp_extensions *e, const char *line, size_t len)
@@ -91,8 +109,12 @@ read_extension(struct smtp_extensions *e, const char *line, size_t len)
 		return;
 	if (word == 8 && strncasecmp(line, "STARTTLS", word) == 0)
 		e->starttls = true;
+	else if (word == 8 && strncasecmp(line, "SMTPUTF8", word) == 0)
+		e->smtputf8 = true;
+	else if (word == 3 && strncasecmp(line, "DSN", word) == 0)
+		e->dsn = true;
 	else if (word == 4 && strncasecmp(line, "SIZE", word) == 0)
-		e->size = true;
+		read_size(e, line + word, len - word);
 	else if (word == 4 && strncasecmp(line, "AUTH", word) == 0 &&
 		 len > word + 1)
 		/* "AUTH=" is how some old servers say it */

@@ -38,6 +38,9 @@ void smtp_flatten(const char *text, char *ret_text, size_t size);
 struct smtp_extensions {
 	bool starttls;
 	bool size;            /* RFC 1870 */
+	size_t size_max;      /* bytes of a message, 0: no limit is told */
+	bool smtputf8;        /* RFC 6531 */
+	bool dsn;             /* RFC 3461 */
 	char mechanisms[512]; /* names with spaces between */
 };
 

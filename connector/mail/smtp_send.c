@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One message.  MAIL, RCPT and DATA are libetpan's; the message itself is not:
- * its data call adds an empty line, and sends the final dot before anybody
- * could note that it is about to.
+ * One message.  RSET and DATA are libetpan's.  MAIL and RCPT are not: it knows
+ * no SMTPUTF8.  The message itself is not either: its data call adds an empty
+ * line, and sends the final dot before anybody could note that it is about to.
  */
 #include "mail/smtp_conn.h"
 
@@ -12,6 +12,10 @@
 #include "net/guard.h"
 #include "mail/smtp_priv.h"
 #include "mail/stream.h"
+
+#define COMMAND_MAX 1024 /* an address and all parameters */
+#define ENVID_MAX 100    /* characters, RFC 3461 4.4 */
+#define NO_REPORTS " (the server offers no delivery reports)"
 
 struct sending {
 	struct smtp_conn *conn;
@@ -79,12 +83,96 @@ next_command(struct sending *s)
 	return s->conn->smtp;
 }
 
+/* Sends one line, and takes any 2xx for success. */
+static enum mt_status
+say(struct sending *s, const struct buf *line, const char *what)
+{
+	struct smtp_reply reply = SMTP_REPLY_INIT;
+	enum mt_status status;
+
+	if (stream_send(next_command(s)->stream, s->conn->net, buf_text(line),
+		NULL) != MT_OK ||
+	    smtp_read_reply(s->conn, &reply, NULL) != MT_OK)
+		status = broke(s, SMTP_DEFERRED, what);
+	else if (reply.code / 100 != 2)
+		status = denied(s, reply.code, buf_text(&reply.text), what);
+	else
+		status = MT_OK;
+	smtp_reply_done(&reply);
+	return status;
+}
+
+/* Whether reports are asked for, and can be. */
+static bool
+asks_for_reports(const struct sending *s)
+{
+	return s->conn->offered.dsn && s->envelope->dsn && *s->envelope->dsn;
+}
+
+/* ENVID= in xtext (RFC 3461 4), without angle brackets: some servers look for
+ * the last one on the line. */
+static void
+add_envid(struct buf *line, const char *id)
+{
+	if (!id || !*id || strlen(id) > ENVID_MAX)
+		return;
+	buf_add_text(line, " ENVID=");
+	for (; *id; id++) {
+		if (*id == '<' || *id == '>')
+			continue;
+		if (*id > ' ' && *id <= '~' && *id != '+' && *id != '=')
+			buf_add_char(line, *id);
+		else
+			buf_add_format(line, "+%02X", (unsigned char)*id);
+	}
+}
+
+static enum mt_status
+say_mail(struct sending *s)
+{
+	const struct smtp_envelope *e = s->envelope;
+	struct buf line = BUF_INIT(COMMAND_MAX);
+	enum mt_status status;
+	char what[300];
+
+	buf_add_format(&line, "MAIL FROM:<%s>", e->mail_from);
+	if (s->conn->offered.size)
+		buf_add_format(&line, " SIZE=%zu", e->message_len);
+	if (e->smtputf8)
+		buf_add_text(&line, " SMTPUTF8");
+	if (asks_for_reports(s)) {
+		buf_add_text(&line, " RET=HDRS");
+		add_envid(&line, e->envid);
+	}
+	buf_add_text(&line, "\r\n");
+	snprintf(what, sizeof(what), "cannot send as %s", e->mail_from);
+	status = say(s, &line, what);
+	buf_done(&line);
+	return status;
+}
+
+static enum mt_status
+say_rcpt(struct sending *s, const char *address)
+{
+	struct buf line = BUF_INIT(COMMAND_MAX);
+	enum mt_status status;
+	char what[300];
+
+	buf_add_format(&line, "RCPT TO:<%s>", address);
+	if (asks_for_reports(s))
+		buf_add_format(&line, " NOTIFY=%s", s->envelope->dsn);
+	buf_add_text(&line, "\r\n");
+	snprintf(what, sizeof(what), "cannot send to %s", address);
+	status = say(s, &line, what);
+	buf_done(&line);
+	return status;
+}
+
 static enum mt_status
 send_envelope(struct sending *s)
 {
 	const struct smtp_envelope *e = s->envelope;
 	enum mt_status status = MT_OK;
-	char what[300];
 
 	if (s->conn->transaction)
 		status = result(s, mailsmtp_reset(next_command(s)),
@@ -92,18 +180,9 @@ send_envelope(struct sending *s)
 	if (status != MT_OK)
 		return status;
 	s->conn->transaction = true;
-	snprintf(what, sizeof(what), "cannot send as %s", e->mail_from);
-	status = result(s,
-	    mailesmtp_mail_size(
-		next_command(s), e->mail_from, 0, NULL, e->message_len),
-	    what);
-	for (size_t i = 0; status == MT_OK && e->rcpt_to[i]; i++) {
-		snprintf(
-		    what, sizeof(what), "cannot send to %s", e->rcpt_to[i]);
-		status = result(s,
-		    mailesmtp_rcpt(next_command(s), e->rcpt_to[i], 0, NULL),
-		    what);
-	}
+	status = say_mail(s);
+	for (size_t i = 0; status == MT_OK && e->rcpt_to[i]; i++)
+		status = say_rcpt(s, e->rcpt_to[i]);
 	if (status == MT_OK)
 		status = result(s, mailsmtp_data(next_command(s)),
 		    "cannot send the message");
@@ -178,7 +257,9 @@ send_dot(struct sending *s)
 static enum mt_status
 check_addresses(const struct smtp_envelope *envelope, struct mt_error *err)
 {
-	const char *wrong = guard_address(envelope->mail_from);
+	const char *(*guard)(const char *) =
+	    envelope->smtputf8 ? guard_utf8_address : guard_address;
+	const char *wrong = guard(envelope->mail_from);
 
 	if (wrong)
 		return mt_fail(
@@ -186,7 +267,7 @@ check_addresses(const struct smtp_envelope *envelope, struct mt_error *err)
 	if (!envelope->rcpt_to[0])
 		return mt_fail(err, MT_BAD_INPUT, "there is no recipient");
 	for (size_t i = 0; envelope->rcpt_to[i]; i++) {
-		wrong = guard_address(envelope->rcpt_to[i]);
+		wrong = guard(envelope->rcpt_to[i]);
 		if (wrong)
 			return mt_fail(err, MT_BAD_INPUT,
 			    "the address of recipient %zu %s", i + 1, wrong);
@@ -217,10 +298,54 @@ check(const struct smtp_envelope *envelope, struct mt_error *err)
 {
 	enum mt_status status = check_addresses(envelope, err);
 
+	if (status == MT_OK && envelope->dsn &&
+	    strspn(envelope->dsn, "ABCDEFGHIJKLMNOPQRSTUVWXYZ,") !=
+		strlen(envelope->dsn))
+		return mt_fail(err, MT_BAD_INPUT, "NOTIFY= has no such words");
 	if (status == MT_OK)
 		status = check_message(
 		    envelope->message, envelope->message_len, err);
 	return status;
+}
+
+/* What the server has announced that it cannot do. */
+static enum mt_status
+check_offer(struct sending *s)
+{
+	const struct smtp_extensions *offered = &s->conn->offered;
+	const struct smtp_envelope *e = s->envelope;
+	char text[300] = "";
+
+	if (e->smtputf8 && !offered->smtputf8)
+		snprintf(text, sizeof(text),
+		    "%s does not offer SMTPUTF8, without which no address can "
+		    "be used that has other letters than ASCII before its "
+		    "\"@\"",
+		    net_name(s->conn->net));
+	else if (offered->size_max && e->message_len > offered->size_max)
+		snprintf(text, sizeof(text),
+		    "%s takes messages of up to %zu bytes, and this one has "
+		    "%zu",
+		    net_name(s->conn->net), offered->size_max, e->message_len);
+	if (!*text)
+		return MT_OK;
+	note(s, SMTP_REFUSED, 0, text);
+	return mt_fail(s->err, MT_REFUSED, "%s", text);
+}
+
+/* After it was accepted: whether something was left out. */
+static void
+note_missing_reports(struct sending *s)
+{
+	struct smtp_outcome *o = s->outcome;
+	size_t len = strlen(o->reply);
+
+	if (!s->envelope->dsn || !*s->envelope->dsn || asks_for_reports(s))
+		return;
+	o->without_dsn = true;
+	if (len > sizeof(o->reply) - sizeof(NO_REPORTS))
+		len = sizeof(o->reply) - sizeof(NO_REPORTS);
+	snprintf(o->reply + len, sizeof(o->reply) - len, "%s", NO_REPORTS);
 }
 
 enum mt_status
@@ -238,7 +363,9 @@ smtp_conn_send(struct smtp_conn *conn, const struct smtp_envelope *envelope,
 	};
 	enum mt_status status = check(envelope, err);
 
-	note(&s, SMTP_DEFERRED, 0, "");
+	*ret_outcome = (struct smtp_outcome){.result = SMTP_DEFERRED};
+	if (status == MT_OK)
+		status = check_offer(&s);
 	if (status == MT_OK)
 		status = send_envelope(&s);
 	if (status == MT_OK)
@@ -249,5 +376,7 @@ smtp_conn_send(struct smtp_conn *conn, const struct smtp_envelope *envelope,
 	}
 	if (status == MT_OK)
 		status = send_dot(&s);
+	if (status == MT_OK)
+		note_missing_reports(&s);
 	return status;
 }

@@ -51,6 +51,12 @@ guard_address(const char *text)
 }
 
 const char *
+guard_utf8_address(const char *text)
+{
+	return check(text, GUARD_ADDRESS_MAX, false, " <>");
+}
+
+const char *
 guard_host(const char *text)
 {
 	return check(text, GUARD_HOST_MAX, true, " <>\"/\\[]@");

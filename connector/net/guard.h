@@ -26,6 +26,9 @@ const char *guard_mailbox(const char *text);
 /* A mail address in an SMTP path: ASCII without spaces and angle brackets. */
 const char *guard_address(const char *text);
 
+/* The same where the server offers SMTPUTF8: not only ASCII (RFC 6531). */
+const char *guard_utf8_address(const char *text);
+
 /* A host name or address to connect to. */
 const char *guard_host(const char *text);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "address.h"
 
-#include <stdbool.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "header.h"
+#include "base/utf8.h"
 
 #define MAILBOX_MAX 254 /* bytes: what fits in an SMTP path, RFC 5321 4.5.3.1 */
 #define NAME_MAX_BYTES 256 /* as a quoted string it stays on one line */
@@ -37,6 +38,15 @@ address_domain(const struct address *address)
 	return strchr(address->mailbox, '@') + 1;
 }
 
+bool
+address_needs_smtputf8(const struct address *address)
+{
+	for (const char *p = address->mailbox; *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			return true;
+	return false;
+}
+
 static struct span
 trim(struct span s)
 {
@@ -65,16 +75,31 @@ next_element(const char *text)
 	return (struct span){text, (size_t)(p - text)};
 }
 
+/* Spaces, and marks that nobody sees but that change what is seen: the block
+ * U+2000 to U+207F, and the few that lie elsewhere. */
+static bool
+holds_hidden(struct span s)
+{
+	static const char *const hidden[] = {"\xe2\x80", "\xe2\x81", "\xc2\xa0",
+	    "\xe1\x9a\x80", "\xe3\x80\x80", "\xef\xbb\xbf"};
+
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden); i++)
+		if (memmem(s.start, s.len, hidden[i], strlen(hidden[i])))
+			return true;
+	return false;
+}
+
 static bool
 is_local_part(struct span s)
 {
-	/* atext and dots, RFC 5322 3.2.3; where dots may stand is for the
-	 * server to say */
+	/* atext and dots, RFC 5322 3.2.3 and RFC 6532 3.2; where dots may stand
+	 * is for the server to say */
 	for (size_t i = 0; i < s.len; i++)
-		if (!strchr(alphanumeric, s.start[i]) &&
+		if ((unsigned char)s.start[i] < 0x80 &&
+		    !strchr(alphanumeric, s.start[i]) &&
 		    !strchr("!#$%&'*+-/=?^_`{|}~.", s.start[i]))
 			return false;
-	return s.len > 0;
+	return s.len > 0 && utf8_is_line(s.start, s.len) && !holds_hidden(s);
 }
 
 /* Labels of letters, digits, '-' and '_', at least two. */
@@ -99,24 +124,92 @@ is_domain(struct span s)
 }
 
 static bool
-is_mailbox(struct span s)
-{
-	const char *at = s.len ? memchr(s.start, '@', s.len) : NULL;
-	size_t local;
-
-	if (!at || s.len > MAILBOX_MAX)
-		return false;
-	local = (size_t)(at - s.start);
-	return is_local_part((struct span){s.start, local}) &&
-	       is_domain((struct span){at + 1, s.len - local - 1});
-}
-
-static bool
 is_ascii(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		if ((unsigned char)s.start[i] >= 0x80)
 			return false;
+	return true;
+}
+
+/* As a name of DNS (RFC 5891, UTS #46): "b\u00fccher" is "xn--bcher-kva". */
+static bool
+map_domain(struct span s, char *ret_text)
+{
+	gnutls_datum_t mapped = {0};
+	bool fits;
+
+	if (gnutls_idna_map(
+		s.start, (unsigned)s.len, &mapped, GNUTLS_IDNA_FORCE_2008) < 0)
+		return false;
+	fits = mapped.size <= MAILBOX_MAX;
+	if (fits)
+		snprintf(ret_text, MAILBOX_MAX + 1, "%.*s", (int)mapped.size,
+		    (char *)mapped.data);
+	gnutls_free(mapped.data);
+	return fits;
+}
+
+/*
+ * Whether a character of it vanishes.  libidn2 2.3.3 drops what it should
+ * refuse, such as the wide forms of "/" and "@": the domain would be another
+ * one than a person reads.
+ */
+static bool
+loses_a_character(struct span s)
+{
+	char text[16], mapped[MAILBOX_MAX + 1];
+	size_t len;
+
+	for (size_t i = 0; i < s.len; i += len) {
+		len = 1;
+		while (i + len < s.len && (s.start[i + len] & 0xc0) == 0x80)
+			len++;
+		if (len == 1 || len > 4)
+			continue;
+		snprintf(text, sizeof(text), "x%.*sy", (int)len, s.start + i);
+		if (map_domain((struct span){text, len + 2}, mapped) &&
+		    !strcmp(mapped, "xy"))
+			return true;
+	}
+	return false;
+}
+
+/* Copies a domain to `ret_text` (of MAILBOX_MAX + 1 bytes) as DNS has it;
+ * false: it is none. */
+static bool
+read_domain(struct span s, char *ret_text)
+{
+	if (s.len > MAILBOX_MAX)
+		return false;
+	if (is_ascii(s))
+		snprintf(
+		    ret_text, MAILBOX_MAX + 1, "%.*s", (int)s.len, s.start);
+	else if (loses_a_character(s) || !map_domain(s, ret_text))
+		return false;
+	return is_domain((struct span){ret_text, strlen(ret_text)});
+}
+
+/* Copies a mailbox to `ret_text` (of MAILBOX_MAX + 1 bytes) as it goes on the
+ * wire; false: it is none. */
+static bool
+read_mailbox(struct span s, char *ret_text)
+{
+	const char *at = s.len ? memchr(s.start, '@', s.len) : NULL;
+	char domain[MAILBOX_MAX + 1];
+	size_t local, len;
+
+	if (!at)
+		return false;
+	local = (size_t)(at - s.start);
+	if (!is_local_part((struct span){s.start, local}) ||
+	    !read_domain((struct span){at + 1, s.len - local - 1}, domain))
+		return false;
+	len = strlen(domain);
+	if (local + 1 + len > MAILBOX_MAX)
+		return false;
+	memcpy(ret_text, s.start, local + 1);
+	memcpy(ret_text + local + 1, domain, len + 1);
 	return true;
 }
 
@@ -170,12 +263,31 @@ unquote(struct span s, char *ret_text)
 	return !quoted;
 }
 
+/* "Friends: a@b.example, c@d.example;" (RFC 5322 3.4), or the begin of it. */
+static bool
+begins_group(struct span s)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.start[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && s.start[i] == ':')
+			return true;
+		else if (!quoted && strchr("<@", s.start[i]))
+			return false;
+	}
+	return false;
+}
+
 static enum mt_status
 invalid(struct span element, struct mt_error *err)
 {
-	return mt_fail(err, MT_BAD_INPUT, "invalid email address: %.*s",
+	return mt_fail(err, MT_BAD_INPUT, "invalid email address: %.*s%s",
 	    element.len > MAILBOX_MAX ? MAILBOX_MAX : (int)element.len,
-	    element.start);
+	    element.start,
+	    begins_group(element) ? " (name the members of a group one by one)"
+				  : "");
 }
 
 /* Takes over the strings, also when it fails. */
@@ -201,30 +313,22 @@ static enum mt_status
 add_element(
     struct address_list *list, struct span element, struct mt_error *err)
 {
-	char name_text[NAME_MAX_BYTES + 1];
+	char name_text[NAME_MAX_BYTES + 1], mailbox_text[MAILBOX_MAX + 1];
 	struct span name, mailbox;
 
-	if (!split_element(element, &name, &mailbox))
-		return invalid(element, err);
-	if (!is_ascii(mailbox))
-		return mt_fail(err, MT_BAD_INPUT,
-		    "email address is not plain ASCII (SMTPUTF8 is not "
-		    "supported): %.*s",
-		    mailbox.len > MAILBOX_MAX ? MAILBOX_MAX : (int)mailbox.len,
-		    mailbox.start);
-	if (!is_mailbox(mailbox))
+	if (begins_group(element) || !split_element(element, &name, &mailbox) ||
+	    !read_mailbox(mailbox, mailbox_text))
 		return invalid(element, err);
 	if (name.len > NAME_MAX_BYTES)
 		return mt_fail(err, MT_BAD_INPUT,
-		    "the name before <%.*s> is longer than %d bytes",
-		    (int)mailbox.len, mailbox.start, NAME_MAX_BYTES);
+		    "the name before <%s> is longer than %d bytes",
+		    mailbox_text, NAME_MAX_BYTES);
 	if (!unquote(name, name_text))
 		return invalid(element, err);
 	if (list->count == LIST_MAX)
 		return mt_fail(err, MT_BAD_INPUT,
 		    "more than %d addresses in one field", LIST_MAX);
-	return append(
-	    list, strdup(name_text), strndup(mailbox.start, mailbox.len), err);
+	return append(list, strdup(name_text), strdup(mailbox_text), err);
 }
 
 enum mt_status
@@ -234,7 +338,7 @@ address_list_add(
 	size_t before = list->count;
 	const char *p = text;
 
-	if (!header_text_is_clean(text, strlen(text)))
+	if (!utf8_is_line(text, strlen(text)))
 		return invalid((struct span){text, strlen(text)}, err);
 	for (;;) {
 		struct span element = next_element(p);

@@ -10,11 +10,14 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct address {
-	char *name;    /* display name, UTF-8, "" if none */
-	char *mailbox; /* local@domain, printable ASCII, <= 254 bytes */
+	char *name; /* display name, UTF-8, "" if none */
+	/* local@domain, <= 254 bytes without spaces; the domain is ASCII (a
+	 * name in other letters became xn--...), the local part UTF-8 */
+	char *mailbox;
 };
 
 struct address_list {
@@ -39,5 +42,9 @@ enum mt_status address_list_add(struct address_list *list, const char *text,
 
 /* The part behind the "@". */
 const char *address_domain(const struct address *address);
+
+/* Whether it can be used only where SMTPUTF8 is offered (RFC 6531): the local
+ * part is not ASCII. */
+bool address_needs_smtputf8(const struct address *address);
 
 #endif

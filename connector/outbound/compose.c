@@ -9,7 +9,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
-#include "encoding.h"
+#include "compose_body.h"
 #include "header.h"
 
 enum mt_status
@@ -127,57 +127,6 @@ add_threading(struct buf *out, const struct draft *draft)
 	header_end(&w);
 }
 
-/* Every line end, however it is written, becomes CRLF; the last line gets
- * one. */
-static void
-normalise(struct buf *out, const char *text)
-{
-	while (*text) {
-		size_t len = strcspn(text, "\r\n");
-
-		buf_add(out, text, len);
-		buf_add_text(out, "\r\n");
-		text += len;
-		if (text[0] == '\r' && text[1] == '\n')
-			text += 2;
-		else if (*text)
-			text++;
-	}
-}
-
-/* Whether base64 is shorter: 4/3 for each byte against 3 for an escaped one. */
-static bool
-prefers_base64(const char *text, size_t len)
-{
-	size_t escaped = 0;
-
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] >= 0x7f || text[i] == '=')
-			escaped++;
-	return escaped > len / 6;
-}
-
-static enum mt_status
-add_body(struct buf *out, const char *text, struct mt_error *err)
-{
-	struct buf body = BUF_INIT(2 * DRAFT_MAX);
-	bool base64;
-
-	normalise(&body, text);
-	if (!buf_ok(&body))
-		return mt_fail(err, MT_NO_MEMORY, "no memory for a message");
-	base64 = prefers_base64(body.data, body.len);
-	add_line(out, "Content-Transfer-Encoding",
-	    base64 ? "base64" : "quoted-printable");
-	buf_add_text(out, "\r\n");
-	if (base64)
-		encoding_add_base64_lines(out, body.data, body.len);
-	else
-		encoding_add_quoted_printable(out, body.data, body.len);
-	buf_done(&body);
-	return MT_OK;
-}
-
 enum mt_status
 compose_message(struct buf *ret_message, const struct draft *draft,
     const struct address *from, const char *message_id, time_t date,
@@ -185,22 +134,41 @@ compose_message(struct buf *ret_message, const struct draft *draft,
 {
 	struct address sender = *from;
 	struct address_list author = {.items = &sender, .count = 1};
-	enum mt_status status;
+	struct compose_body body;
+	enum mt_status status =
+	    compose_body_plan(&body, draft, message_id, err);
 
+	if (status != MT_OK)
+		return status;
 	add_addresses(ret_message, "From", &author);
 	add_addresses(ret_message, "To", &draft->to);
 	add_subject(ret_message, draft->subject);
 	add_line(ret_message, "Message-ID", message_id);
 	add_date(ret_message, date);
-	add_addresses(ret_message, "Cc", &draft->cc);
-	add_addresses(ret_message, "Reply-To", &draft->reply_to);
-	add_threading(ret_message, draft);
 	add_line(ret_message, "MIME-Version", "1.0");
-	add_line(ret_message, "Content-Type", "text/plain; charset=utf-8");
-	status = add_body(ret_message, draft->body, err);
-	if (status == MT_OK && !buf_ok(ret_message))
-		return mt_fail(err, MT_NO_MEMORY, "no memory for a message");
-	return status;
+	compose_body_add_type(ret_message, &body);
+	add_addresses(ret_message, "Cc", &draft->cc);
+	add_threading(ret_message, draft);
+	add_addresses(ret_message, "Reply-To", &draft->reply_to);
+	return compose_body_add(ret_message, &body, err);
+}
+
+static bool
+any_needs_smtputf8(const struct address_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (address_needs_smtputf8(&list->items[i]))
+			return true;
+	return false;
+}
+
+bool
+compose_needs_smtputf8(const struct draft *draft, const struct address *from)
+{
+	return address_needs_smtputf8(from) || any_needs_smtputf8(&draft->to) ||
+	       any_needs_smtputf8(&draft->cc) ||
+	       any_needs_smtputf8(&draft->bcc) ||
+	       any_needs_smtputf8(&draft->reply_to);
 }
 
 /* Domains have no case; what a local part means is for its host to say. */

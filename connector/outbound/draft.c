@@ -1,21 +1,34 @@
 /* SPDX-License-Identifier: ISC */
 #include "draft.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 #include "base/buf.h"
+#include "draft_json.h"
 #include "header.h"
 
 #define SUBJECT_MAX 4096      /* bytes */
 #define MESSAGE_ID_MAX 900    /* bytes in one: it cannot be folded */
 #define MESSAGE_IDS_MAX 32768 /* bytes in all of one field */
+
+#define DSN_NEVER 1U
+
+/* RFC 3461 4.1 */
+static const struct {
+	const char *word, *notify;
+	unsigned bit;
+} dsn_words[] = {
+    {"never", "NEVER", DSN_NEVER},
+    {"success", "SUCCESS", 2},
+    {"failure", "FAILURE", 4},
+    {"delay", "DELAY", 8},
+    {NULL, NULL, 0},
+};
 
 void
 draft_done(struct draft *draft)
@@ -26,52 +39,24 @@ draft_done(struct draft *draft)
 	address_list_done(&draft->reply_to);
 	free(draft->subject);
 	free(draft->body);
+	free(draft->body_html);
 	free(draft->in_reply_to);
 	free(draft->references);
+	attachment_list_done(&draft->attachments);
 	*draft = (struct draft){0};
-}
-
-/* The field's value; NULL for null and for what stands for "absent". */
-static struct json_object *
-field(struct json_object *json, const char *name)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(json, name, &value) ? value : NULL;
-}
-
-static bool
-is_empty(struct json_object *value)
-{
-	if (json_object_is_type(value, json_type_string))
-		return json_object_get_string_len(value) == 0;
-	return json_object_is_type(value, json_type_array) &&
-	       json_object_array_length(value) == 0;
 }
 
 static enum mt_status
 require(struct json_object *json, const char *name, struct mt_error *err)
 {
-	struct json_object *value = field(json, name);
+	struct json_object *value = draft_json_field(json, name);
 
 	if (!value)
 		return mt_fail(
 		    err, MT_BAD_INPUT, "missing required field: %s", name);
-	if (is_empty(value))
+	if (draft_json_is_empty(value))
 		return mt_fail(
 		    err, MT_BAD_INPUT, "empty required field: %s", name);
-	return MT_OK;
-}
-
-static enum mt_status
-check_header_text(
-    struct json_object *value, const char *name, struct mt_error *err)
-{
-	if (!header_text_is_clean(json_object_get_string(value),
-		(size_t)json_object_get_string_len(value)))
-		return mt_fail(err, MT_BAD_INPUT,
-		    "%s must not hold line breaks or other control characters",
-		    name);
 	return MT_OK;
 }
 
@@ -79,14 +64,14 @@ static enum mt_status
 add_addresses(struct address_list *list, struct json_object *value,
     const char *name, struct mt_error *err)
 {
-	enum mt_status status;
-
 	if (!json_object_is_type(value, json_type_string))
 		return mt_fail(
 		    err, MT_BAD_INPUT, "email address must be a string");
-	status = check_header_text(value, name, err);
-	if (status != MT_OK)
-		return status;
+	if (!header_text_is_clean(json_object_get_string(value),
+		(size_t)json_object_get_string_len(value)))
+		return mt_fail(err, MT_BAD_INPUT,
+		    "%s must not hold line breaks or other control characters",
+		    name);
 	return address_list_add(list, json_object_get_string(value), err);
 }
 
@@ -95,11 +80,11 @@ static enum mt_status
 read_addresses(struct address_list *list, struct json_object *json,
     const char *name, struct mt_error *err)
 {
-	struct json_object *value = field(json, name);
+	struct json_object *value = draft_json_field(json, name);
 	enum mt_status status = MT_OK;
 	size_t count;
 
-	if (!value || is_empty(value))
+	if (!value || draft_json_is_empty(value))
 		return MT_OK;
 	if (!json_object_is_type(value, json_type_array))
 		return add_addresses(list, value, name, err);
@@ -108,40 +93,6 @@ read_addresses(struct address_list *list, struct json_object *json,
 		status = add_addresses(
 		    list, json_object_array_get_idx(value, i), name, err);
 	return status;
-}
-
-static enum mt_status
-read_text(char **text, struct json_object *json, const char *name, size_t max,
-    struct mt_error *err)
-{
-	struct json_object *value = field(json, name);
-	size_t len;
-
-	if (value && !json_object_is_type(value, json_type_string))
-		return mt_fail(err, MT_BAD_INPUT, "%s must be a string", name);
-	len = value ? (size_t)json_object_get_string_len(value) : 0;
-	if (len > max)
-		return mt_fail(err, MT_BAD_INPUT, "%s is longer than %zu bytes",
-		    name, max);
-	*text = strdup(value ? json_object_get_string(value) : "");
-	if (!*text)
-		return mt_fail(err, MT_NO_MEMORY, "no memory for a draft");
-	if (strlen(*text) != len)
-		return mt_fail(
-		    err, MT_BAD_INPUT, "%s must not hold NUL characters", name);
-	return MT_OK;
-}
-
-static enum mt_status
-read_subject(
-    struct draft *draft, struct json_object *json, struct mt_error *err)
-{
-	enum mt_status status;
-
-	status = read_text(&draft->subject, json, "subject", SUBJECT_MAX, err);
-	if (status != MT_OK)
-		return status;
-	return check_header_text(field(json, "subject"), "subject", err);
 }
 
 /* Printable ASCII without angle brackets. */
@@ -185,7 +136,8 @@ read_message_ids(char **ids, struct json_object *json, const char *name,
 	enum mt_status status;
 	char *text = NULL;
 
-	status = read_text(&text, json, name, MESSAGE_IDS_MAX, err);
+	status = draft_json_text(
+	    &text, draft_json_field(json, name), name, MESSAGE_IDS_MAX, err);
 	if (status == MT_OK && !add_message_ids(&b, text))
 		status = mt_fail(err, MT_BAD_INPUT,
 		    "%s must be message ids, such as <id@host>", name);
@@ -200,30 +152,90 @@ read_message_ids(char **ids, struct json_object *json, const char *name,
 	return status;
 }
 
-static enum mt_status
-refuse_unknown_fields(struct json_object *json, struct mt_error *err)
+/* The bit of a word of `dsn`, 0 if it is none. */
+static unsigned
+dsn_bit(const char *word, size_t len)
 {
-	static const char *const known[] = {"to", "subject", "body", "cc",
-	    "bcc", "reply_to", "in_reply_to", "references"};
+	for (size_t i = 0; dsn_words[i].word; i++)
+		if (strlen(dsn_words[i].word) == len &&
+		    !strncasecmp(dsn_words[i].word, word, len))
+			return dsn_words[i].bit;
+	return 0;
+}
 
-	json_object_object_foreach(json, name, value)
-	{
-		bool found = false;
+/* Adds the words of one text, with commas or spaces between. */
+static enum mt_status
+add_dsn_words(unsigned *bits, struct json_object *value, struct mt_error *err)
+{
+	const char *text = json_object_get_string(value);
 
-		(void)value;
-		for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-			found |= !strcmp(name, known[i]);
-		if (!found)
+	if (!json_object_is_type(value, json_type_string))
+		return mt_fail(err, MT_BAD_INPUT, "dsn must be a string");
+	while (*(text += strspn(text, ", "))) {
+		size_t len = strcspn(text, ", ");
+		unsigned bit = dsn_bit(text, len);
+
+		if (!bit)
 			return mt_fail(err, MT_BAD_INPUT,
-			    "unknown field in draft: %.100s", name);
+			    "dsn must be never, or some of success, failure, "
+			    "delay");
+		*bits |= bit;
+		text += len;
 	}
 	return MT_OK;
+}
+
+static enum mt_status
+read_dsn(struct draft *draft, struct json_object *json, struct mt_error *err)
+{
+	struct json_object *value = draft_json_field(json, "dsn");
+	bool several = json_object_is_type(value, json_type_array);
+	size_t count =
+	    several ? json_object_array_length(value) : value != NULL;
+	enum mt_status status = MT_OK;
+	unsigned bits = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < count && status == MT_OK; i++)
+		status = add_dsn_words(&bits,
+		    several ? json_object_array_get_idx(value, i) : value, err);
+	if (status != MT_OK)
+		return status;
+	if ((bits & DSN_NEVER) && bits != DSN_NEVER)
+		return mt_fail(
+		    err, MT_BAD_INPUT, "dsn: never goes with no other word");
+	for (size_t i = 0; dsn_words[i].word; i++)
+		if (bits & dsn_words[i].bit)
+			n += (size_t)snprintf(draft->dsn + n,
+			    sizeof(draft->dsn) - n, "%s%s", n ? "," : "",
+			    dsn_words[i].notify);
+	return MT_OK;
+}
+
+/* What people read. */
+static enum mt_status
+read_texts(struct draft *draft, struct json_object *json, struct mt_error *err)
+{
+	enum mt_status status = draft_json_line(&draft->subject,
+	    draft_json_field(json, "subject"), "subject", SUBJECT_MAX, err);
+
+	if (status == MT_OK)
+		status = draft_json_text(&draft->body,
+		    draft_json_field(json, "body"), "body", DRAFT_MAX, err);
+	if (status == MT_OK)
+		status = draft_json_text(&draft->body_html,
+		    draft_json_field(json, "body_html"), "body_html", DRAFT_MAX,
+		    err);
+	return status;
 }
 
 /* The checks in the order of the contract. */
 static enum mt_status
 read_fields(struct draft *draft, struct json_object *json, struct mt_error *err)
 {
+	static const char *const known[] = {"to", "subject", "body", "cc",
+	    "bcc", "reply_to", "in_reply_to", "references", "body_html",
+	    "attachments", "dsn", NULL};
 	enum mt_status status;
 
 	if ((status = require(json, "to", err)) != MT_OK ||
@@ -234,37 +246,16 @@ read_fields(struct draft *draft, struct json_object *json, struct mt_error *err)
 	    (status = read_addresses(&draft->bcc, json, "bcc", err)) != MT_OK ||
 	    (status = read_addresses(
 		 &draft->reply_to, json, "reply_to", err)) != MT_OK ||
-	    (status = read_subject(draft, json, err)) != MT_OK ||
-	    (status = read_text(&draft->body, json, "body", DRAFT_MAX, err)) !=
-		MT_OK ||
+	    (status = read_texts(draft, json, err)) != MT_OK ||
 	    (status = read_message_ids(
 		 &draft->in_reply_to, json, "in_reply_to", err)) != MT_OK ||
 	    (status = read_message_ids(
-		 &draft->references, json, "references", err)) != MT_OK)
+		 &draft->references, json, "references", err)) != MT_OK ||
+	    (status = attachment_list_parse(&draft->attachments,
+		 draft_json_field(json, "attachments"), err)) != MT_OK ||
+	    (status = read_dsn(draft, json, err)) != MT_OK)
 		return status;
-	return refuse_unknown_fields(json, err);
-}
-
-/* NULL: not JSON, or not UTF-8.  *ret_valid tells null from that. */
-static struct json_object *
-parse_json(const char *text, size_t len, bool *ret_valid)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *json = NULL;
-
-	*ret_valid = false;
-	if (!tokener)
-		return NULL;
-	json_tokener_set_flags(
-	    tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	/* the NUL behind the text tells that nothing more comes */
-	if (!memchr(text, '\0', len)) {
-		json = json_tokener_parse_ex(tokener, text, (int)len + 1);
-		*ret_valid =
-		    json_tokener_get_error(tokener) == json_tokener_success;
-	}
-	json_tokener_free(tokener);
-	return json;
+	return draft_json_refuse_unknown(json, known, "draft", err);
 }
 
 enum mt_status
@@ -279,7 +270,7 @@ draft_parse(
 	if (len > DRAFT_MAX)
 		return mt_fail(err, MT_BAD_INPUT,
 		    "draft is longer than %d bytes", DRAFT_MAX);
-	json = parse_json(text, len, &valid);
+	json = draft_json_parse(text, len, &valid);
 	if (!valid)
 		status =
 		    mt_fail(err, MT_BAD_INPUT, "invalid JSON in draft file");
@@ -288,6 +279,9 @@ draft_parse(
 		    mt_fail(err, MT_BAD_INPUT, "draft must be a JSON object");
 	else
 		status = read_fields(&draft, json, err);
+	if (status == MT_OK && draft_json_spells_nul(text, len))
+		status = mt_fail(err, MT_BAD_INPUT,
+		    "a name in the draft must not hold NUL characters");
 	json_object_put(json);
 	if (status != MT_OK) {
 		draft_done(&draft);
@@ -295,60 +289,4 @@ draft_parse(
 	}
 	*ret_draft = draft;
 	return MT_OK;
-}
-
-/* The error number's name as Erlang spells it, such as ":enoent". */
-static enum mt_status
-cannot_read(int error, struct mt_error *err)
-{
-	const char *name = strerrorname_np(error);
-	char atom[32] = "unknown";
-
-	for (size_t i = 0; name && i < sizeof(atom) - 1; i++) {
-		atom[i] = (char)tolower((unsigned char)name[i]);
-		if (!name[i])
-			break;
-	}
-	return mt_fail(err, MT_BAD_INPUT, "cannot read draft: :%s", atom);
-}
-
-/* Reads to the end; one byte more than allowed is enough to know. */
-static enum mt_status
-read_all(struct buf *b, int fd, struct mt_error *err)
-{
-	char chunk[16384];
-	ssize_t n;
-
-	do {
-		n = read(fd, chunk, sizeof(chunk));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return cannot_read(errno, err);
-		buf_add(b, chunk, (size_t)n);
-	} while (n != 0 && buf_ok(b));
-	if (!buf_ok(b))
-		return mt_fail(err, MT_BAD_INPUT,
-		    "draft is longer than %d bytes", DRAFT_MAX);
-	return MT_OK;
-}
-
-enum mt_status
-draft_read(struct draft *ret_draft, const char *path, struct mt_error *err)
-{
-	struct buf text = BUF_INIT(DRAFT_MAX);
-	enum mt_status status;
-	int fd = STDIN_FILENO;
-
-	if (strcmp(path, "-") != 0)
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return cannot_read(errno, err);
-	status = read_all(&text, fd, err);
-	if (fd != STDIN_FILENO)
-		close(fd);
-	if (status == MT_OK)
-		status = draft_parse(ret_draft, buf_text(&text), text.len, err);
-	buf_done(&text);
-	return status;
 }

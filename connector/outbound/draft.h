@@ -6,6 +6,11 @@
  *     to, subject, body         required, not empty
  *     cc, bcc, reply_to         optional: addresses, as to
  *     in_reply_to, references   optional: message ids
+ *     body_html                 optional: the same in HTML, beside body
+ *     attachments               optional: an array (attachment.h)
+ *     dsn                       optional: "never", or which reports the sender
+ *                               asks for (RFC 3461): "success", "failure",
+ *                               "delay", several as addresses are
  *
  * Addresses are text, several separated by commas, or an array of such texts.
  * null and "" are as good as absent.  Other fields are refused, because what
@@ -18,13 +23,14 @@
 #define MT_OUTBOUND_DRAFT_H
 
 #include "address.h"
+#include "attachment.h"
 #include "base/status.h"
 
 #include <stddef.h>
 
 #define DRAFT_MAX (1024 * 1024) /* bytes of JSON */
 
-/* All text is UTF-8; there are no control characters but in `body`. */
+/* All text is UTF-8; there are no control characters but in the bodies. */
 struct draft {
 	struct address_list to;
 	struct address_list cc;
@@ -32,27 +38,23 @@ struct draft {
 	struct address_list reply_to;
 	char *subject;
 	char *body;
+	char *body_html;   /* "" if none */
 	char *in_reply_to; /* "<id> <id>", "" if none; each id <= 900 bytes */
 	char *references;
+	struct attachment_list attachments;
+	char dsn[32]; /* for NOTIFY=: "NEVER" or "SUCCESS,FAILURE,DELAY"; "" */
 };
 
 void draft_done(struct draft *draft);
 
 /*
- * Checks and takes apart the draft in `json`.  MT_BAD_INPUT with, in this
+ * Checks and takes apart the draft in `json`; attachments by path have no
+ * content yet (draft_source reads them).  MT_BAD_INPUT with, in this
  * order: "invalid JSON in draft file", "missing required field: <f>", "empty
  * required field: <f>" (to, subject, body), "email address must be a string",
  * "invalid email address: <a>" (to, cc), then what else is wrong.
  */
 enum mt_status draft_parse(struct draft *ret_draft, const char *json,
     size_t len, struct mt_error *err) MT_MUST_CHECK;
-
-/*
- * Reads the draft in the file at `path`, or on standard input for "-", and
- * parses it.  "cannot read draft: :<errno name in lower case>".  Blocks for as
- * long as the file does.
- */
-enum mt_status draft_read(struct draft *ret_draft, const char *path,
-    struct mt_error *err) MT_MUST_CHECK;
 
 #endif

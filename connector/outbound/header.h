@@ -19,6 +19,7 @@ bool header_text_is_clean(const char *text, size_t len);
 struct header_writer {
 	struct buf *out;
 	size_t column; /* bytes on the current line */
+	bool empty;    /* nothing stands behind the colon */
 };
 
 void header_begin(struct header_writer *w, struct buf *out, const char *name);
@@ -35,6 +36,22 @@ void header_add_text(struct header_writer *w, const char *text);
 /* As header_add_text, for the display name before an address: a quoted string
  * where needed, which is not folded. */
 void header_add_name(struct header_writer *w, const char *name);
+
+/*
+ * Adds a parameter (RFC 2045 5.1) whose value is UTF-8 and clean, <= 2048
+ * bytes: as a quoted string where every program understands one, else as RFC
+ * 2231 has it, in several pieces where it is long.
+ */
+void header_add_param(
+    struct header_writer *w, const char *name, const char *value);
+
+/*
+ * The same for programs that do not know RFC 2231, which most programs do
+ * against RFC 2047 5: as encoded words.  Nothing if header_add_param says it in
+ * a quoted string.
+ */
+void header_add_old_param(
+    struct header_writer *w, const char *name, const char *value);
 
 void header_end(struct header_writer *w);
 

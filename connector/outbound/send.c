@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "draft.h"
+#include "draft_source.h"
 
 #define RETRY_S 5 /* between attempts to reach a server */
 
@@ -74,8 +74,10 @@ accept_draft(const struct send_settings *settings, const char *path,
     struct send_report *report, int64_t *ret_id, struct mt_error *err)
 {
 	struct address_list author = ADDRESS_LIST_INIT;
+	struct draft_source source = {.path = path, .agent_dir = -1};
+	unsigned char digest[DRAFT_DIGEST_BYTES];
 	struct draft draft = {0};
-	enum mt_status status = draft_read(&draft, path, err);
+	enum mt_status status = draft_source_read(&draft, &source, digest, err);
 
 	if (status != MT_OK)
 		return status;

@@ -90,6 +90,33 @@ static const struct {
 };
 
 static void
+what_a_server_can_send_is_read_from_its_reply_to_ehlo(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size_max;
+		bool smtputf8, dsn;
+	} cases[] = {
+	    {"host\nSIZE 1000\nSMTPUTF8\nDSN", 1000, true, true},
+	    {"host\nsize 0\nsmtputf8 \ndsn", 0, true, true},
+	    {"host\nSIZE\nSMTPUTF\nDSNX", 0, false, false},
+	    {"host\nSIZE 10x\nXDSN\nXSMTPUTF8", 0, false, false},
+	    {"host\nSIZE 99999999999999999999999", 0, false, false},
+	    {"host\nSIZE -1", 0, false, false},
+	    {"SMTPUTF8\nSIZE 35882577 ", 35882577, false, false},
+	};
+	struct smtp_extensions e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		smtp_extensions_parse(cases[i].text, &e);
+		assert_int_equal(e.size_max, cases[i].size_max);
+		assert_int_equal(e.smtputf8, cases[i].smtputf8);
+		assert_int_equal(e.dsn, cases[i].dsn);
+	}
+}
+
+static void
 extensions_are_read_from_a_reply_to_ehlo(void **state)
 {
 	struct smtp_extensions e;
@@ -181,6 +208,8 @@ main(void)
 	    cmocka_unit_test(reply_is_put_together_from_its_lines),
 	    cmocka_unit_test(endless_reply_ends),
 	    cmocka_unit_test(extensions_are_read_from_a_reply_to_ehlo),
+	    cmocka_unit_test(
+		what_a_server_can_send_is_read_from_its_reply_to_ehlo),
 	    cmocka_unit_test(endless_mechanisms_do_not_overflow),
 	    cmocka_unit_test(refusal_says_what_to_do_next),
 	    cmocka_unit_test(text_is_made_fit_for_one_line),

@@ -6,19 +6,19 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum kind { LOGIN = 1, MAILBOX = 2, ADDRESS = 4, HOST = 8 };
+enum kind { LOGIN = 1, MAILBOX = 2, ADDRESS = 4, HOST = 8, UTF8 = 16 };
 
 static const struct {
 	const char *text;
 	int good_for;
 } cases[] = {
-    {"alice", LOGIN | MAILBOX | ADDRESS | HOST},
-    {"alice@example.test", LOGIN | MAILBOX | ADDRESS},
-    {"imap.example.test", LOGIN | MAILBOX | ADDRESS | HOST},
-    {"2001:db8::1", LOGIN | MAILBOX | ADDRESS | HOST},
+    {"alice", LOGIN | MAILBOX | ADDRESS | HOST | UTF8},
+    {"alice@example.test", LOGIN | MAILBOX | ADDRESS | UTF8},
+    {"imap.example.test", LOGIN | MAILBOX | ADDRESS | HOST | UTF8},
+    {"2001:db8::1", LOGIN | MAILBOX | ADDRESS | HOST | UTF8},
     {"Sent Items", LOGIN | MAILBOX},
-    {"pass\"word\\", LOGIN | MAILBOX | ADDRESS},
-    {"gr\xc3\xbc\xc3\x9f", LOGIN},
+    {"pass\"word\\", LOGIN | MAILBOX | ADDRESS | UTF8},
+    {"gr\xc3\xbc\xc3\x9f", LOGIN | UTF8},
     {"a>b", LOGIN | MAILBOX},
     {"<a@b>", LOGIN | MAILBOX},
     {"", 0},
@@ -33,12 +33,12 @@ static const struct {
 static void
 only_harmless_text_passes(void **state)
 {
-	const char *(*const checks[])(const char *) = {
-	    guard_login, guard_mailbox, guard_address, guard_host};
+	const char *(*const checks[])(const char *) = {guard_login,
+	    guard_mailbox, guard_address, guard_host, guard_utf8_address};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		for (int kind = 0; kind < 4; kind++) {
+		for (int kind = 0; kind < 5; kind++) {
 			bool good = !checks[kind](cases[i].text);
 			if (good != !!(cases[i].good_for & 1 << kind))
 				fail_msg("'%s', check %d", cases[i].text, kind);
@@ -55,6 +55,7 @@ length_is_bounded(void **state)
 	    {guard_login, GUARD_LOGIN_MAX},
 	    {guard_mailbox, GUARD_MAILBOX_MAX},
 	    {guard_address, GUARD_ADDRESS_MAX},
+	    {guard_utf8_address, GUARD_ADDRESS_MAX},
 	    {guard_host, GUARD_HOST_MAX},
 	};
 	char text[2000];

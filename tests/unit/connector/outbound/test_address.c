@@ -80,7 +80,6 @@ what_is_no_address_is_named(void **state)
 	    "A <a@b.example> x",
 	    "A <a@b.example> <c@d.example>",
 	    "\"A <a@b.example>",
-	    "group: a@b.example;",
 	    "a@b.example; c@d.example",
 	    "\"a b\"@c.example",
 	    "a@b.example (comment)",
@@ -127,19 +126,101 @@ control_characters_never_pass(void **state)
 }
 
 static void
-smtputf8_addresses_are_refused_with_their_reason(void **state)
+groups_are_refused_with_their_reason(void **state)
 {
+	static const char *const cases[][2] = {
+	    {"group: a@b.example;", "group: a@b.example;"},
+	    {"undisclosed-recipients:;", "undisclosed-recipients:;"},
+	    {"Friends: a@b.example, c@d.example;", "Friends: a@b.example"},
+	    {"Friends: A <a@b.example>", "Friends: A <a@b.example>"},
+	};
+	char got[512], expected[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		parse(cases[i][0], got, sizeof(got));
+		snprintf(expected, sizeof(expected),
+		    "invalid email address: %s (name the members of a group "
+		    "one by one)",
+		    cases[i][1]);
+		assert_string_equal(got, expected);
+	}
+	parse("\"Re: you\" <a@b.example>", got, sizeof(got));
+	assert_string_equal(got, "Re: you|a@b.example");
+}
+
+static void
+domains_in_other_letters_become_those_of_dns(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"a@b\xc3\xbc"
+	     "cher.example",
+		"|a@xn--bcher-kva.example"},
+	    {"A <a@B\xc3\x9c"
+	     "CHER.Example>",
+		"A|a@xn--bcher-kva.example"},
+	    {"a@stra\xc3\x9f"
+	     "e.example",
+		"|a@xn--strae-oqa.example"},
+	    /* the full stop of Japanese */
+	    {"a@\xe4\xbe\x8b\xe3\x80\x82\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88",
+		"|a@xn--fsq.xn--zckzah"},
+	    /* decomposed: a letter and its dots */
+	    {"a@bu\xcc\x88"
+	     "cher.example",
+		"|a@xn--bcher-kva.example"},
+	};
+	static const char *const wrong[] = {
+	    /* a slash, an @, a space that only look like letters */
+	    "a@evil.example\xef\xbc\x8f.good.example",
+	    "a@b\xef\xbc\xa0"
+	    "c.example",
+	    "a@b\xc2\xa0"
+	    "c.example",
+	    "a@\xe2\x80\xae"
+	    "b.example",
+	};
+	char got[512], expected[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		parse(cases[i][0], got, sizeof(got));
+		assert_string_equal(got, cases[i][1]);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		parse(wrong[i], got, sizeof(got));
+		snprintf(expected, sizeof(expected),
+		    "invalid email address: %s", wrong[i]);
+		assert_string_equal(got, expected);
+	}
+}
+
+static void
+local_parts_in_other_letters_need_smtputf8(void **state)
+{
+	struct address_list list = ADDRESS_LIST_INIT;
 	char got[512];
 
 	(void)state;
-	parse("J <j\xc3\xbcrgen@b.example>", got, sizeof(got));
-	assert_string_equal(got,
-	    "email address is not plain ASCII (SMTPUTF8 is not supported): "
-	    "j\xc3\xbcrgen@b.example");
-	parse("a@b\xc3\xbc"
-	      "cher.example",
+	parse("J <j\xc3\xbcrgen@b\xc3\xbc"
+	      "cher.example>",
 	    got, sizeof(got));
-	assert_non_null(strstr(got, "SMTPUTF8"));
+	assert_string_equal(got, "J|j\xc3\xbcrgen@xn--bcher-kva.example");
+	assert_int_equal(
+	    address_list_add(
+		&list, "j\xc3\xbcrgen@b.example, j@b\xc3\xbc.example", NULL),
+	    MT_OK);
+	assert_true(address_needs_smtputf8(&list.items[0]));
+	assert_false(address_needs_smtputf8(&list.items[1]));
+	address_list_done(&list);
+	/* what nobody sees, and what is no UTF-8 */
+	parse("a\xe2\x80\x8b@b.example", got, sizeof(got));
+	assert_string_equal(
+	    got, "invalid email address: a\xe2\x80\x8b@b.example");
+	parse("a\xe3\x80\x80@b.example", got, sizeof(got));
+	assert_non_null(strstr(got, "invalid email address"));
+	parse("a\xfc@b.example", got, sizeof(got));
+	assert_string_equal(got, "invalid email address: a?@b.example");
 }
 
 static void
@@ -177,7 +258,9 @@ main(void)
 	    cmocka_unit_test(what_is_no_address_is_named),
 	    cmocka_unit_test(the_faulty_one_of_several_is_named),
 	    cmocka_unit_test(control_characters_never_pass),
-	    cmocka_unit_test(smtputf8_addresses_are_refused_with_their_reason),
+	    cmocka_unit_test(groups_are_refused_with_their_reason),
+	    cmocka_unit_test(domains_in_other_letters_become_those_of_dns),
+	    cmocka_unit_test(local_parts_in_other_letters_need_smtputf8),
 	    cmocka_unit_test(sizes_are_limited),
 	};
 

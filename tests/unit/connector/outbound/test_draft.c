@@ -3,11 +3,9 @@
 
 #include "unit/cmocka_headers.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 
@@ -112,8 +110,9 @@ what_is_neither_text_nor_known_is_refused(void **state)
 	refuse("{" OK ",\"in_reply_to\":7}", "in_reply_to must be a string");
 	refuse("{" OK ",\"references\":[\"<a@b>\"]}",
 	    "references must be a string");
-	refuse("{" OK ",\"attachments\":[\"a.pdf\"]}",
-	    "unknown field in draft: attachments");
+	refuse("{" OK ",\"attachment\":[\"a.pdf\"]}",
+	    "unknown field in draft: attachment");
+	refuse("{" OK ",\"body_html\":1}", "body_html must be a string");
 	refuse("{" OK ",\"To\":\"c@d.example\"}", "unknown field in draft: To");
 }
 
@@ -265,56 +264,6 @@ a_failed_draft_leaves_the_result_alone(void **state)
 	assert_memory_equal(&d, &before, sizeof(d));
 }
 
-static void
-files_are_read_and_their_errors_named(void **state)
-{
-	char path[] = "/tmp/draft-XXXXXX";
-	int fd = mkstemp(path);
-	struct draft d;
-	struct mt_error err;
-
-	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(draft_read(&d, "/nowhere/draft", &err), MT_BAD_INPUT);
-	assert_string_equal(err.text, "cannot read draft: :enoent");
-	assert_int_equal(draft_read(&d, "/", &err), MT_BAD_INPUT);
-	assert_string_equal(err.text, "cannot read draft: :eisdir");
-	assert_int_equal(draft_read(&d, path, &err), MT_BAD_INPUT);
-	assert_string_equal(err.text, "invalid JSON in draft file");
-	assert_int_equal(write(fd, "{" OK "}\n", strlen("{" OK "}\n")),
-	    strlen("{" OK "}\n"));
-	assert_int_equal(draft_read(&d, path, &err), MT_OK);
-	draft_done(&d);
-	assert_int_equal(ftruncate(fd, 2 * DRAFT_MAX), 0);
-	assert_int_equal(draft_read(&d, path, &err), MT_BAD_INPUT);
-	assert_string_equal(err.text, "draft is longer than 1048576 bytes");
-	close(fd);
-	unlink(path);
-}
-
-static void
-a_dash_reads_standard_input(void **state)
-{
-	int ends[2], old = dup(STDIN_FILENO);
-	struct draft d;
-	struct mt_error err;
-	enum mt_status status;
-
-	(void)state;
-	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(
-	    write(ends[1], "{" OK "}", strlen("{" OK "}")), strlen("{" OK "}"));
-	close(ends[1]);
-	dup2(ends[0], STDIN_FILENO);
-	status = draft_read(&d, "-", &err);
-	dup2(old, STDIN_FILENO);
-	close(old);
-	close(ends[0]);
-	assert_int_equal(status, MT_OK);
-	assert_string_equal(d.subject, "s");
-	draft_done(&d);
-}
-
 int
 main(void)
 {
@@ -329,8 +278,6 @@ main(void)
 	    cmocka_unit_test(sizes_are_limited),
 	    cmocka_unit_test(deep_nesting_is_refused),
 	    cmocka_unit_test(a_failed_draft_leaves_the_result_alone),
-	    cmocka_unit_test(files_are_read_and_their_errors_named),
-	    cmocka_unit_test(a_dash_reads_standard_input),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
