@@ -38,7 +38,7 @@ check_imap(
 {
 	struct imap_conn *conn = NULL;
 	enum mt_status status =
-	    session_open_imap(session, &conn, deadline_in_ms(LOGIN_MS), err);
+	    session_open_imap(session, &conn, 0, deadline_in_ms(LOGIN_MS), err);
 
 	json_object_object_add(report, "imap",
 	    describe("IMAP", &session->config->imap, status,

@@ -93,6 +93,16 @@ enum mt_status operations_work_outbox(
     struct operations *operations, struct mt_error *err);
 
 /*
+ * The first half of a visit: the session that stands goes on, or there is a
+ * login.  A server that cannot be reached is given up soon, and is given longer
+ * each time.  *ret_report is filled if it fails; if not, operations_visit
+ * follows, with the same result.
+ */
+enum mt_status operations_enter(struct operations *operations,
+    const struct watch_visit *visit, struct watch_result *ret_result,
+    struct json_object **ret_report, struct mt_error *err);
+
+/*
  * As operations_receive, in a session that stays, if it can: it is kept between
  * visits and left idle, so that the server tells of news.  The result is about
  * the session; *ret_report also tells of a mailbox that cannot be read.

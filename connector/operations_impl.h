@@ -26,6 +26,7 @@ struct operations {
 	bool show_bar;
 	char token_account[TOKEN_ACCOUNT_MAX];
 	struct imap_conn *conn; /* kept between visits; NULL: none */
+	int64_t reach_ms;       /* of logins in this visit; see session.h */
 	enum imap_push push;    /* how it tells of news, while it is idle */
 	bool troubled;        /* others than the first mailbox cannot be read */
 	bool first_has_news;  /* so it told of the mailbox that is open, ... */

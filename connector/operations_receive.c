@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define LOGIN_MS 60000
+#define REACH_FIRST_MS 5000 /* of that, until it can begin, at first */
 #define HELPER_MS 5000
 #define DONE_MS 30000  /* for the answer to the end of idleness */
 #define IDLE_MS 30000  /* to begin it */
@@ -175,7 +176,7 @@ enter(struct operations *o, struct mt_error *err)
 	/* before it fails for want of a token; or after it started a helper */
 	learn_token_account(o);
 	status = session_open_imap(
-	    &o->session, &o->conn, deadline_in_ms(LOGIN_MS), err);
+	    &o->session, &o->conn, o->reach_ms, deadline_in_ms(LOGIN_MS), err);
 	learn_token_account(o);
 	return status;
 }
@@ -343,6 +344,18 @@ note_trouble(
 	o->troubled = status != MT_OK;
 }
 
+/* A dead server is given up soon, as others may want the thread; one that is slow
+ * gets its time after some failures. */
+static int64_t
+reach_ms(unsigned failures)
+{
+	int64_t ms = REACH_FIRST_MS;
+
+	while (failures-- && ms < LOGIN_MS)
+		ms *= 2;
+	return ms < LOGIN_MS ? ms : LOGIN_MS;
+}
+
 /* The result is what `err` is about; for the watch, a mailbox that cannot be
  * read is no reason to leave the session and those that can. */
 static enum mt_status
@@ -351,16 +364,12 @@ visit(struct operations *o, const struct watch_visit *wanted,
 {
 	const struct deadline share = deadline_in_ms(SHARE_MS);
 	struct watch_visit visit = *wanted;
-	enum mt_status status = announce(o, err), last;
+	enum mt_status status, last = MT_OK;
 
-	if (status == MT_OK)
-		status = begin_session(o, &visit, result, err);
 	/* what the server told the session that has broken is lost with it */
 	if (result->lost.status != MT_OK)
 		visit = (struct watch_visit){.reconcile = true};
-	last = status;
-	if (status == MT_OK)
-		status = look(o, &visit, &share, receipt, &last, err);
+	status = look(o, &visit, &share, receipt, &last, err);
 	result->status = last;
 	result->more = receipt->counts.left > 0;
 	if (last == MT_OK && !visit.news_only)
@@ -403,6 +412,27 @@ poll_report(enum mt_status status, const struct mt_error *err,
 	json_object_object_add(
 	    report, "exit_code", json_object_new_int(mt_exit_code(status)));
 	return report;
+}
+
+enum mt_status
+operations_enter(struct operations *o, const struct watch_visit *v,
+    struct watch_result *ret_result, struct json_object **ret_report,
+    struct mt_error *err)
+{
+	struct receipt receipt = {.operations = o};
+	enum mt_status status;
+
+	o->reach_ms = reach_ms(v->failures);
+	status = announce(o, err);
+	if (status == MT_OK)
+		status = begin_session(o, v, ret_result, err);
+	ret_result->status = status;
+	if (status == MT_OK)
+		return MT_OK;
+	operations_leave(o);
+	receipt.handles = json_object_new_array();
+	*ret_report = poll_report(status, err, &receipt);
+	return status;
 }
 
 enum mt_status

@@ -18,7 +18,7 @@ STAILQ_HEAD(jobs, pool_job);
 /* Kept until the end: there are as many as accounts name. */
 struct pool_server {
 	const char *name; /* behind it */
-	size_t running;   /* jobs */
+	size_t running;   /* jobs with a place */
 	unsigned trust;   /* failures in a row until there is none */
 };
 
@@ -30,14 +30,16 @@ struct pool {
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t work;
 	pthread_cond_t ended;
-	struct jobs waiting;
-	size_t waiting_count;
+	struct jobs waiting; /* for a place */
+	struct jobs ready;   /* they have one, and wait for their thread */
+	size_t ready_count;
 	struct jobs done;
 	void *servers;             /* tsearch(3) by name */
 	struct pool_server nobody; /* for all, without memory for one more */
-	size_t doubtful;           /* that run */
+	size_t certain;            /* jobs with a place */
+	size_t doubtful;           /* likewise */
 	size_t threads;
-	size_t resting;
+	size_t idle; /* of them, without a job */
 	bool closing;
 };
 
@@ -75,18 +77,14 @@ find_server(struct pool *p, const char *name)
 	return node ? *(struct pool_server **)node : add_server(p, name);
 }
 
-/* What a job's outcome tells of its server, if anything; true if that lets
- * others run. */
-static bool
+/* What a job's outcome tells of its server, if anything. */
+static void
 judge_server(struct pool_server *server, enum mt_status status)
 {
-	bool before = server->trust > 0;
-
 	if (status == MT_OK)
 		server->trust = TRUST;
 	else if (status == MT_RETRY_LATER && server->trust)
 		server->trust--;
-	return server->trust && !before;
 }
 
 /* ---- which job may run ---- */
@@ -94,7 +92,7 @@ judge_server(struct pool_server *server, enum mt_status status)
 static bool
 is_doubtful(const struct pool_job *job)
 {
-	return job->failed || (job->new && !job->at->trust);
+	return job->failures || (job->new && !job->at->trust);
 }
 
 static bool
@@ -102,61 +100,65 @@ may_run(const struct pool *p, const struct pool_job *job)
 {
 	if (job->at->running >= p->limits.per_server)
 		return false;
-	return !is_doubtful(job) || p->doubtful < (p->limits.threads + 1) / 2;
+	return is_doubtful(job) ? p->doubtful < p->limits.doubtful
+				: p->certain < p->limits.certain;
 }
 
-/* The first of those that may; NULL: none. */
+/* The first of those that may and failed least often; NULL: none. */
 static struct pool_job *
 find_job(const struct pool *p)
 {
-	struct pool_job *job;
+	struct pool_job *job, *found = NULL;
 
 	STAILQ_FOREACH(job, &p->waiting, link)
-	if (may_run(p, job))
-		return job;
-	return NULL;
+	if ((!found || job->failures < found->failures) && may_run(p, job)) {
+		found = job;
+		if (!found->failures)
+			break;
+	}
+	return found;
 }
 
-static struct pool_job *
-take(struct pool *p)
-{
-	struct pool_job *job = find_job(p);
+static bool start_thread(struct pool *p);
 
-	if (job) {
+/* Gives places to whoever may have one, and sees to it that there are threads
+ * for them; without a new one, those that are there do it in turn. */
+static void
+give_places(struct pool *p)
+{
+	struct pool_job *job;
+
+	while ((job = find_job(p))) {
 		STAILQ_REMOVE(&p->waiting, job, pool_job, link);
-		p->waiting_count--;
+		job->doubtful = is_doubtful(job);
+		*(job->doubtful ? &p->doubtful : &p->certain) += 1;
+		job->at->running++;
+		STAILQ_INSERT_TAIL(&p->ready, job, link);
+		p->ready_count++;
+		if (p->ready_count > p->idle)
+			start_thread(p);
+		pthread_cond_signal(&p->work);
 	}
-	return job;
 }
 
 /* ---- threads ---- */
 
-static bool start_thread(struct pool *p);
-
 static void
 run(struct pool *p, struct pool_job *job)
 {
-	bool many;
-
-	job->doubtful = is_doubtful(job);
-	p->doubtful += job->doubtful;
-	job->at->running++;
+	STAILQ_REMOVE_HEAD(&p->ready, link);
+	p->ready_count--;
+	p->idle--;
 	pthread_mutex_unlock(&p->lock);
 	job->run(job);
 	pthread_mutex_lock(&p->lock);
+	p->idle++;
 	job->at->running--;
-	p->doubtful -= job->doubtful;
-	many = judge_server(job->at, job->status);
+	*(job->doubtful ? &p->doubtful : &p->certain) -= 1;
+	judge_server(job->at, job->status);
 	STAILQ_INSERT_TAIL(&p->done, job, link);
 	uv_async_send(p->finished);
-	/* others may have waited for a place at its server, or for its word */
-	if (many)
-		pthread_cond_broadcast(&p->work);
-	else
-		pthread_cond_signal(&p->work);
-	if (!p->resting && p->threads < p->limits.threads &&
-	    p->waiting_count > 1 && find_job(p))
-		start_thread(p);
+	give_places(p);
 }
 
 /* False: it has waited long enough. */
@@ -164,14 +166,10 @@ static bool
 rest(struct pool *p)
 {
 	struct timespec until;
-	int error;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += REST_S;
-	p->resting++;
-	error = pthread_cond_timedwait(&p->work, &p->lock, &until);
-	p->resting--;
-	return error != ETIMEDOUT;
+	return pthread_cond_timedwait(&p->work, &p->lock, &until) != ETIMEDOUT;
 }
 
 static void *
@@ -183,13 +181,14 @@ work(void *argument)
 
 	pthread_mutex_lock(&p->lock);
 	while (goes_on && !p->closing) {
-		job = take(p);
+		job = STAILQ_FIRST(&p->ready);
 		if (job)
 			run(p, job);
 		else
-			goes_on = rest(p) || p->threads == 1;
+			goes_on = rest(p) || p->threads == 1 || p->ready_count;
 	}
 	p->threads--;
+	p->idle--;
 	pthread_cond_signal(&p->ended);
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -212,6 +211,7 @@ start_thread(struct pool *p)
 	pthread_attr_destroy(&attributes);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	p->threads += error == 0;
+	p->idle += error == 0;
 	return error == 0;
 }
 
@@ -272,6 +272,7 @@ pool_new(struct pool **ret_pool, uv_loop_t *loop,
 	}
 	p->finished->data = p;
 	STAILQ_INIT(&p->waiting);
+	STAILQ_INIT(&p->ready);
 	STAILQ_INIT(&p->done);
 	init_locks(p);
 	/* one is there always: what is submitted runs, however short of threads
@@ -289,13 +290,9 @@ pool_submit(struct pool *p, struct pool_job *job)
 {
 	pthread_mutex_lock(&p->lock);
 	p->pending++;
-	p->waiting_count++;
 	job->at = find_server(p, job->server);
 	STAILQ_INSERT_TAIL(&p->waiting, job, link);
-	/* those that rest may be on their way to jobs submitted just before */
-	if (p->waiting_count > p->resting && p->threads < p->limits.threads)
-		start_thread(p);
-	pthread_cond_signal(&p->work);
+	give_places(p);
 	pthread_mutex_unlock(&p->lock);
 }
 

@@ -3,10 +3,14 @@
  * Threads for calls that block on a mail server, beside a loop that never does.
  * They are made when there is work and end when there is none.
  *
- * A dead server must delay nobody else.  So at most `per_server` threads work
- * for one server at a time, and jobs that are not known to go well get no more
- * than half of all threads, however many they are: those that failed, and those
- * that are new at a server where none has gone well yet.
+ * A dead server must delay nobody else, nor must a thousand of them.  So at most
+ * `per_server` threads work for one server at a time, and jobs that are not
+ * known to go well have places of their own: those that failed, and those that
+ * are new at a server where none has gone well yet.  Of these there may be many,
+ * as they do nothing but wait and give up soon; whoever failed least often comes
+ * first, so a new one waits for no more than others that are new.  A job that
+ * turns out well and has much to do ends and is submitted again, to go on in a
+ * place among those that are known to.
  */
 #ifndef MT_CONNECTOR_POOL_H
 #define MT_CONNECTOR_POOL_H
@@ -26,27 +30,29 @@ struct pool_job {
 	void (*run)(struct pool_job *job);  /* in a thread; may block */
 	void (*done)(struct pool_job *job); /* after it, on the loop */
 	const char *server;                 /* whom `run` waits for */
-	bool failed;                        /* the last time */
+	unsigned failures;                  /* in a row, until now */
 	bool new;                           /* it never went well */
 	enum mt_status status;              /* what came of it: by `run` */
+	bool doubtful; /* for `run` to know: it is not among the certain ones */
 
 	/* the pool's own */
 	struct pool_server *at;
-	bool doubtful;
 	STAILQ_ENTRY(pool_job) link;
 };
 
 struct pool_limits {
-	size_t threads;
-	size_t per_server;
+	size_t certain;    /* threads for jobs that are known to go well */
+	size_t doubtful;   /* and for the others */
+	size_t per_server; /* of both kinds */
 };
 
 /* On the loop's thread, as everything here.  Signals stay with that thread. */
 enum mt_status pool_new(struct pool **ret_pool, uv_loop_t *loop,
     const struct pool_limits *limits, struct mt_error *err) MT_MUST_CHECK;
 
-/* Runs the job when there is a thread for it, first come, first served among
- * those that may have one.  Its done() follows in any case. */
+/* Runs the job when there is a place for it: first come, first served among those
+ * that are certain, and among those that failed as often.  Its done() follows in
+ * any case. */
 void pool_submit(struct pool *pool, struct pool_job *job);
 
 /* How many jobs are submitted and not done. */

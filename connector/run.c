@@ -12,6 +12,7 @@
 #define OUTBOX_INTERVAL_MS 60000 /* or that of the polls, if it is shorter */
 #define GRACE_MS 5000            /* for what is under way at the end */
 #define THREADS 64
+#define THREADS_IN_DOUBT 512 /* they wait for servers that may be dead */
 #define THREADS_PER_SERVER 16
 #define RECONCILE_MS 3600000
 
@@ -22,6 +23,15 @@ struct run {
 };
 
 /* ---- an account ---- */
+
+static enum mt_status
+enter(void *context, const struct watch_visit *visit,
+    struct watch_result *ret_result, struct json_object **ret_report,
+    struct mt_error *err)
+{
+	return operations_enter(
+	    account_operations(context), visit, ret_result, ret_report, err);
+}
 
 static enum mt_status
 visit(void *context, const struct watch_visit *visit,
@@ -81,6 +91,7 @@ watched(struct account *account)
 		    .renew_ms = provider_renew_ms(config->imap_host),
 		    .reconcile_ms = RECONCILE_MS,
 		},
+	    .enter = enter,
 	    .visit = visit,
 	    .descriptor = descriptor,
 	    .listen = listen_to,
@@ -220,7 +231,7 @@ run_service(
 	struct run run = {.settings = settings};
 	struct service_settings service = {
 	    .control_path = settings->control_path,
-	    .limits = {THREADS, THREADS_PER_SERVER},
+	    .limits = {THREADS, THREADS_IN_DOUBT, THREADS_PER_SERVER},
 	    .grace_ms = GRACE_MS,
 	    .context = &run,
 	    .helpers = {helper_to_follow(settings),

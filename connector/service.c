@@ -98,7 +98,7 @@ start_send(struct service *s)
 	}
 	s->send.again = false;
 	s->send.running = true;
-	s->send.job.failed = s->send.failures > 0;
+	s->send.job.failures = s->send.failures;
 	uv_timer_stop(&s->send.next);
 	pool_submit(s->pool, &s->send.job);
 }

@@ -142,16 +142,18 @@ log_in(struct login *login, void *ret_conn, struct mt_error *err)
 
 enum mt_status
 session_open_imap(struct session *session, struct imap_conn **ret_conn,
-    struct deadline deadline, struct mt_error *err)
+    int64_t reach_ms, struct deadline deadline, struct mt_error *err)
 {
+	struct mail_server server = session->config->imap;
 	struct login login = {
 	    .session = session,
 	    .service = "imap",
-	    .server = &session->config->imap,
+	    .server = &server,
 	    .open = open_imap,
 	    .deadline = deadline,
 	};
 
+	server.reach_ms = reach_ms;
 	return log_in(&login, ret_conn, err);
 }
 

@@ -32,10 +32,12 @@ enum mt_status session_open(struct session *session, struct config *config,
 /*
  * Log in to the IMAP and to the submission server; threads may do so at the
  * same time.  Fail as imap_conn_open; MT_UNREACHABLE: no token helper.  Block
- * until the deadline, and for as long as the SASL module waits for a token.
+ * until the deadline, and for as long as the SASL module waits for a token.  A
+ * server with which the login cannot begin within `reach_ms` (0: until the
+ * deadline) is given up.
  */
 enum mt_status session_open_imap(struct session *session,
-    struct imap_conn **ret_conn, struct deadline deadline,
+    struct imap_conn **ret_conn, int64_t reach_ms, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 enum mt_status session_open_smtp(struct session *session,
     struct smtp_conn **ret_conn, struct deadline deadline,

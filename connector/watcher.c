@@ -27,6 +27,7 @@ struct watcher {
 	uint64_t visits; /* begun */
 
 	/* written by the thread during a visit */
+	bool entered; /* its first half is done */
 	struct watch_visit visit;
 	struct watch_result result;
 	struct mt_error error;
@@ -90,10 +91,19 @@ run_visit(struct pool_job *job)
 	    (struct watcher *)(void *)((char *)job -
 				       offsetof(struct watcher, job));
 
-	w->result = (struct watch_result){0};
-	w->report = NULL;
+	if (!w->entered) {
+		w->result.status = w->account.enter(w->account.context,
+		    &w->visit, &w->result, &w->report, &w->error);
+		w->entered = w->result.status == MT_OK;
+		/* the many places for those in doubt are not for work */
+		if (!w->entered || job->doubtful) {
+			job->status = w->result.status;
+			return;
+		}
+	}
 	w->result.status = w->account.visit(
 	    w->account.context, &w->visit, &w->result, &w->report, &w->error);
+	w->entered = false;
 	job->status = w->result.status;
 }
 
@@ -104,7 +114,9 @@ begin_visit(struct watcher *w)
 	uv_timer_stop(w->timer);
 	w->visit = watch_begin(&w->watch);
 	w->visits++;
-	w->job.failed = w->watch.failures > 0;
+	w->result = (struct watch_result){0};
+	w->report = NULL;
+	w->job.failures = w->watch.failures;
 	w->job.new = w->visits == 1;
 	pool_submit(w->pool, &w->job);
 }
@@ -221,6 +233,12 @@ on_visited(struct pool_job *job)
 	bool failed_before = w->watch.failures > 0;
 	struct json_object *report = w->report;
 
+	if (w->entered) {
+		w->job.failures = 0;
+		w->job.new = false;
+		pool_submit(w->pool, &w->job);
+		return;
+	}
 	w->report = NULL;
 	watch_end(&w->watch, &w->result, now_ms(), dice());
 	if (w->result.lost.status != MT_OK)

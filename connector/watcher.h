@@ -18,12 +18,18 @@ struct json_object;
 struct token_helper;
 
 /* An account, as far as it is followed.  It is used by one thread at a time: by
- * visit() in the pool's, by the others on the loop between visits. */
+ * enter() and visit() in the pool's, by the others on the loop between visits. */
 struct watched_account {
 	void *context;
 	const char *name;   /* for people */
 	const char *server; /* for the pool */
 	struct watch_settings settings;
+
+	/* Enters the server, unless its session stands; may block for a minute.
+	 * Fills *ret_report only if it fails; if not, visit() follows. */
+	enum mt_status (*enter)(void *context, const struct watch_visit *visit,
+	    struct watch_result *ret_result, struct json_object **ret_report,
+	    struct mt_error *err);
 
 	/* Brings its mailboxes up to date; may block for minutes.  Leaves an
 	 * idle session behind, if it can.  *ret_report, if it is filled, is for

@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Takes a handful of messages through the steps of their delivery, in the order
- * that makes a crash harmless at any point:
- *
- *   1. each message streams into memory, or, if it is a large one, into a
- *      staged directory of its own (raw.eml);
- *   2. it is taken apart into its staged directory, and message.json written;
- *   3. all files and directories are synced, together;
- *   4. the state records handles and staged names: one commit, which also
- *      finds what was delivered before the mailbox was numbered anew;
- *   5. the risk manifest gets an entry for each file: one update;
- *   6. the directories are renamed to where agents see them, and synced;
- *   7. the state records them as done, queues their events and moves the
- *      cursor: one commit.
- *
- * What a crash leaves before 4 is swept away and fetched again; after 4 it is
- * published by recover.h.
+ * A handful of messages that come in together: each streams into memory, or, if
+ * it is a large one, into a staged directory of its own (raw.eml).  What is done
+ * with them then: dispatch.h.
  */
 #ifndef MT_INBOUND_BATCH_H
 #define MT_INBOUND_BATCH_H
@@ -34,13 +21,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BATCH_RAW_NAME "raw.eml"
+
 struct batch_message {
 	uint32_t uid;
 	uint64_t bytes; /* as received, or as announced */
 	bool received;  /* false: larger than allowed, it was not fetched */
 	bool in_file;   /* its bytes are in raw.eml, and not in `raw` */
-	bool recorded;  /* the state knows of it as staged */
-	bool known;     /* it was delivered under another number */
+	bool
+	    recorded; /* the state knows of it as staged, and others see to it */
+	bool known;   /* it was delivered under another number */
 	struct inbound_identity identity;
 	struct buf raw;
 	struct publish_stage stage; /* without a name: not made yet */
@@ -61,7 +51,7 @@ struct batch {
 	struct identity_digest digest; /* of that one */
 	size_t memory; /* bytes of all messages that are there */
 
-	/* why step 1 failed; neither: something about the server */
+	/* why nothing more came in; neither: something about the server */
 	bool too_large;
 	bool disk_failed;
 };
@@ -73,11 +63,11 @@ void batch_init(struct batch *batch, const struct inbound *in,
 /* Removes what was staged and is in no record. */
 void batch_done(struct batch *batch);
 
-/* Step 1, as what an IMAP connection hands messages to. */
+/* What an IMAP connection hands messages to. */
 struct imap_fetch_sink batch_sink(struct batch *batch);
 
-/* Instead of step 1: a message that is too large to be fetched.  `bytes` is
- * what is known of its size. */
+/* A message that is too large to be fetched.  `bytes` is what is known of its
+ * size. */
 void batch_add_too_large(struct batch *batch, uint32_t uid, uint64_t bytes);
 
 /* Whether a message is in the batch, whole. */
@@ -89,9 +79,5 @@ bool batch_is_empty(const struct batch *batch, uint32_t uid);
 /* Takes a message out of a batch that is not delivered yet: what came in was
  * none. */
 void batch_drop(struct batch *batch, uint32_t uid);
-
-/* Steps 2 to 7, and the reports.  `cursor` is what it is after them. */
-enum mt_status batch_deliver(
-    struct batch *batch, uint32_t cursor, struct mt_error *err) MT_MUST_CHECK;
 
 #endif

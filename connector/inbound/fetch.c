@@ -1,270 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "inbound/fetch.h"
 
-#include "inbound/batch.h"
+#include "inbound/dispatch.h"
 #include "inbound/listing.h"
 #include "inbound/opening.h"
 #include "inbound/recover.h"
 #include "inbound/rematch.h"
 #include "inbound/relay.h"
-#include "inbound/takeover.h"
-#include "state/suspect_state.h"
-
-#include <stdlib.h>
-#include <time.h>
-
-#define BATCH_BYTES (4u * 1024 * 1024)
-
-/* Servers may be somewhat wrong about sizes. */
-#define SIZE_SLACK (1024u * 1024)
-
-/* What imap_conn may take for a message.  One that is alone may have any size:
- * then we see for ourselves that it is too large, and whose it is. */
-static size_t
-size_limit(const struct inbound *in, size_t wanted)
-{
-	return (wanted == 1 ? (size_t)in->max_message_bytes : BATCH_BYTES) +
-	       SIZE_SLACK;
-}
-
-/* Step 1 of a batch, for all of its messages that are not too large. */
-static enum mt_status
-receive(struct poll *p, struct batch *batch, struct work *const *work,
-    size_t count, struct mt_error *err)
-{
-	struct imap_fetch_sink sink = batch_sink(batch);
-	uint32_t uids[WORKLIST_BATCH_MAX];
-	size_t wanted = 0;
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (work[i]->size > p->in->max_message_bytes) {
-			batch_add_too_large(batch, work[i]->uid, work[i]->size);
-		} else {
-			uids[wanted++] = work[i]->uid;
-			bytes += work[i]->size;
-		}
-	}
-	if (!wanted)
-		return MT_OK;
-	return imap_conn_fetch(p->conn, uids, wanted, size_limit(p->in, wanted),
-	    &sink, poll_deadline(bytes), err);
-}
-
-/* What the gateway's poller would go on from.  Mail does not wait for it. */
-static void
-tell_gateway(const struct poll *p)
-{
-	struct mt_error err = {0};
-
-	if (p->in->gateway_state &&
-	    takeover_write(p->in, p->mailbox.cursor, &err) != MT_OK)
-		poll_notice(p,
-		    "mail is delivered, but last_uid is not kept: %s",
-		    err.text);
-}
-
-static void
-count_batch(const struct poll *p, const struct batch *batch)
-{
-	struct inbound_counts *counts = p->in->counts;
-
-	for (size_t i = 0; counts && i < batch->count; i++) {
-		const struct batch_message *m = &batch->messages[i];
-		counts->matched += m->known;
-		counts->found += !m->known && m->uid <= p->first_cursor;
-	}
-}
-
-/* A batch on its way to the agents. */
-struct delivery {
-	struct poll *poll; /* while it is under way, its cursor is ours */
-	struct batch batch;
-	uint32_t cursor;
-};
-
-static struct delivery *
-delivery_new(struct poll *p, struct mt_error *err)
-{
-	struct delivery *d = calloc(1, sizeof(*d));
-
-	if (!d) {
-		mt_fail(err, MT_NO_MEMORY, "no memory for messages");
-		return NULL;
-	}
-	d->poll = p;
-	batch_init(&d->batch, p->in, &p->mailbox, &p->folder);
-	return d;
-}
-
-static void
-delivery_free(struct delivery *d)
-{
-	batch_done(&d->batch);
-	free(d);
-}
-
-/* Delivers the batch and forgets it; runs in the relay's thread. */
-static enum mt_status
-carry_out(void *context, struct mt_error *err)
-{
-	struct delivery *d = context;
-	struct poll *p = d->poll;
-	enum mt_status status = batch_deliver(&d->batch, d->cursor, err);
-
-	if (status == MT_OK) {
-		p->mailbox.cursor = d->cursor;
-		count_batch(p, &d->batch);
-		tell_gateway(p);
-	}
-	delivery_free(d);
-	return status;
-}
-
-/* Has delivered what has come in whole, after all that came before it; takes
- * the ownership of `d`. */
-static enum mt_status
-deliver(struct poll *p, struct delivery *d, struct work *const *work,
-    size_t count, struct mt_error *err)
-{
-	enum mt_status status = MT_OK;
-
-	if (d->batch.count) {
-		for (size_t i = 0; i < count; i++)
-			work[i]->done = batch_has(&d->batch, work[i]->uid);
-		d->cursor = worklist_cursor(&p->list);
-		status = relay_give(p->relay, carry_out, d, err);
-		if (status == MT_OK)
-			return MT_OK;
-	}
-	delivery_free(d);
-	return status;
-}
-
-/* Remembers which messages did not come. */
-static enum mt_status
-suspect(struct poll *p, struct work *const *work, size_t count,
-    size_t *ret_missing, struct mt_error *err)
-{
-	uint32_t uids[WORKLIST_BATCH_MAX];
-	size_t missing = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (!work[i]->done)
-			uids[missing++] = work[i]->uid;
-	*ret_missing = missing;
-	return suspect_state_add(
-	    p->in->state, p->mailbox.id, uids, missing, time(NULL), err);
-}
-
-/*
- * A message that was moved away or deleted in the meantime is not given, or as
- * nothing (NIL).  It is no suspect any more when it is not listed; but if it is
- * listed and never given, it keeps back no other.
- */
-static enum mt_status
-note_missing(struct poll *p, struct work *const *work, size_t count,
-    struct mt_error *err)
-{
-	size_t missing = 0;
-	enum mt_status status = suspect(p, work, count, &missing, err);
-
-	if (status == MT_OK && p->in->counts)
-		p->in->counts->gone += missing;
-	return status;
-}
-
-static void
-drop_empty(struct batch *batch, struct work *const *work, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (work[i]->size && batch_is_empty(batch, work[i]->uid))
-			batch_drop(batch, work[i]->uid);
-}
-
-/* A message, alone in its batch, that turned out to be too large. */
-static enum mt_status
-deliver_too_large(struct poll *p, struct work *work, struct mt_error *err)
-{
-	struct delivery *d = delivery_new(p, err);
-
-	if (!d)
-		return MT_NO_MEMORY;
-	batch_add_too_large(&d->batch, work->uid, p->in->max_message_bytes + 1);
-	return deliver(p, d, &work, 1, err);
-}
-
-/* After a fetch that failed at the server: saves what can be had of it, so that
- * no message keeps others back.  MT_OK if that much succeeded. */
-static enum mt_status
-salvage(struct poll *p, struct delivery *d, struct work *const *work,
-    size_t count, struct mt_error *err)
-{
-	bool too_large = d->batch.too_large;
-	size_t missing;
-	enum mt_status status;
-
-	drop_empty(&d->batch, work, count);
-	status = deliver(p, d, work, count, err);
-	if (status == MT_OK && too_large && count == 1)
-		status = deliver_too_large(p, work[0], err);
-	else if (status == MT_OK)
-		status = suspect(p, work, count, &missing, err);
-	return status == MT_OK ? relay_wait(p->relay, err) : status;
-}
-
-/* After a fetch that went well. */
-static enum mt_status
-deliver_received(struct poll *p, struct delivery *d, struct work *const *work,
-    size_t count, struct mt_error *err)
-{
-	bool all;
-	enum mt_status status;
-
-	drop_empty(&d->batch, work, count);
-	all = d->batch.count == count;
-	status = deliver(p, d, work, count, err);
-	if (status == MT_OK && !all)
-		status = note_missing(p, work, count, err);
-	return status;
-}
-
-static enum mt_status
-do_batch(struct poll *p, struct work *const *work, size_t count,
-    struct mt_error *err)
-{
-	struct delivery *d = delivery_new(p, err);
-	struct mt_error worse = {0};
-	enum mt_status status;
-
-	if (!d)
-		return MT_NO_MEMORY;
-	status = receive(p, &d->batch, work, count, err);
-	if (status == MT_OK)
-		return deliver_received(p, d, work, count, err);
-	if (d->batch.disk_failed)
-		delivery_free(d);
-	else if (salvage(p, d, work, count, &worse) != MT_OK)
-		status = mt_fail(err, worse.status, "%s", worse.text);
-	return status;
-}
-
-/* The cursor also passes what is no longer there. */
-static enum mt_status
-move_cursor(struct poll *p, struct mt_error *err)
-{
-	uint32_t cursor = worklist_cursor(&p->list);
-	enum mt_status status = MT_OK;
-
-	if (cursor != p->mailbox.cursor)
-		status = inbound_state_finish(
-		    p->in->state, p->mailbox.id, NULL, 0, cursor, err);
-	if (status != MT_OK)
-		return status;
-	p->mailbox.cursor = cursor;
-	tell_gateway(p);
-	return MT_OK;
-}
+#include "inbound/transfer.h"
 
 static enum mt_status
 check_full(const struct poll *p, struct mt_error *err)
@@ -290,44 +33,102 @@ report_progress(const struct poll *p)
 		p->in->progress(p->in->context, p->tried, p->total);
 }
 
+/* All that is listed now. */
 static enum mt_status
-do_all(struct poll *p, struct mt_error *err)
+do_piece(struct poll *p, struct mt_error *err)
 {
 	struct work *work[WORKLIST_BATCH_MAX];
 	enum mt_status status = MT_OK;
 	size_t count;
 
-	p->total = worklist_left(&p->list);
-	report_progress(p);
 	while (status == MT_OK && !has_had_its_share(p) &&
-	       (count = worklist_take(&p->list, BATCH_BYTES, work)) > 0) {
+	       (count = worklist_take(&p->list, TRANSFER_BYTES, work)) > 0) {
 		status = poll_check_stop(p, err);
 		if (status == MT_OK)
 			status = check_full(p, err);
 		if (status == MT_OK)
-			status = do_batch(p, work, count, err);
+			status = transfer_batch(p, work, count, err);
 		p->tried += count;
 		report_progress(p);
 	}
 	if (status == MT_OK)
-		status = relay_wait(p->relay, err);
+		status = transfer_finish(p, err);
+	return status == MT_OK ? transfer_move_cursor(p, err) : status;
+}
+
+/* The next piece, if there is one. */
+static enum mt_status
+list_piece(struct poll *p, struct listing *listing, bool *ret_more,
+    struct mt_error *err)
+{
+	enum mt_status status = poll_check_stop(p, err);
+
 	if (status == MT_OK)
-		status = move_cursor(p, err);
-	if (status == MT_OK && p->in->counts)
-		p->in->counts->left += p->total - p->tried;
+		status = listing_next(listing, ret_more, err);
+	if (status == MT_OK && *ret_more)
+		status = rematch_piece(p, err);
+	p->total =
+	    p->tried + worklist_left(&p->list) + listing_expected(listing);
 	return status;
 }
 
 static enum mt_status
-do_all_with_relay(struct poll *p, struct mt_error *err)
+do_pieces(struct poll *p, struct listing *listing, struct mt_error *err)
 {
+	bool more = true;
+	enum mt_status status = list_piece(p, listing, &more, err);
+
+	if (status == MT_OK)
+		report_progress(p);
+	while (status == MT_OK && more && !p->left) {
+		status = do_piece(p, err);
+		p->left = worklist_left(&p->list);
+		if (status == MT_OK && !p->left)
+			status = list_piece(p, listing, &more, err);
+	}
+	if (p->left)
+		p->left += listing_expected(listing);
+	if (status == MT_OK && p->in->counts)
+		p->in->counts->left += p->left;
+	return status;
+}
+
+static enum mt_status
+do_pieces_with_relay(
+    struct poll *p, struct listing *listing, struct mt_error *err)
+{
+	struct dispatch dispatch;
+	struct mt_error worse = {0};
 	enum mt_status status;
 
 	p->relay = relay_new();
 	if (!p->relay)
 		return mt_fail(err, MT_NO_MEMORY, "no memory for a poll");
-	status = do_all(p, err);
+	dispatch_init(
+	    &dispatch, p->in, &p->mailbox, &p->folder, p->mailbox.cursor);
+	p->dispatch = &dispatch;
+	status = do_pieces(p, listing, err);
+	/* what has come in before a failure is delivered all the same */
+	if (status != MT_OK && transfer_finish(p, &worse) != MT_OK)
+		status = mt_fail(err, worse.status, "%s", worse.text);
 	relay_free(&p->relay);
+	dispatch_done(&dispatch);
+	return status;
+}
+
+static enum mt_status
+do_all(struct poll *p, struct mt_error *err)
+{
+	struct listing *listing = NULL;
+	enum mt_status status = listing_begin(&listing, p, err);
+
+	worklist_init(&p->list, p->mailbox.cursor);
+	if (status == MT_OK)
+		status = rematch_begin(p, err);
+	if (status == MT_OK)
+		status = do_pieces_with_relay(p, listing, err);
+	listing_end(&listing);
+	worklist_done(&p->list);
 	return status;
 }
 
@@ -346,14 +147,9 @@ fetch_poll(
 	status = opening_do(&p, err);
 	p.first_cursor = p.mailbox.cursor;
 	if (status == MT_OK)
-		status = listing_make(&p, err);
-	if (status == MT_OK)
-		status = rematch_do(&p, err);
-	if (status == MT_OK)
-		status = do_all_with_relay(&p, err);
-	if (status == MT_OK && p.tried == p.total)
+		status = do_all(&p, err);
+	if (status == MT_OK && !p.left)
 		status = rematch_report(&p, err);
-	worklist_done(&p.list);
 	publish_folder_close(&p.folder);
 	return status;
 }

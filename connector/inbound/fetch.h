@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One poll of one mailbox: what is new is delivered, and the cursor moves.
- * Decides which messages are fetched and in which order; batch.h delivers them.
+ * Decides which messages are fetched and in which order; dispatch.h delivers them.
  */
 #ifndef MT_INBOUND_FETCH_H
 #define MT_INBOUND_FETCH_H

@@ -24,26 +24,97 @@ keep_below_uidnext(struct inbound_start *start, uint32_t uidnext)
 		delivered->count--;
 }
 
+struct present {
+	uint32_t last_uid; /* what is looked at */
+	struct uid_ranges uids;
+	size_t count;
+	int64_t newest; /* INTERNALDATE */
+};
+
+/* Takes out the highest `count`. */
+static void
+drop_newest(struct present *present, size_t count)
+{
+	struct uid_ranges *uids = &present->uids;
+
+	if (count > present->count)
+		count = present->count;
+	present->count -= count;
+	while (count && uids->count) {
+		struct uid_range *range = &uids->ranges[uids->count - 1];
+		size_t size = (size_t)range->last - range->first + 1;
+
+		if (size > count) {
+			range->last -= (uint32_t)count;
+			break;
+		}
+		count -= size;
+		uids->count--;
+	}
+}
+
+static enum mt_status
+add_present(struct present *present, const uint32_t *uids, size_t count,
+    struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	for (size_t i = 0; i < count && status == MT_OK; i++)
+		status =
+		    uid_ranges_append(&present->uids, uids[i], uids[i], err);
+	present->count += count;
+	return status;
+}
+
+static enum mt_status
+list_piece(struct poll *p, struct present *present, uint32_t first,
+    uint32_t last, struct mt_error *err)
+{
+	uint32_t *uids = NULL;
+	size_t count = 0;
+	time_t newest = 0;
+	enum mt_status status = poll_check_stop(p, err);
+
+	if (status == MT_OK)
+		status = imap_conn_uids(p->conn, first, last, &uids, &count,
+		    &newest,
+		    poll_deadline((uint64_t)p->opened.exists * BYTES_PER_UID),
+		    err);
+	if (status == MT_OK)
+		status = add_present(present, uids, count, err);
+	if (newest > present->newest)
+		present->newest = newest;
+	free(uids);
+	return status;
+}
+
 /*
- * The UIDs that were there when the mailbox was opened, up to `last_uid`, and
+ * The UIDs that were there when the mailbox was opened, up to a certain one, and
  * the date of the latest.  What has arrived since is not among them, nor what is
  * on its way: what becomes visible late.
  */
 static enum mt_status
-list_present(struct poll *p, uint32_t last_uid, struct uid_list *ret_present,
-    int64_t *ret_newest, struct mt_error *err)
+list_present(struct poll *p, struct present *present, struct mt_error *err)
 {
-	time_t newest = 0;
+	struct uid_list last = {0};
+	uint32_t first = 1;
 	enum mt_status status;
 
-	if (!p->opened.exists || !last_uid)
+	if (!p->opened.exists || !present->last_uid)
 		return MT_OK;
-	status = imap_conn_uids(p->conn, last_uid, &ret_present->uids,
-	    &ret_present->count, &newest,
-	    poll_deadline((uint64_t)p->opened.exists * BYTES_PER_UID), err);
-	if (status == MT_OK && ret_present->count > p->opened.exists)
-		ret_present->count = p->opened.exists;
-	*ret_newest = newest;
+	status = imap_conn_divide(p->conn, &p->opened, first, &last.uids,
+	    &last.count, poll_deadline(0), err);
+	for (size_t i = 0; i < last.count && status == MT_OK; i++) {
+		if (last.uids[i] >= present->last_uid)
+			break;
+		status = list_piece(p, present, first, last.uids[i], err);
+		first = last.uids[i] + 1;
+	}
+	if (status == MT_OK)
+		status = list_piece(p, present, first, present->last_uid, err);
+	uid_list_done(&last);
+	if (status == MT_OK && present->count > p->opened.exists)
+		drop_newest(present, present->count - p->opened.exists);
 	return status;
 }
 
@@ -52,7 +123,7 @@ static enum mt_status
 take_over(struct poll *p, struct inbound_start *start, bool *ret_taken,
     struct mt_error *err)
 {
-	struct uid_list present = {0};
+	struct present present = {0};
 	enum mt_status status =
 	    takeover_read(p->in, &start->cursor, &start->delivered, err);
 
@@ -62,12 +133,13 @@ take_over(struct poll *p, struct inbound_start *start, bool *ret_taken,
 	if (!*ret_taken)
 		return MT_OK;
 	keep_below_uidnext(start, p->opened.uidnext);
-	status =
-	    list_present(p, start->cursor, &present, &start->passed_until, err);
+	present.last_uid = start->cursor;
+	status = list_present(p, &present, err);
+	start->passed_until = present.newest;
 	if (status == MT_OK && start->cursor)
 		status =
 		    uid_ranges_append(&start->passed, 1, start->cursor, err);
-	uid_list_done(&present);
+	uid_ranges_done(&present.uids);
 	return status;
 }
 
@@ -76,22 +148,20 @@ static enum mt_status
 pass_older(struct poll *p, struct inbound_start *start, struct mt_error *err)
 {
 	uint32_t uidnext = p->opened.uidnext;
-	struct uid_list present = {0};
-	enum mt_status status =
-	    list_present(p, uidnext ? uidnext - 1 : UINT32_MAX, &present,
-		&start->passed_until, err);
-	size_t wanted = p->in->newest, passed = 0;
+	struct present present = {
+	    .last_uid = uidnext ? uidnext - 1 : UINT32_MAX};
+	struct uid_ranges *passed = &present.uids;
+	enum mt_status status = list_present(p, &present, err);
 
-	if (present.count > wanted)
-		passed = present.count - wanted;
-	for (size_t i = 0; i < passed && status == MT_OK; i++)
-		status = uid_ranges_append(
-		    &start->passed, present.uids[i], present.uids[i], err);
-	if (passed)
-		start->cursor = present.uids[passed - 1];
-	else
-		start->passed_until = 0;
-	uid_list_done(&present);
+	if (status == MT_OK)
+		drop_newest(&present, p->in->newest);
+	if (status == MT_OK && passed->count) {
+		start->passed = *passed;
+		start->passed_until = present.newest;
+		start->cursor = passed->ranges[passed->count - 1].last;
+	} else {
+		uid_ranges_done(passed);
+	}
 	return status;
 }
 
@@ -154,8 +224,8 @@ check_gone_back(struct poll *p, struct mt_error *err)
 {
 	struct imap_summary *listed = NULL;
 	size_t count = 0;
-	enum mt_status status = imap_conn_list(
-	    p->conn, p->opened.uidnext, &listed, &count, poll_deadline(0), err);
+	enum mt_status status = imap_conn_list(p->conn, p->opened.uidnext,
+	    UINT32_MAX, &listed, &count, poll_deadline(0), err);
 
 	free(listed);
 	if (status != MT_OK || count)

@@ -154,6 +154,7 @@ take_another(const struct inbound *in, const struct publish_folder *folder,
     const struct inbound_staged_message *m, char handle[INBOUND_HANDLE_MAX],
     struct mt_error *err)
 {
+	struct manifest_paths staged = {0}, published = {0};
 	enum mt_status status = placing_choose(
 	    in, folder, m->uidvalidity, m->message.uid, handle, err);
 
@@ -163,8 +164,11 @@ take_another(const struct inbound *in, const struct publish_folder *folder,
 	if (status == MT_OK)
 		status = rewrite_staged(in, m->message.staged, handle, err);
 	if (status == MT_OK)
+		status = risk_add_one(in, folder, m->message.staged, handle,
+		    &staged, &published, err);
+	if (status == MT_OK)
 		status =
-		    risk_enter_one(in, folder, m->message.staged, handle, err);
+		    risk_enter_both(in, folder->path, &staged, &published, err);
 	return status;
 }
 
@@ -190,18 +194,16 @@ placing_publish(const struct inbound *in, const struct publish_folder *folder,
 
 enum mt_status
 placing_recover(const struct inbound *in, const struct publish_folder *folder,
-    const struct inbound_staged_message *m, char ret_handle[INBOUND_HANDLE_MAX],
-    struct mt_error *err)
+    const struct inbound_staged_message *m, struct manifest_paths *staged,
+    struct manifest_paths *published, struct mt_error *err)
 {
 	enum mt_status status =
 	    rewrite_staged(in, m->message.staged, m->message.handle, err);
 
 	if (status == MT_OK)
-		status = risk_enter_one(
-		    in, folder, m->message.staged, m->message.handle, err);
-	if (status != MT_OK)
-		return status;
-	return placing_publish(in, folder, m, ret_handle, err);
+		status = risk_add_one(in, folder, m->message.staged,
+		    m->message.handle, staged, published, err);
+	return status;
 }
 
 void

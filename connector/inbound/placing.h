@@ -7,6 +7,7 @@
 #define MT_INBOUND_PLACING_H
 
 #include "base/status.h"
+#include "delivery/manifest_text.h"
 #include "delivery/publish.h"
 #include "inbound/inbound.h"
 #include "state/inbound_state.h"
@@ -33,11 +34,15 @@ enum mt_status placing_publish(const struct inbound *in,
     const struct publish_folder *folder, const struct inbound_staged_message *m,
     char ret_handle[INBOUND_HANDLE_MAX], struct mt_error *err) MT_MUST_CHECK;
 
-/* As placing_publish, after a crash, which may have come between the places
- * that know the handle. */
+/*
+ * Before placing_publish, after a crash, which may have come between the places
+ * that know the handle: makes message.json agree with it, and adds the files to
+ * `staged`; if it is published already, to `published`.
+ */
 enum mt_status placing_recover(const struct inbound *in,
     const struct publish_folder *folder, const struct inbound_staged_message *m,
-    char ret_handle[INBOUND_HANDLE_MAX], struct mt_error *err) MT_MUST_CHECK;
+    struct manifest_paths *staged, struct manifest_paths *published,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /* Tells the caller of a message that is there, under `handle`. */
 void placing_report(const struct inbound *in,

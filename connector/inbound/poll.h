@@ -17,6 +17,7 @@
 #define POLL_COMMAND_MS 60000
 #define POLL_MIN_BYTES_PER_MS 32
 
+struct dispatch;
 struct relay;
 
 struct poll {
@@ -26,10 +27,12 @@ struct poll {
 	struct inbound_mailbox mailbox;
 	struct publish_folder folder;
 	struct worklist list;
-	struct relay *relay;   /* delivers one batch while the next comes in */
-	uint32_t first_cursor; /* as it was when the poll began */
-	size_t total;          /* messages to fetch */
-	size_t tried;          /* of them */
+	struct relay *relay; /* delivers one batch while the next comes in */
+	struct dispatch *dispatch; /* by which it does */
+	uint32_t first_cursor;     /* as it was when the poll began */
+	size_t total; /* messages to fetch; of a large mailbox, about */
+	size_t tried; /* of them */
+	size_t left;  /* of them, as it had its share */
 };
 
 /* Tells the operator. */

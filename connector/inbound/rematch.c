@@ -84,17 +84,22 @@ next_chunk(struct worklist *list, size_t *next, struct work **ret_work)
 }
 
 enum mt_status
-rematch_do(struct poll *p, struct mt_error *err)
+rematch_begin(struct poll *p, struct mt_error *err)
+{
+	if (!p->mailbox.renumbered)
+		return MT_OK;
+	return match_state_prepare(p->in->state, p->mailbox.id, err);
+}
+
+enum mt_status
+rematch_piece(struct poll *p, struct mt_error *err)
 {
 	struct work *work[CHUNK];
 	size_t next = 0, count;
-	enum mt_status status;
+	enum mt_status status = MT_OK;
 
-	if (!p->mailbox.renumbered)
+	if (!p->mailbox.renumbered || p->mailbox.header_failures >= ATTEMPTS)
 		return MT_OK;
-	status = match_state_prepare(p->in->state, p->mailbox.id, err);
-	if (p->mailbox.header_failures >= ATTEMPTS)
-		return status;
 	while (status == MT_OK &&
 	       (count = next_chunk(&p->list, &next, work)) > 0) {
 		status = poll_check_stop(p, err);

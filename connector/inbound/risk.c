@@ -60,42 +60,45 @@ risk_enter(const struct inbound *in, const char *folder,
 	    in->publisher, in->watch, paths, mode, agent, err);
 }
 
-static enum mt_status
-enter_dir(const struct inbound *in, const struct publish_folder *folder,
-    const char *handle, int dir, enum manifest_mode mode, struct mt_error *err)
-{
-	struct manifest_paths paths = {0};
-	enum mt_status status =
-	    risk_add(&paths, folder->path, handle, dir, err);
-
-	if (status == MT_OK)
-		status = risk_enter(in, folder->path, &paths, mode, err);
-	manifest_paths_done(&paths);
-	return status;
-}
-
 enum mt_status
-risk_enter_one(const struct inbound *in, const struct publish_folder *folder,
-    const char *staged, const char *handle, struct mt_error *err)
+risk_add_one(const struct inbound *in, const struct publish_folder *folder,
+    const char *staged_name, const char *handle, struct manifest_paths *staged,
+    struct manifest_paths *published, struct mt_error *err)
 {
 	struct publish_stage stage;
 	bool found = false;
 	enum mt_status status =
-	    publish_stage_open(in->publisher, staged, &stage, &found, err);
+	    publish_stage_open(in->publisher, staged_name, &stage, &found, err);
 	int dir;
 
 	if (status != MT_OK)
 		return status;
 	if (found) {
-		status =
-		    enter_dir(in, folder, handle, stage.fd, MANIFEST_SET, err);
+		status = risk_add(staged, folder->path, handle, stage.fd, err);
 		publish_stage_close(&stage);
 		return status;
 	}
 	dir = open_dir(folder->fd, handle);
 	if (dir < 0)
 		return MT_OK; /* somebody has removed it already */
-	status = enter_dir(in, folder, handle, dir, MANIFEST_MISSING, err);
+	status = risk_add(published, folder->path, handle, dir, err);
 	close(dir);
+	return status;
+}
+
+enum mt_status
+risk_enter_both(const struct inbound *in, const char *folder,
+    struct manifest_paths *staged, struct manifest_paths *published,
+    struct mt_error *err)
+{
+	enum mt_status status = MT_OK;
+
+	if (staged->count)
+		status = risk_enter(in, folder, staged, MANIFEST_SET, err);
+	if (status == MT_OK && published->count)
+		status =
+		    risk_enter(in, folder, published, MANIFEST_MISSING, err);
+	manifest_paths_done(staged);
+	manifest_paths_done(published);
 	return status;
 }

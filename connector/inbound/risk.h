@@ -20,10 +20,16 @@ enum mt_status risk_enter(const struct inbound *in, const char *folder,
     struct manifest_paths *paths, enum manifest_mode mode,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Enters one message: as staged, or, if it is published already, what of it is
- * missing. */
-enum mt_status risk_enter_one(const struct inbound *in,
-    const struct publish_folder *folder, const char *staged, const char *handle,
+/* Adds the files of one message: as staged to `staged`, or, if it is published
+ * already, to `published`, of which only what is missing is to be entered. */
+enum mt_status risk_add_one(const struct inbound *in,
+    const struct publish_folder *folder, const char *staged_name,
+    const char *handle, struct manifest_paths *staged,
+    struct manifest_paths *published, struct mt_error *err) MT_MUST_CHECK;
+
+/* Enters them, and releases both. */
+enum mt_status risk_enter_both(const struct inbound *in, const char *folder,
+    struct manifest_paths *staged, struct manifest_paths *published,
     struct mt_error *err) MT_MUST_CHECK;
 
 #endif

@@ -56,6 +56,7 @@ watch_begin(struct watch *w)
 	    .reconcile = w->compare || w->compared_ms == NEVER ||
 			 w->due_ms - w->compared_ms >= w->settings.reconcile_ms,
 	    .news_only = w->news_only,
+	    .failures = w->failures,
 	};
 
 	/* what the old session has not been read of, nobody tells the new one */

@@ -51,6 +51,7 @@ struct watch_visit {
 	bool log_in_again; /* end the session first */
 	bool reconcile;    /* compare everything */
 	bool news_only;    /* look at mailboxes with news only */
+	unsigned failures; /* of visits, in a row, before it */
 };
 
 struct watch_result {

@@ -2,6 +2,7 @@
 #include "inbound/worklist.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static struct work *
 find(const struct worklist *list, uint32_t uid)
@@ -20,67 +21,146 @@ find(const struct worklist *list, uint32_t uid)
 	return NULL;
 }
 
-static void
-add_suspects(struct worklist *list, const struct uid_list *suspects)
+static bool
+is_left(const struct work *work)
 {
-	for (size_t i = 0; i < suspects->count; i++) {
-		struct work *work = find(list, suspects->uids[i]);
-		if (!work || work->done)
-			continue;
-		work->suspect = true;
-		list->suspects[list->suspect_count++] = work;
-	}
+	return !work->done && !work->waiting;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool
+has(const struct uid_list *list, uint32_t uid)
+{
+	return list->count && bsearch(&uid, list->uids, list->count,
+				  sizeof(uid), compare) != NULL;
+}
+
+void
+worklist_init(struct worklist *list, uint32_t cursor)
+{
+	*list = (struct worklist){.cursor = cursor, .reached = cursor};
 }
 
 static void
-set_waiting(struct worklist *list, const struct uid_list *waiting)
+forget_piece(struct worklist *list)
 {
-	for (size_t i = 0; i < waiting->count; i++) {
-		struct work *work = find(list, waiting->uids[i]);
-		if (work)
-			work->waiting = true;
-	}
-}
-
-enum mt_status
-worklist_init(struct worklist *list, const struct imap_summary *listed,
-    size_t count, uint32_t cursor, const struct worklist_known *known,
-    struct mt_error *err)
-{
-	struct worklist l = {.count = count, .cursor = cursor};
-
-	/* one more: no allocation of nothing */
-	l.items = calloc(count + 1, sizeof(*l.items));
-	l.suspects = calloc(known->suspects->count + 1, sizeof(struct work *));
-	if (!l.items || !l.suspects) {
-		worklist_done(&l);
-		return mt_fail(err, MT_NO_MEMORY,
-		    "no memory for a list of %zu messages", count);
-	}
-	for (size_t i = 0; i < count; i++)
-		l.items[i] = (struct work){
-		    .uid = listed[i].uid,
-		    .size = listed[i].size,
-		    .done = uid_ranges_has(known->done, listed[i].uid),
-		};
-	add_suspects(&l, known->suspects);
-	set_waiting(&l, known->waiting);
-	*list = l;
-	return MT_OK;
+	free(list->items);
+	free(list->suspects);
+	list->items = NULL;
+	list->suspects = NULL;
+	list->count = list->next = 0;
+	list->suspect_count = list->suspect_next = 0;
 }
 
 void
 worklist_done(struct worklist *list)
 {
-	free(list->items);
-	free(list->suspects);
-	*list = (struct worklist){0};
+	forget_piece(list);
+	uid_list_done(&list->open);
 }
 
-static bool
-is_left(const struct work *work)
+/* Keeps of the piece what the cursor must know of it. */
+static enum mt_status
+leave_piece(struct worklist *list, struct mt_error *err)
 {
-	return !work->done && !work->waiting;
+	enum mt_status status = MT_OK;
+
+	for (size_t i = 0; i < list->count && status == MT_OK; i++) {
+		const struct work *work = &list->items[i];
+
+		if (work->uid <= list->cursor)
+			continue;
+		if (is_left(work))
+			status = uid_list_add(&list->open, work->uid, err);
+		else if (work->uid > list->reached)
+			list->reached = work->uid;
+	}
+	forget_piece(list);
+	return status;
+}
+
+static enum mt_status
+begin_piece(struct worklist *list, const struct imap_summary *listed,
+    size_t count, struct mt_error *err)
+{
+	enum mt_status status = leave_piece(list, err);
+
+	if (status != MT_OK)
+		return status;
+	/* one more: no allocation of nothing */
+	list->items = calloc(count + 1, sizeof(*list->items));
+	if (!list->items)
+		return mt_fail(err, MT_NO_MEMORY,
+		    "no memory for a list of %zu messages", count);
+	for (size_t i = 0; i < count; i++)
+		list->items[i] =
+		    (struct work){.uid = listed[i].uid, .size = listed[i].size};
+	list->count = count;
+	return MT_OK;
+}
+
+enum mt_status
+worklist_load(struct worklist *list, const struct imap_summary *listed,
+    size_t count, const struct worklist_known *known, struct mt_error *err)
+{
+	enum mt_status status = begin_piece(list, listed, count, err);
+
+	for (size_t i = 0; i < list->count && status == MT_OK; i++) {
+		struct work *work = &list->items[i];
+
+		work->done = uid_ranges_has(known->done, work->uid);
+		work->suspect = has(known->suspects, work->uid);
+		work->waiting = has(known->waiting, work->uid);
+	}
+	return status;
+}
+
+/* They are no longer only remembered: they are listed now, or gone. */
+static void
+close_suspects(struct worklist *list, const struct uid_list *suspects)
+{
+	for (size_t i = 0; i < suspects->count; i++) {
+		uint32_t *at =
+		    list->open.count
+			? bsearch(&suspects->uids[i], list->open.uids,
+			      list->open.count, sizeof(uint32_t), compare)
+			: NULL;
+		if (!at)
+			continue;
+		list->open.count--;
+		memmove(at, at + 1,
+		    (size_t)(list->open.uids + list->open.count - at) *
+			sizeof(*at));
+	}
+}
+
+enum mt_status
+worklist_load_suspects(struct worklist *list, const struct imap_summary *listed,
+    size_t count, const struct uid_list *suspects, struct mt_error *err)
+{
+	enum mt_status status = begin_piece(list, listed, count, err);
+
+	if (status != MT_OK)
+		return status;
+	close_suspects(list, suspects);
+	list->suspects = calloc(count + 1, sizeof(struct work *));
+	if (!list->suspects)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for a list");
+	for (size_t i = 0; i < suspects->count; i++) {
+		struct work *work = find(list, suspects->uids[i]);
+		if (!work || work->suspect)
+			continue;
+		work->suspect = true;
+		list->suspects[list->suspect_count++] = work;
+	}
+	return MT_OK;
 }
 
 size_t
@@ -139,14 +219,21 @@ worklist_take(struct worklist *list, uint64_t max_bytes,
 uint32_t
 worklist_cursor(const struct worklist *list)
 {
-	uint32_t cursor = list->cursor;
+	uint32_t reached = list->reached;
+	uint32_t open = list->open.count ? list->open.uids[0] : 0;
 
 	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].uid <= cursor)
+		const struct work *work = &list->items[i];
+
+		if (work->uid <= list->cursor)
 			continue;
-		if (is_left(&list->items[i]))
-			return list->items[i].uid - 1;
-		cursor = list->items[i].uid;
+		if (is_left(work)) {
+			if (!open || work->uid < open)
+				open = work->uid;
+			break;
+		}
+		if (work->uid > reached)
+			reached = work->uid;
 	}
-	return cursor;
+	return open ? open - 1 : reached;
 }

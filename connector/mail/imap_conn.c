@@ -48,15 +48,20 @@ open_conn(struct imap_conn *conn, const struct mail_server *server,
     const struct net_trust *trust, enum mail_login *ret_login,
     struct deadline deadline, struct mt_error *err)
 {
+	struct deadline reached =
+	    server->reach_ms
+		? deadline_min(deadline, deadline_in_ms(server->reach_ms))
+		: deadline;
 	enum mt_status status =
-	    net_connect(&conn->net, server->host, server->port, deadline, err);
+	    net_connect(&conn->net, server->host, server->port, reached, err);
 
 	if (status != MT_OK)
 		return status;
 	status = prepare(conn, err);
-	imap_conn_begin(conn, deadline, LOGIN_BYTES);
+	imap_conn_begin(conn, reached, LOGIN_BYTES);
 	if (status == MT_OK)
-		status = imap_login(conn, server, trust, ret_login, err);
+		status =
+		    imap_login(conn, server, trust, deadline, ret_login, err);
 	return status;
 }
 

@@ -54,19 +54,34 @@ enum mt_status imap_conn_examine(struct imap_conn *conn, const char *mailbox,
     struct imap_mailbox *ret_mailbox, struct deadline deadline,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* Messages; about as many are listed at once. */
+#define IMAP_PIECE 20000
+
+/*
+ * Divides what there is from `first_uid` on into pieces of about IMAP_PIECE
+ * messages, however the UIDs lie: *ret_last, the caller's to free, are the last
+ * UIDs of all pieces but the last, ascending, in one command at most.  None: it
+ * is one piece.  `mailbox` is as it was opened.
+ */
+enum mt_status imap_conn_divide(struct imap_conn *conn,
+    const struct imap_mailbox *mailbox, uint32_t first_uid, uint32_t **ret_last,
+    size_t *ret_count, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
 struct imap_summary {
 	uint32_t uid;
 	uint32_t size; /* RFC822.SIZE */
 };
 
 /*
- * The messages with UID >= `first_uid`, in ascending order (what the server
- * sends beside them, such as the last message for an empty range, is dropped).
- * *ret_list is the caller's to free.
+ * The messages from `first_uid` to `last_uid` (UINT32_MAX: all from there on),
+ * in ascending order (what the server sends beside them, such as the last
+ * message for an empty range, is dropped).  *ret_list is the caller's to free.
+ * Memory: see imap_conn_uids.
  */
 enum mt_status imap_conn_list(struct imap_conn *conn, uint32_t first_uid,
-    struct imap_summary **ret_list, size_t *ret_count, struct deadline deadline,
-    struct mt_error *err) MT_MUST_CHECK;
+    uint32_t last_uid, struct imap_summary **ret_list, size_t *ret_count,
+    struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
 
 /* The same for these UIDs (ascending, each once); what is gone is not in the
  * list. */
@@ -74,12 +89,16 @@ enum mt_status imap_conn_sizes(struct imap_conn *conn, const uint32_t *uids,
     size_t count, struct imap_summary **ret_list, size_t *ret_count,
     struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
 
-/* The UIDs from 1 to `last_uid` that are in use, ascending, in 6 bytes each at
- * most.  *ret_uids is the caller's to free.  *ret_newest, if not NULL, is the
- * latest INTERNALDATE of all these, 0 if there is none. */
-enum mt_status imap_conn_uids(struct imap_conn *conn, uint32_t last_uid,
-    uint32_t **ret_uids, size_t *ret_count, time_t *ret_newest,
-    struct deadline deadline, struct mt_error *err) MT_MUST_CHECK;
+/*
+ * Which UIDs from `first_uid` to `last_uid` are in use, ascending.  *ret_uids is
+ * the caller's to free.  *ret_newest, if not NULL, is the latest INTERNALDATE of
+ * all these, 0 if there is none.  The whole answer is in memory meanwhile, some
+ * 50 bytes for a message: ask piece by piece.
+ */
+enum mt_status imap_conn_uids(struct imap_conn *conn, uint32_t first_uid,
+    uint32_t last_uid, uint32_t **ret_uids, size_t *ret_count,
+    time_t *ret_newest, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
 
 struct imap_description {
 	uint32_t uid;

@@ -8,7 +8,7 @@
 #include "mail/imap_uid_fetch.h"
 
 #define LIST_MAX 5000000 /* messages */
-#define UIDS_PER_COMMAND 20000
+#define MARKS_MAX 250
 #define HEADER_MAX 8192 /* bytes of a Message-ID field */
 #define MESSAGE_ID_MAX 1024
 
@@ -50,10 +50,20 @@ has(const uint32_t *uids, size_t count, uint32_t uid)
 	return bsearch(&uid, uids, count, sizeof(uid), compare) != NULL;
 }
 
+/* "first:*" if there is no end; NULL: no memory. */
+static struct mailimap_set *
+range_of(uint32_t first_uid, uint32_t last_uid)
+{
+	/* 0 stands for "*" */
+	return mailimap_set_new_interval(
+	    first_uid, last_uid == UINT32_MAX ? 0 : last_uid);
+}
+
 /* ---- UIDs and sizes ---- */
 
 struct listing {
 	uint32_t first_uid;
+	uint32_t last_uid;
 	const uint32_t *wanted; /* ascending; NULL: all from first_uid on */
 	size_t wanted_count;
 	struct imap_summary *list;
@@ -69,7 +79,8 @@ list_message(struct mailimap_msg_att *att, void *context)
 	struct imap_summary *list;
 
 	/* "n:*" always means the last message too; flags come unasked */
-	if (l->failed || message.uid < l->first_uid || !message.has_size ||
+	if (l->failed || message.uid < l->first_uid ||
+	    message.uid > l->last_uid || !message.has_size ||
 	    (l->wanted && !has(l->wanted, l->wanted_count, message.uid)))
 		return;
 	list = grow(l->list, l->count, &l->capacity, sizeof(*list));
@@ -113,18 +124,20 @@ end_listing(struct listing *l, enum mt_status status,
 }
 
 enum mt_status
-imap_conn_list(struct imap_conn *conn, uint32_t first_uid,
+imap_conn_list(struct imap_conn *conn, uint32_t first_uid, uint32_t last_uid,
     struct imap_summary **ret_list, size_t *ret_count, struct deadline deadline,
     struct mt_error *err)
 {
-	struct listing l = {.first_uid = first_uid ? first_uid : 1};
+	struct listing l = {
+	    .first_uid = first_uid ? first_uid : 1,
+	    .last_uid = last_uid,
+	};
 	enum mt_status status;
 
 	imap_uid_fetch_begin(conn, deadline, most(conn), 0);
 	imap_uid_fetch_handlers(conn, list_message, NULL, &l);
-	/* 0 stands for "*" */
-	status = imap_uid_fetch(conn, mailimap_set_new_interval(l.first_uid, 0),
-	    IMAP_ITEMS_SIZE, err);
+	status = imap_uid_fetch(
+	    conn, range_of(l.first_uid, last_uid), IMAP_ITEMS_SIZE, err);
 	imap_uid_fetch_handlers(conn, NULL, NULL, NULL);
 	return end_listing(&l, status, ret_list, ret_count, err);
 }
@@ -134,7 +147,11 @@ imap_conn_sizes(struct imap_conn *conn, const uint32_t *uids, size_t count,
     struct imap_summary **ret_list, size_t *ret_count, struct deadline deadline,
     struct mt_error *err)
 {
-	struct listing l = {.wanted = uids, .wanted_count = count};
+	struct listing l = {
+	    .last_uid = UINT32_MAX,
+	    .wanted = uids,
+	    .wanted_count = count,
+	};
 	enum mt_status status = MT_OK;
 	size_t next = 0;
 
@@ -150,6 +167,7 @@ imap_conn_sizes(struct imap_conn *conn, const uint32_t *uids, size_t count,
 /* ---- UIDs only ---- */
 
 struct numbers {
+	uint32_t first_uid;
 	uint32_t last_uid;
 	time_t newest;
 	uint32_t *uids;
@@ -164,7 +182,9 @@ take_number(struct mailimap_msg_att *att, void *context)
 	struct imap_answer message = imap_answer_read(att);
 	uint32_t *uids;
 
-	if (n->failed || message.uid == 0 || message.uid > n->last_uid)
+	/* "n:*" always means the last message too */
+	if (n->failed || message.uid < n->first_uid ||
+	    message.uid > n->last_uid)
 		return;
 	if (message.internal_date > n->newest)
 		n->newest = message.internal_date;
@@ -191,51 +211,107 @@ sort_numbers(struct numbers *n)
 	n->count = kept + 1;
 }
 
-/* libetpan keeps the text of an answer to its end, so a long list is asked for
- * in pieces.  UIDs are not spread evenly, but mostly. */
 static enum mt_status
-ask_for_uids(struct imap_conn *conn, uint32_t last_uid, enum imap_items items,
+take_numbers(struct imap_conn *conn, struct numbers *n, enum mt_status status,
     struct mt_error *err)
 {
-	uint64_t pieces = most(conn) / UIDS_PER_COMMAND + 1;
-	uint64_t step = last_uid / pieces + 1, first = 1, last;
-	enum mt_status status = MT_OK;
-
-	for (; first <= last_uid && status == MT_OK; first = last + 1) {
-		last = first + step - 1;
-		if (last > last_uid)
-			last = last_uid;
-		status = imap_uid_fetch(conn,
-		    mailimap_set_new_interval((uint32_t)first, (uint32_t)last),
-		    items, err);
-	}
+	imap_uid_fetch_handlers(conn, NULL, NULL, NULL);
+	if (status == MT_OK && n->failed)
+		status = fail_memory(n->count, err);
+	if (status == MT_OK)
+		sort_numbers(n);
+	else
+		free(n->uids);
 	return status;
 }
 
 enum mt_status
-imap_conn_uids(struct imap_conn *conn, uint32_t last_uid, uint32_t **ret_uids,
-    size_t *ret_count, time_t *ret_newest, struct deadline deadline,
-    struct mt_error *err)
+imap_conn_uids(struct imap_conn *conn, uint32_t first_uid, uint32_t last_uid,
+    uint32_t **ret_uids, size_t *ret_count, time_t *ret_newest,
+    struct deadline deadline, struct mt_error *err)
 {
-	struct numbers n = {.last_uid = last_uid};
+	struct numbers n = {
+	    .first_uid = first_uid ? first_uid : 1,
+	    .last_uid = last_uid,
+	};
 	enum mt_status status;
 
 	imap_uid_fetch_begin(conn, deadline, most(conn), 0);
 	imap_uid_fetch_handlers(conn, take_number, NULL, &n);
-	status = ask_for_uids(
-	    conn, last_uid, ret_newest ? IMAP_ITEMS_DATE : IMAP_ITEMS_UID, err);
-	imap_uid_fetch_handlers(conn, NULL, NULL, NULL);
-	if (status == MT_OK && n.failed)
-		status = fail_memory(n.count, err);
-	if (status != MT_OK) {
-		free(n.uids);
+	status = imap_uid_fetch(conn, range_of(n.first_uid, last_uid),
+	    ret_newest ? IMAP_ITEMS_DATE : IMAP_ITEMS_UID, err);
+	status = take_numbers(conn, &n, status, err);
+	if (status != MT_OK)
 		return status;
-	}
-	sort_numbers(&n);
 	*ret_uids = n.uids;
 	*ret_count = n.count;
 	if (ret_newest)
 		*ret_newest = n.newest;
+	return MT_OK;
+}
+
+/* ---- pieces ---- */
+
+/* Every so many messages a piece ends; 0: all of it is one. */
+static uint32_t
+step_of(const struct imap_mailbox *mailbox, uint32_t first_uid)
+{
+	uint32_t step = mailbox->exists / (MARKS_MAX + 1) + 1;
+
+	if (mailbox->exists <= IMAP_PIECE ||
+	    (mailbox->uidnext &&
+		(mailbox->uidnext <= first_uid ||
+		    mailbox->uidnext - first_uid <= IMAP_PIECE)))
+		return 0;
+	return step < IMAP_PIECE ? IMAP_PIECE : step;
+}
+
+/* NULL: no memory. */
+static struct mailimap_set *
+marks_of(uint32_t exists, uint32_t step)
+{
+	struct mailimap_set *set = mailimap_set_new_empty();
+
+	for (uint64_t at = step; set && at < exists; at += step)
+		if (mailimap_set_add_single(set, (uint32_t)at) !=
+		    MAILIMAP_NO_ERROR) {
+			mailimap_set_free(set);
+			set = NULL;
+		}
+	return set;
+}
+
+/*
+ * Asks for the UIDs of some sequence numbers, which say how many messages there
+ * are up to them: UIDs alone do not.  They need not be right for long.  Messages
+ * that go meanwhile make a piece smaller or join two, and a server may refuse
+ * the whole (RFC 2180 section 4.1), which leaves one piece.
+ */
+enum mt_status
+imap_conn_divide(struct imap_conn *conn, const struct imap_mailbox *mailbox,
+    uint32_t first_uid, uint32_t **ret_last, size_t *ret_count,
+    struct deadline deadline, struct mt_error *err)
+{
+	struct numbers n = {
+	    .first_uid = first_uid ? first_uid : 1,
+	    .last_uid = UINT32_MAX - 1,
+	};
+	uint32_t step = step_of(mailbox, n.first_uid);
+	enum mt_status status = MT_OK;
+
+	if (step) {
+		imap_uid_fetch_begin(conn, deadline, MARKS_MAX, 0);
+		imap_uid_fetch_handlers(conn, take_number, NULL, &n);
+		status = imap_fetch_numbers(
+		    conn, marks_of(mailbox->exists, step), err);
+		if (status == MT_RETRY_LATER && !conn->broken)
+			status = MT_OK;
+		status = take_numbers(conn, &n, status, err);
+	}
+	if (status != MT_OK)
+		return status;
+	*ret_last = n.uids;
+	*ret_count = n.count < MARKS_MAX ? n.count : MARKS_MAX;
 	return MT_OK;
 }
 

@@ -308,8 +308,8 @@ check_credentials(const struct mail_server *server, struct mt_error *err)
 
 enum mt_status
 imap_login(struct imap_conn *conn, const struct mail_server *server,
-    const struct net_trust *trust, enum mail_login *ret_login,
-    struct mt_error *err)
+    const struct net_trust *trust, struct deadline deadline,
+    enum mail_login *ret_login, struct mt_error *err)
 {
 	struct login login = {.conn = conn, .server = server};
 	enum mt_status status = check_credentials(server, err);
@@ -324,6 +324,7 @@ imap_login(struct imap_conn *conn, const struct mail_server *server,
 		status = need_capabilities(&login, err);
 	if (status != MT_OK)
 		return status;
+	net_begin(conn->net, deadline, SIZE_MAX);
 	if (wants_login_command(&login))
 		status = login_command(&login, ret_login, err);
 	else

@@ -44,9 +44,11 @@ void imap_conn_begin(
 /* Lets go of the mailboxes of the last watch (imap_watch.c). */
 void imap_watch_forget(struct imap_conn *conn);
 
-/* Everything between the connection and the mailbox (imap_login.c). */
+/* Everything between the connection and the mailbox (imap_login.c).  `deadline`
+ * is that of the login itself; until it can begin, the connection's own holds. */
 enum mt_status imap_login(struct imap_conn *conn,
     const struct mail_server *server, const struct net_trust *trust,
-    enum mail_login *ret_login, struct mt_error *err) MT_MUST_CHECK;
+    struct deadline deadline, enum mail_login *ret_login,
+    struct mt_error *err) MT_MUST_CHECK;
 
 #endif

@@ -255,7 +255,8 @@ outcome_of(struct imap_conn *conn, int code, struct mt_error *err)
 		return MT_OK;
 	if (net_error(conn->net)->status != MT_OK)
 		return fail_broken(conn, err);
-	if (code == MAILIMAP_ERROR_UID_FETCH) /* a tagged NO */
+	if (code == MAILIMAP_ERROR_UID_FETCH || code == MAILIMAP_ERROR_FETCH)
+		/* a tagged NO */
 		return fail_with_text(conn, err);
 	conn->broken = true;
 	if (code == MAILIMAP_ERROR_PROTOCOL) /* BAD, or an unknown tag */
@@ -266,8 +267,11 @@ outcome_of(struct imap_conn *conn, int code, struct mt_error *err)
 	    net_name(conn->net));
 }
 
-enum mt_status
-imap_uid_fetch(struct imap_conn *conn, struct mailimap_set *set,
+typedef int (*fetch_function)(mailimap *session, struct mailimap_set *set,
+    struct mailimap_fetch_type *type, clist **result);
+
+static enum mt_status
+fetch(struct imap_conn *conn, fetch_function function, struct mailimap_set *set,
     enum imap_items items, struct mt_error *err)
 {
 	struct mailimap_fetch_type *type = new_items(items);
@@ -276,7 +280,7 @@ imap_uid_fetch(struct imap_conn *conn, struct mailimap_set *set,
 	int code;
 
 	if (set && type) {
-		code = mailimap_uid_fetch(conn->imap, set, type, &result);
+		code = function(conn->imap, set, type, &result);
 		if (code == MAILIMAP_NO_ERROR)
 			mailimap_fetch_list_free(result);
 		status = outcome_of(conn, code, err);
@@ -288,6 +292,20 @@ imap_uid_fetch(struct imap_conn *conn, struct mailimap_set *set,
 	if (set)
 		mailimap_set_free(set);
 	return status;
+}
+
+enum mt_status
+imap_uid_fetch(struct imap_conn *conn, struct mailimap_set *set,
+    enum imap_items items, struct mt_error *err)
+{
+	return fetch(conn, mailimap_uid_fetch, set, items, err);
+}
+
+enum mt_status
+imap_fetch_numbers(
+    struct imap_conn *conn, struct mailimap_set *set, struct mt_error *err)
+{
+	return fetch(conn, mailimap_fetch, set, IMAP_ITEMS_UID, err);
 }
 
 struct mailimap_set *

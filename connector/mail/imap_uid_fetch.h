@@ -53,4 +53,8 @@ struct mailimap_set *imap_uid_set(
 enum mt_status imap_uid_fetch(struct imap_conn *conn, struct mailimap_set *set,
     enum imap_items items, struct mt_error *err) MT_MUST_CHECK;
 
+/* A FETCH of the UIDs of these sequence numbers; the same otherwise. */
+enum mt_status imap_fetch_numbers(struct imap_conn *conn,
+    struct mailimap_set *set, struct mt_error *err) MT_MUST_CHECK;
+
 #endif

@@ -28,6 +28,8 @@ struct mail_server {
 	const struct secret *password; /* NULL: the SASL module has a token */
 	const char *token_socket;      /* where it asks; NULL: as it likes */
 	bool login_command; /* IMAP LOGIN may stand in for a mechanism */
+	int64_t reach_ms; /* from connecting to when the login can begin; 0: no
+			     limit but the deadline of all */
 };
 
 /*

@@ -111,8 +111,8 @@ read_ranges(
 }
 
 enum mt_status
-done_state_read(struct state *state, int64_t mailbox_id, uint32_t above,
-    struct uid_ranges *ret_done, struct mt_error *err)
+done_state_read(struct state *state, int64_t mailbox_id, uint32_t first,
+    uint32_t last, struct uid_ranges *ret_done, struct mt_error *err)
 {
 	struct uid_ranges set = {0};
 	struct state_statement s;
@@ -120,13 +120,14 @@ done_state_read(struct state *state, int64_t mailbox_id, uint32_t above,
 
 	if (status != MT_OK)
 		return status;
-	/* the last range below may reach beyond */
+	/* the last range that begins below may reach up to here */
 	state_db_prepare(&s, state,
-	    "SELECT first, last FROM done WHERE mailbox = ?1 AND last > ?2"
-	    " AND first >= coalesce((SELECT max(first) FROM done"
-	    "  WHERE mailbox = ?1 AND first <= ?2), 0) ORDER BY first");
+	    "SELECT first, last FROM done WHERE mailbox = ?1 AND last >= ?2"
+	    " AND first BETWEEN coalesce((SELECT max(first) FROM done"
+	    "  WHERE mailbox = ?1 AND first <= ?2), 0) AND ?3 ORDER BY first");
 	state_db_bind_number(&s, mailbox_id);
-	state_db_bind_number(&s, above);
+	state_db_bind_number(&s, first);
+	state_db_bind_number(&s, last);
 	status = read_ranges(&s, &set, err);
 	state_db_finish(&s);
 	status = state_db_end(state, status, err);

@@ -14,9 +14,9 @@
 
 struct state;
 
-/* The ranges that reach beyond `above`. */
+/* The ranges that have a UID from `first` to `last`, whole. */
 enum mt_status done_state_read(struct state *state, int64_t mailbox_id,
-    uint32_t above, struct uid_ranges *ret_done,
+    uint32_t first, uint32_t last, struct uid_ranges *ret_done,
     struct mt_error *err) MT_MUST_CHECK;
 
 /* For this folder only, inside of a transaction: adds the UIDs from `first` to

@@ -6,7 +6,7 @@ from pathlib import Path
 
 # And the options that only some have.
 NAMES = {"accounts": ["svg"], "follow": ["many"], "idle": ["many"],
-         "receive": [], "sasl": []}
+         "memory": [], "receive": [], "sasl": []}
 
 
 def read_arguments():

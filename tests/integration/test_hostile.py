@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import time
 
 from bed import BedTestCase, wait_until
@@ -13,6 +14,7 @@ from .test_accounts import OTHER, OTHERS_PASSWORD, message
 from .test_mail_faults import until_closed
 
 HOUR_MS = 3600000
+DEAD = 50           # servers of each kind
 SLOW = 150          # seconds: what is given up takes up to 60
 LOSSES_MAX = 8
 MORE_KIB = 96 * 1024
@@ -326,6 +328,50 @@ class HostileTest(BedTestCase):
             for account in self.status().values()) == count + 1, 60,
             "all of them")
         self.assertNotIn("failed", run.stderr_text())
+        self.stop(run)
+
+    def listener(self, backlog):
+        """A port that the kernel answers, and nobody else."""
+        listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self.addCleanup(listener.close)
+        return listener.getsockname()
+
+    def black_hole(self):
+        """A port where no SYN is answered: its queue is full."""
+        address = self.listener(0)
+        for _ in range(2):
+            peer = socket.socket()
+            self.addCleanup(peer.close)
+            peer.setblocking(False)
+            peer.connect_ex(address)
+        return address[1]
+
+    def test_dead_servers_delay_nobody_however_many_they_are(self):
+        dead = [f"dead{n}" for n in range(2 * DEAD)]
+        for n, name in enumerate(dead):
+            self.write(name, self.listener(10)[1] if n % 2
+                       else self.black_hole(), imap_ssl=(
+                           "true" if n % 4 == 1 else "false"))
+        # the last by its name, at a server that nobody has entered yet
+        self.write("zz", self.bed.proxy(self.mail.imaps_port).port)
+        run = self.start()
+        wait_until(lambda: self.status().get("zz", {}).get("state")
+                   == "listening", what="the good account behind the dead")
+        self.mail.deliver(OTHER, message("hello"))
+        inbox = self.connector.workspace / "agents/zz/inbox"
+        wait_until(lambda: list(inbox.glob("*/message.json")),
+                   what="its mail")
+        # they are given up, all of them, and say why
+        wait_until(lambda: sum(account["failures"] > 0 for account
+                               in self.status().values()) == len(dead),
+                   what="the dead to be named")
+        status = self.status()
+        for name in dead:
+            self.assertRegex(status[name]["last_error"],
+                             "did not answer in time|cannot connect to .*: "
+                             "Connection timed out")
+        for name in USER, "zz":
+            self.assertEqual(self.said(run, name), [])
         self.stop(run)
 
     def check_status(self, run):

@@ -139,8 +139,8 @@ read_mailbox(
 		return status;
 	printf("mailbox %u %u %u\n", mailbox.uidvalidity, mailbox.uidnext,
 	    mailbox.exists);
-	status = imap_conn_list(conn, (uint32_t)p->first_uid, &list, &count,
-	    deadline_in_ms(p->timeout_ms), err);
+	status = imap_conn_list(conn, (uint32_t)p->first_uid, UINT32_MAX, &list,
+	    &count, deadline_in_ms(p->timeout_ms), err);
 	for (size_t i = 0; status == MT_OK && p->list && i < count; i++)
 		printf("listed %u %u\n", list[i].uid, list[i].size);
 	if (status == MT_OK && p->fetch)

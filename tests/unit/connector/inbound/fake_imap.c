@@ -66,7 +66,28 @@ imap_conn_examine(struct imap_conn *server, const char *mailbox,
 }
 
 enum mt_status
-imap_conn_list(struct imap_conn *server, uint32_t first_uid,
+imap_conn_divide(struct imap_conn *server, const struct imap_mailbox *mailbox,
+    uint32_t first_uid, uint32_t **ret_last, size_t *ret_count,
+    struct deadline deadline, struct mt_error *err)
+{
+	uint32_t *last = calloc(server->count + 1, sizeof(*last));
+	size_t count = 0;
+
+	(void)mailbox;
+	(void)deadline;
+	if (!last)
+		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	for (size_t i = server->piece; i && i < server->count;
+	     i += server->piece)
+		if (server->messages[i - 1].uid >= first_uid)
+			last[count++] = server->messages[i - 1].uid;
+	*ret_last = last;
+	*ret_count = count;
+	return MT_OK;
+}
+
+enum mt_status
+imap_conn_list(struct imap_conn *server, uint32_t first_uid, uint32_t last_uid,
     struct imap_summary **ret_list, size_t *ret_count, struct deadline deadline,
     struct mt_error *err)
 {
@@ -76,14 +97,17 @@ imap_conn_list(struct imap_conn *server, uint32_t first_uid,
 	(void)deadline;
 	server->listed++;
 	server->listed_from = first_uid;
+	server->fetched_when_listed = server->fetched;
 	if (!list)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	for (size_t i = 0; i < server->count; i++) {
 		const struct fake_message *m = &server->messages[i];
-		if (m->uid >= first_uid && !m->hidden)
+		if (m->uid >= first_uid && m->uid <= last_uid && !m->hidden)
 			list[count++] =
 			    (struct imap_summary){m->uid, size_of(m)};
 	}
+	if (count > server->longest_list)
+		server->longest_list = count;
 	*ret_list = list;
 	*ret_count = count;
 	return MT_OK;
@@ -112,9 +136,9 @@ imap_conn_sizes(struct imap_conn *server, const uint32_t *uids, size_t count,
 }
 
 enum mt_status
-imap_conn_uids(struct imap_conn *server, uint32_t last_uid, uint32_t **ret_uids,
-    size_t *ret_count, time_t *ret_newest, struct deadline deadline,
-    struct mt_error *err)
+imap_conn_uids(struct imap_conn *server, uint32_t first_uid, uint32_t last_uid,
+    uint32_t **ret_uids, size_t *ret_count, time_t *ret_newest,
+    struct deadline deadline, struct mt_error *err)
 {
 	uint32_t *uids = calloc(server->count + 1, sizeof(*uids));
 	size_t count = 0;
@@ -127,12 +151,14 @@ imap_conn_uids(struct imap_conn *server, uint32_t last_uid, uint32_t **ret_uids,
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	for (size_t i = 0; i < server->count; i++) {
 		const struct fake_message *m = &server->messages[i];
-		if (m->uid > last_uid || m->hidden)
+		if (m->uid < first_uid || m->uid > last_uid || m->hidden)
 			continue;
 		uids[count++] = m->uid;
 		if (ret_newest && m->date > *ret_newest)
 			*ret_newest = m->date;
 	}
+	if (count > server->longest_list)
+		server->longest_list = count;
 	*ret_uids = uids;
 	*ret_count = count;
 	return MT_OK;

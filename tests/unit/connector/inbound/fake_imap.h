@@ -30,6 +30,7 @@ struct imap_conn {
 	uint32_t uidvalidity;
 	uint32_t uidnext;     /* 0: it does not say */
 	bool refuses_headers; /* it cannot give single fields */
+	size_t piece;         /* messages in one, when divided; 0: all */
 	struct fake_message messages[FAKE_MESSAGES_MAX];
 	size_t count;
 
@@ -37,6 +38,8 @@ struct imap_conn {
 	unsigned examined;
 	unsigned listed;
 	uint32_t listed_from;
+	unsigned fetched_when_listed;
+	size_t longest_list;
 	unsigned all_uids;  /* lists of UIDs only */
 	unsigned described; /* messages */
 	unsigned fetches;

@@ -116,6 +116,81 @@ large_mailbox_is_fetched_in_bounded_commands(void **state)
 	assert_last_uid(b, "150");
 }
 
+struct shown {
+	struct bench *bench;
+	size_t count;
+	size_t first_total;
+	size_t tried, total; /* the last */
+};
+
+static struct shown shown;
+
+static void
+keep_progress(void *context, size_t tried, size_t total)
+{
+	(void)context;
+	if (!shown.count++)
+		shown.first_total = total;
+	/* what was listed before is delivered before more is listed */
+	assert_true(shown.bench->server.fetched_when_listed <=
+		    scratch_count(shown.bench->workspace, INBOX));
+	shown.tried = tried;
+	shown.total = total;
+}
+
+static void
+large_mailbox_is_listed_in_pieces_each_delivered_before_the_next(void **state)
+{
+	struct bench *b = *state;
+
+	for (int i = 0; i < 250; i++)
+		fake_imap_add(&b->server, hello);
+	b->server.messages[249].uid = UINT32_MAX - 1;
+	b->server.piece = 40;
+	b->in.progress = keep_progress;
+	shown = (struct shown){.bench = b};
+	assert_int_equal(bench_poll(b), MT_OK);
+	assert_int_equal(scratch_count(b->workspace, INBOX), 250);
+	assert_int_equal(b->server.listed, 7);
+	assert_int_equal(b->server.longest_list, 40);
+	assert_int_equal(b->server.fetched, 250);
+	assert_in_range(shown.first_total, 240, 260);
+	assert_int_equal(shown.tried, 250);
+	assert_int_equal(shown.total, 250);
+	assert_last_uid(b, "4294967294");
+	b->in.progress = NULL;
+
+	/* pieces of which all is known */
+	b->in.reconcile = true;
+	b->server.messages[100].uid = 101;
+	bench_expect(b, "");
+	assert_int_equal(b->server.all_uids, 7);
+	assert_int_equal(b->server.longest_list, 40);
+}
+
+static void
+suspects_of_all_pieces_come_after_the_last_one(void **state)
+{
+	struct bench *b = *state;
+
+	for (int i = 0; i < 9; i++)
+		fake_imap_add(&b->server, hello);
+	b->server.piece = 3;
+	fake_imap_find(&b->server, 2)->breaks = true;
+	assert_int_equal(bench_poll(b), MT_RETRY_LATER);
+	assert_string_equal(buf_text(&b->delivered), "1 ");
+	/* the first that came not is suspect, and the one after it too */
+	assert_int_equal(bench_poll(b), MT_RETRY_LATER);
+	assert_string_equal(buf_text(&b->delivered), "4 5 6 7 8 9 3 ");
+	assert_last_uid(b, "1");
+	fake_imap_find(&b->server, 2)->breaks = false;
+	bench_expect(b, "2 ");
+	assert_last_uid(b, "9");
+	bench_expect(b, "");
+	assert_int_equal(b->server.listed_from, 10);
+	assert_int_equal(b->server.fetched, 11);
+}
+
 static void
 mail_that_cannot_be_parsed_is_delivered_raw(void **state)
 {
@@ -419,6 +494,9 @@ main(void)
 	    CASE(empty_mailbox_is_no_event),
 	    CASE(poll_that_had_its_share_leaves_the_rest_to_the_next),
 	    CASE(large_mailbox_is_fetched_in_bounded_commands),
+	    CASE(
+		large_mailbox_is_listed_in_pieces_each_delivered_before_the_next),
+	    CASE(suspects_of_all_pieces_come_after_the_last_one),
 	    CASE(mail_that_cannot_be_parsed_is_delivered_raw),
 	    CASE(raw_message_is_kept_on_request),
 	    CASE(message_that_vanished_is_passed_when_it_is_not_listed),

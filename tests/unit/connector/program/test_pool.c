@@ -75,10 +75,10 @@ submit(struct world *w, struct job *job)
 }
 
 static struct world *
-make_world(size_t threads, size_t per_server)
+make_world(size_t certain, size_t doubtful, size_t per_server)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	const struct pool_limits limits = {threads, per_server};
+	const struct pool_limits limits = {certain, doubtful, per_server};
 
 	assert_non_null(w);
 	uv_loop_init(&w->loop);
@@ -119,9 +119,19 @@ end_world(struct world *w, size_t count)
 }
 
 static void
+wait_begun(struct world *w, size_t count)
+{
+	pthread_mutex_lock(&w->lock);
+	while (w->begun < count)
+		pthread_cond_wait(&w->changed, &w->lock);
+	assert_int_equal(w->begun, count);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void
 every_job_runs_once(void **state)
 {
-	struct world *w = make_world(8, 8);
+	struct world *w = make_world(8, 4, 8);
 	struct job jobs[JOBS];
 
 	(void)state;
@@ -137,7 +147,7 @@ every_job_runs_once(void **state)
 static void
 one_server_has_its_share_of_threads_only(void **state)
 {
-	struct world *w = make_world(8, 3);
+	struct world *w = make_world(8, 4, 3);
 	struct job dead[20], other;
 
 	(void)state;
@@ -156,24 +166,24 @@ one_server_has_its_share_of_threads_only(void **state)
 }
 
 static void
-many_dead_servers_leave_half_of_the_threads_to_others(void **state)
+dead_servers_take_no_places_of_others(void **state)
 {
-	struct world *w = make_world(8, 8);
-	struct job dead[20], good[4];
+	struct world *w = make_world(8, 4, 8);
+	struct job dead[20], good[8];
 
 	(void)state;
 	for (size_t i = 0; i < 20; i++) {
 		dead[i] = make_job(w, i, true);
-		dead[i].job.failed = true;
+		dead[i].job.failures = 1;
 		submit(w, &dead[i]);
 	}
-	for (size_t i = 0; i < 4; i++) {
-		good[i] = make_job(w, 30 + i, false);
+	/* each holds its place until all of them have one */
+	for (size_t i = 0; i < 8; i++) {
+		good[i] = make_job(w, 30 + i, true);
 		submit(w, &good[i]);
 	}
-	run_until_done(w, 4);
-	assert_in_range(w->begun, 4, 8);
-	end_world(w, 24);
+	wait_begun(w, 12);
+	end_world(w, 28);
 }
 
 /* Many accounts begin at the same moment: those of dead servers must not take
@@ -181,7 +191,7 @@ many_dead_servers_leave_half_of_the_threads_to_others(void **state)
 static void
 new_jobs_are_trusted_where_others_went_well(void **state)
 {
-	struct world *w = make_world(8, 8);
+	struct world *w = make_world(8, 4, 8);
 	struct job dead[20], good[4], late, other;
 
 	(void)state;
@@ -217,14 +227,98 @@ new_jobs_are_trusted_where_others_went_well(void **state)
 	end_world(w, 29);
 }
 
+/* A job of which the turn is kept in which it began: 1, 2, ... */
+struct turn {
+	struct pool_job job;
+	struct world *world;
+	size_t began;
+};
+
+static void
+take_turn(struct pool_job *job)
+{
+	struct turn *turn = (struct turn *)job;
+	struct world *w = turn->world;
+
+	pthread_mutex_lock(&w->lock);
+	turn->began = ++w->begun;
+	job->status = MT_RETRY_LATER;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void
+end_turn(struct pool_job *job)
+{
+	((struct turn *)job)->world->done++;
+}
+
+/* A thousand servers are dead, and the one that is good comes last by name. */
+static void
+who_failed_least_often_comes_first(void **state)
+{
+	struct world *w = make_world(1, 1, 1);
+	static const unsigned failures[] = {3, 1, 0, 2, 1, 0};
+	static const size_t expected[] = {6, 3, 1, 5, 4, 2};
+	const size_t count = sizeof(failures) / sizeof(*failures);
+	struct job first = make_job(w, 99, true);
+	struct turn turns[6];
+	char names[6][8];
+
+	(void)state;
+	first.job.failures = 1;
+	submit(w, &first);
+	wait_begun(w, 1);
+	w->begun = 0;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(names[i], sizeof(names[i]), "%zu", i);
+		turns[i] = (struct turn){
+		    .job = {.run = take_turn,
+			.done = end_turn,
+			.server = names[i],
+			.failures = failures[i],
+			.new = failures[i] == 0},
+		    .world = w,
+		};
+		pool_submit(w->pool, &turns[i].job);
+	}
+	let_end(w);
+	run_until_done(w, count + 1);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(turns[i].began, expected[i]);
+	end_world(w, count + 1);
+}
+
+static void
+job_knows_whether_it_is_in_doubt(void **state)
+{
+	struct world *w = make_world(4, 4, 4);
+	struct job good = make_job(w, 0, false), next = make_job(w, 0, false);
+
+	(void)state;
+	good.job.new = true;
+	submit(w, &good);
+	run_until_done(w, 1);
+	assert_true(good.job.doubtful);
+	next.job.new = true;
+	submit(w, &next);
+	run_until_done(w, 2);
+	assert_false(next.job.doubtful);
+	next.job.failures = 1;
+	submit(w, &next);
+	run_until_done(w, 3);
+	assert_true(next.job.doubtful);
+	end_world(w, 3);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_job_runs_once),
 	    cmocka_unit_test(one_server_has_its_share_of_threads_only),
-	    cmocka_unit_test(
-		many_dead_servers_leave_half_of_the_threads_to_others),
+	    cmocka_unit_test(dead_servers_take_no_places_of_others),
+	    cmocka_unit_test(who_failed_least_often_comes_first),
+	    cmocka_unit_test(job_knows_whether_it_is_in_doubt),
 	    cmocka_unit_test(new_jobs_are_trusted_where_others_went_well),
 	};
 

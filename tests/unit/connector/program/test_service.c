@@ -80,6 +80,19 @@ do_job(struct world *w, struct job *job)
 }
 
 static enum mt_status
+enter(void *context, const struct watch_visit *kind,
+    struct watch_result *ret_result, struct json_object **ret_report,
+    struct mt_error *err)
+{
+	(void)context;
+	(void)kind;
+	(void)ret_result;
+	(void)ret_report;
+	(void)err;
+	return MT_OK;
+}
+
+static enum mt_status
 visit(void *context, const struct watch_visit *kind,
     struct watch_result *ret_result, struct json_object **ret_report,
     struct mt_error *err)
@@ -173,6 +186,7 @@ load(void *context, struct service *service)
 		    .name = "an account",
 		    .server = "a server",
 		    .settings = {a->poll_ms, HOUR_MS, HOUR_MS},
+		    .enter = enter,
 		    .visit = visit,
 		    .descriptor = descriptor,
 		    .listen = listen_to,
@@ -267,7 +281,7 @@ make_world(void **state)
 	w->settings = (struct service_settings){
 	    .control_path = w->path,
 	    .context = w,
-	    .limits = {8, 4},
+	    .limits = {8, 8, 4},
 	    .send = {"send", "another server", HOUR_MS, send_due},
 	    .load = load,
 	    .removed = note_removed,

@@ -35,6 +35,19 @@ struct world {
 };
 
 static enum mt_status
+enter(void *context, const struct watch_visit *kind,
+    struct watch_result *ret_result, struct json_object **ret_report,
+    struct mt_error *err)
+{
+	(void)context;
+	(void)kind;
+	(void)ret_result;
+	(void)ret_report;
+	(void)err;
+	return MT_OK;
+}
+
+static enum mt_status
 visit(void *context, const struct watch_visit *kind,
     struct watch_result *ret_result, struct json_object **ret_report,
     struct mt_error *err)
@@ -94,12 +107,13 @@ static int
 make_world(void **state)
 {
 	static struct world w;
-	const struct pool_limits limits = {1, 1};
+	const struct pool_limits limits = {1, 1, 1};
 	const struct watched_account account = {
 	    .context = &w,
 	    .name = "an account",
 	    .server = "a server",
 	    .settings = {HOUR_MS, HOUR_MS, HOUR_MS},
+	    .enter = enter,
 	    .visit = visit,
 	    .descriptor = descriptor,
 	    .listen = listen_to,

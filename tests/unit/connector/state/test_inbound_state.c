@@ -62,13 +62,13 @@ stage(struct state *state, int64_t mailbox, uint32_t uid, const char *handle)
 
 /* "1-3 5" */
 static void
-assert_done(
-    struct state *state, int64_t mailbox, uint32_t above, const char *expected)
+assert_done(struct state *state, int64_t mailbox, uint32_t first, uint32_t last,
+    const char *expected)
 {
 	struct uid_ranges done;
 	struct buf text = BUF_INIT(4096);
 
-	OK(done_state_read(state, mailbox, above, &done, &err));
+	OK(done_state_read(state, mailbox, first, last, &done, &err));
 	for (size_t i = 0; i < done.count; i++) {
 		buf_add_format(
 		    &text, "%s%u", i ? " " : "", done.ranges[i].first);
@@ -126,7 +126,7 @@ handle_belongs_to_one_message_of_a_folder_for_good(void **scratch)
 	    inbound_state_stage(state, new.id, rival, 2, known, &why),
 	    MT_RETRY_LATER);
 	assert_non_null(strstr(why.text, INBOX "/5"));
-	assert_done(state, new.id, 0, "");
+	assert_done(state, new.id, 1, UINT32_MAX, "");
 	state_close(&state);
 }
 
@@ -140,7 +140,7 @@ staged_message_is_kept_until_it_is_published(void **scratch)
 	stage(state, box.id, 5, "5");
 	state_close(&state);
 	state = open_state(*scratch);
-	assert_done(state, box.id, 0, "5");
+	assert_done(state, box.id, 1, UINT32_MAX, "5");
 	OK(inbound_state_staged(state, NULL, NULL, &staged, &err));
 	assert_int_equal(staged.count, 1);
 	assert_int_equal(staged.messages[0].mailbox_id, box.id);
@@ -167,7 +167,7 @@ staged_message_is_kept_until_it_is_published(void **scratch)
 	OK(inbound_state_published(state, box.id, 5, &err));
 	OK(inbound_state_staged(state, NULL, NULL, &staged, &err));
 	assert_int_equal(staged.count, 0);
-	assert_done(state, box.id, 0, "5");
+	assert_done(state, box.id, 1, UINT32_MAX, "5");
 	state_close(&state);
 }
 
@@ -203,11 +203,16 @@ done_uids_are_kept_as_ranges(void **scratch)
 		}
 		OK(inbound_state_stage(
 		    state, box.id, batch, count, known, &err));
-		assert_done(state, box.id, 0, steps[i].done);
+		assert_done(state, box.id, 1, UINT32_MAX, steps[i].done);
 	}
-	assert_done(state, box.id, 8, "1-12 18-20 4294967294-4294967295");
-	assert_done(state, box.id, 12, "18-20 4294967294-4294967295");
-	assert_done(state, box.id, UINT32_MAX, "");
+	assert_done(
+	    state, box.id, 9, UINT32_MAX, "1-12 18-20 4294967294-4294967295");
+	assert_done(
+	    state, box.id, 13, UINT32_MAX, "18-20 4294967294-4294967295");
+	assert_done(state, box.id, 12, 18, "1-12 18-20");
+	assert_done(state, box.id, 12, 17, "1-12");
+	assert_done(state, box.id, 13, 17, "");
+	assert_done(state, box.id, 21, 4294967293, "");
 	state_close(&state);
 }
 
@@ -230,7 +235,7 @@ delivered_by_somebody_else_counts_as_done(void **scratch)
 	OK(mailbox_state_add(
 	    state, "a@example.org", "INBOX", &start, &box, &err));
 	assert_int_equal(box.cursor, 10);
-	assert_done(state, box.id, 0, "1-4 6-10 12-13");
+	assert_done(state, box.id, 1, UINT32_MAX, "1-4 6-10 12-13");
 	OK(inbound_state_handle_used(state, INBOX, "3", &used, &err));
 	assert_true(used);
 	OK(inbound_state_handle_used(state, INBOX, "4", &used, &err));
