@@ -206,6 +206,9 @@ log_result(const struct watcher *w, bool failed_before)
 {
 	int64_t wait = w->watch.due_ms - now_ms();
 
+	/* it was told to end, and its account is reloaded or removed */
+	if (w->stopped && w->result.status == MT_RETRY_LATER)
+		return;
 	if (w->result.status != MT_OK)
 		log_error("IMAP poll failed: %s (account %s, next try in "
 			  "%lld s)",
