@@ -33,7 +33,9 @@ struct watcher {
 	struct mt_error error;
 	struct json_object *report;
 
-	bool blocked; /* there was no token, and somebody must act */
+	bool blocked;  /* there was no token, and somebody must act */
+	bool ok_heard; /* of some account, during the visit */
+	bool hurried;  /* because of that, since it last went well */
 
 	/* for people */
 	struct mt_error last_error; /* of the last visit */
@@ -113,6 +115,7 @@ begin_visit(struct watcher *w)
 	stop_listening(w);
 	uv_timer_stop(w->timer);
 	w->visit = watch_begin(&w->watch);
+	w->ok_heard = false;
 	w->visits++;
 	w->result = (struct watch_result){0};
 	w->report = NULL;
@@ -206,6 +209,9 @@ log_result(const struct watcher *w, bool failed_before)
 {
 	int64_t wait = w->watch.due_ms - now_ms();
 
+	/* it was told to end, and its account is reloaded or removed */
+	if (w->stopped && w->result.status == MT_RETRY_LATER)
+		return;
 	if (w->result.status != MT_OK)
 		log_error("IMAP poll failed: %s (account %s, next try in "
 			  "%lld s)",
@@ -221,6 +227,23 @@ end(struct watcher *w)
 	stop_listening(w);
 	w->account.leave(w->account.context);
 	w->stopped(w->context, w);
+}
+
+/*
+ * Whose token works again cannot be asked during a visit, so what was heard then
+ * counts for this account, too: it is one visit more.  One, until it goes well:
+ * "ok" may have been no more than a refresh that the visit itself has caused.
+ */
+static void
+hear_late(struct watcher *w)
+{
+	if (w->result.status == MT_OK)
+		w->hurried = false;
+	if (!w->blocked || !w->ok_heard || w->hurried)
+		return;
+	w->hurried = true;
+	w->blocked = false;
+	watch_ask(&w->watch, now_ms());
 }
 
 static void
@@ -241,6 +264,10 @@ on_visited(struct pool_job *job)
 	}
 	w->report = NULL;
 	watch_end(&w->watch, &w->result, now_ms(), dice());
+	w->blocked = w->result.status == MT_UNREACHABLE ||
+		     w->result.status == MT_NEEDS_LOGIN ||
+		     w->result.status == MT_NEEDS_ADMIN;
+	hear_late(w);
 	if (w->result.lost.status != MT_OK)
 		note_loss(w, &w->result.lost);
 	log_result(w, failed_before);
@@ -249,9 +276,6 @@ on_visited(struct pool_job *job)
 	    w->result.status == MT_OK ? (struct mt_error){0} : w->error;
 	if (w->result.status == MT_OK)
 		note_alive(w);
-	w->blocked = w->result.status == MT_UNREACHABLE ||
-		     w->result.status == MT_NEEDS_LOGIN ||
-		     w->result.status == MT_NEEDS_ADMIN;
 	w->visited(w->context, w, w->visits, report);
 	if (w->stopped) {
 		end(w);
@@ -321,8 +345,11 @@ bool
 watcher_hear_token(struct watcher *w, const struct token_helper *helper,
     const char *name, const char *state)
 {
-	if (w->watch.state == WATCH_VISITED ||
-	    !w->account.has_token(w->account.context, helper, name))
+	if (w->watch.state == WATCH_VISITED) {
+		w->ok_heard = w->ok_heard || strcmp(state, "ok") == 0;
+		return false;
+	}
+	if (!w->account.has_token(w->account.context, helper, name))
 		return false;
 	if (waits_for_a_person(state)) {
 		w->blocked = true;

@@ -11,6 +11,7 @@
 #include "mail/encoded_word.h"
 
 #define FIELD_MAX 262144 /* bytes */
+#define NESTED_MAX 100   /* comments, for which libetpan takes stack */
 
 void
 envelope_done(struct envelope *envelope)
@@ -37,6 +38,22 @@ is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Are there comments in comments beyond measure?  Parentheses that are none
+ * count, too, but for the closing ones that a backslash may stand for. */
+static bool
+is_nested(const char *value, size_t len)
+{
+	int depth = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (value[i] == '(' && ++depth > NESTED_MAX)
+			return true;
+		if (value[i] == ')' && depth && value[i - 1] != '\\')
+			depth--;
+	}
+	return false;
+}
+
 /* ---- fields ---- */
 
 static void
@@ -47,7 +64,7 @@ read_date(struct reading *r, const char *value, size_t len)
 	size_t at = 0;
 	int zone;
 
-	if (r->envelope.has_date ||
+	if (r->envelope.has_date || is_nested(value, len) ||
 	    mailimf_date_time_parse(value, len, &at, &date) != MAILIMF_NO_ERROR)
 		return;
 	zone = date->dt_zone; /* +hhmm as a decimal number */
@@ -165,8 +182,8 @@ read_recipients(struct reading *r, const char *value, size_t len)
 	struct mailimf_address_list *list = NULL;
 	size_t at = 0;
 
-	if (mailimf_address_list_parse(value, len, &at, &list) !=
-	    MAILIMF_NO_ERROR) {
+	if (is_nested(value, len) || mailimf_address_list_parse(value, len, &at,
+					 &list) != MAILIMF_NO_ERROR) {
 		r->bad_recipients = true;
 		return;
 	}

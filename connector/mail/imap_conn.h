@@ -2,7 +2,7 @@
 /*
  * One IMAP connection (RFC 3501): connect, TLS, log in, read.  The only user
  * of libetpan for IMAP.  Any failure but a tagged NO to a login leaves the
- * connection unusable: close it.
+ * connection unusable, where nothing else is said: close it.
  *
  * Every call blocks until its deadline at most, and only one thread at a time
  * may use a connection.

@@ -2,7 +2,7 @@
 /*
  * What the units of an IMAP connection share: imap_conn (life and mailbox),
  * imap_login (up to the login), imap_fetch (reading messages), imap_watch
- * (waiting for them).
+ * (waiting for them), imap_ask (changing and searching mailboxes).
  */
 #ifndef MT_MAIL_IMAP_PRIV_H
 #define MT_MAIL_IMAP_PRIV_H

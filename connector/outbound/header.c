@@ -34,6 +34,7 @@ void
 header_begin(struct header_writer *w, struct buf *out, const char *name)
 {
 	w->out = out;
+	w->empty = true;
 	w->column = strlen(name) + 1;
 	buf_add_text(out, name);
 	buf_add_char(out, ':');
@@ -46,9 +47,13 @@ header_end(struct header_writer *w)
 	w->column = 0;
 }
 
+/* Never in front of the first word: what follows the colon on the next line
+ * only is read with a space in front of it by some, and as nothing by others. */
 static void
 separate(struct header_writer *w, bool fold)
 {
+	fold = fold && !w->empty;
+	w->empty = false;
 	buf_add_text(w->out, fold ? "\r\n " : " ");
 	w->column = fold ? 1 : w->column + 1;
 }

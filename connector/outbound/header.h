@@ -19,6 +19,7 @@ bool header_text_is_clean(const char *text, size_t len);
 struct header_writer {
 	struct buf *out;
 	size_t column; /* bytes on the current line */
+	bool empty;    /* nothing stands behind the colon */
 };
 
 void header_begin(struct header_writer *w, struct buf *out, const char *name);

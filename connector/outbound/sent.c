@@ -48,8 +48,7 @@ is_id(const char *found, const char *wanted)
 
 	found = bare_id(found, &found_len);
 	wanted = bare_id(wanted, &wanted_len);
-	return wanted_len && found_len >= wanted_len &&
-	       strncmp(found, wanted, wanted_len) == 0 &&
+	return wanted_len && strncmp(found, wanted, wanted_len) == 0 &&
 	       (found_len == wanted_len || found[wanted_len] == '@');
 }
 

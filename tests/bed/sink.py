@@ -17,10 +17,13 @@ class Message:
 
 
 class Sink:
-    """The accepted messages and the answers that the next clients get."""
+    """The accepted messages and the answers that the next clients get.
+
+    offers  extensions that it announces, beside those it always does
+    """
 
     def __init__(self, port):
-        self._messages, self._faults = [], {}
+        self._messages, self._faults, self.offers = [], {}, ["8BITMIME"]
         self._lock = threading.Lock()
         self._server = ScriptedServer(port, self._session)
         self.port = port
@@ -66,8 +69,9 @@ class Sink:
             line = conn.readline()
             verb = line[:4].upper()
             if verb == "EHLO":
-                conn.send("250-sink.test\r\n250-8BITMIME\r\n250-PIPELINING"
-                          "\r\n250 ENHANCEDSTATUSCODES\r\n")
+                offers = "".join(f"250-{word}\r\n" for word in self.offers)
+                conn.send(f"250-sink.test\r\n{offers}250-PIPELINING\r\n"
+                          "250 ENHANCEDSTATUSCODES\r\n")
             elif verb == "MAIL":
                 fault = self._fault("mail")
                 conn.send(fault or "250 2.1.0 ok\r\n")

@@ -393,8 +393,8 @@ class Moving(FaultTest):
     def test_place_is_taken_from_either_reply(self):
         for untagged, code in (("* OK [COPYUID 9 5 70] x\r\n", ""),
                                ("", "[COPYUID 9 5 70]"),
-                               ("* LIST () \"/\" {20}\r\n* OK [COPYUID 8 5 1]"
-                                "\r\n* OK [COPYUID 9 5 70] x\r\n", "")):
+                               ("* OK [COPYUID 9 5 70] x\r\n* LIST () \"/\" "
+                                "{20}\r\n* OK [COPYUID 8 5 1]\r\n", "")):
             def script(peer):
                 peer.expect('UID MOVE 5 "Work"')
                 peer.ok(untagged, code)
@@ -503,6 +503,18 @@ class Looking(FaultTest):
             self.look(self.examine, self.search_id(), self.search_date(4),
                       self.header(MESSAGE)),
             ["found", "done"])
+
+    def test_header_without_its_end_is_compared_with_nothing(self):
+        text = MESSAGE.partition("Message-ID")[0].replace(
+            "To:", "Date: Mon, 21 Sep 2026 14:13:20 +0000\r\nTo:")
+        text += "Message-ID: <"
+        text += "x" * (65536 - len(text))   # and a Cc, perhaps
+        self.assertEqual(
+            self.look(self.examine, self.search_id(), self.search_date(4),
+                      self.header(text), self.roles), ["not found", "done"])
+        self.assertEqual(
+            self.look(self.examine, self.search_id(), self.search_date(4),
+                      self.header(text[:-1])), ["found", "done"])
 
     def test_refused_search_is_no_answer(self):
         for scripts in ((self.search_id(refuse="[BADCHARSET] no"),),

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What connector/outbound makes of drafts, for the tests.  Each line of standard
- * input names where a draft comes from, with TABs between:
+ * What connector/outbound makes of drafts, for the tests.
  *
- *     json TEXT        it stands here
- *     file PATH        in a file of the agent
- *     pinned SHA256 TEXT|@PATH   the same; attachments need their own sum
- *
- * composeprobe FROM AGENT-DIR AGENT: prints for each line one JSON object,
- * with an error, or the message (base64), the recipients, what the server must
- * offer, and the digest.  Message-ID and Date are always the same.
+ * composeprobe FROM: prints for each line of standard input, which is a draft,
+ * one JSON object, with an error, or the message (base64), the recipients, what
+ * the server must offer, and the digest.  Message-ID and Date are always the
+ * same.
  */
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "outbound/compose.h"
 #include "outbound/draft_source.h"
@@ -84,32 +77,16 @@ compose(struct json_object *json, const struct draft_source *source,
 }
 
 static void
-answer(char *line, const struct draft_source *base, const struct address *from)
+answer(const char *text, size_t len, const struct address *from)
 {
-	struct draft_source source = *base;
+	const struct draft_source source = {
+	    .json = text, .len = len, .agent_dir = -1};
 	struct json_object *json = json_object_new_object();
 	struct mt_error err = {.text = ""};
-	const char *kind = strsep(&line, "\t");
 
-	if (!strcmp(kind, "pinned")) {
-		source.pinned_only = true;
-		source.sha256 = strsep(&line, "\t");
-		kind = line && *line == '@' ? "file" : "json";
-		line += !strcmp(kind, "file");
-	}
-	if (!line) {
-		add_text(json, "error", "no such kind of line");
-	} else {
-		source.path = line;
-		if (!strcmp(kind, "json")) {
-			source.json = line;
-			source.len = strlen(line);
-		}
-		if (compose(json, &source, from, &err) != MT_OK)
-			add_text(json, "error", err.text);
-	}
+	if (compose(json, &source, from, &err) != MT_OK)
+		add_text(json, "error", err.text);
 	puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
-	fflush(stdout);
 	json_object_put(json);
 }
 
@@ -117,26 +94,16 @@ int
 main(int argc, char **argv)
 {
 	struct address_list from = ADDRESS_LIST_INIT;
-	struct draft_source source = {.agent_dir = -1};
 	struct mt_error err;
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t len;
 
-	if (argc < 2 || address_list_add(&from, argv[1], &err) != MT_OK)
+	if (argc != 2 || address_list_add(&from, argv[1], &err) != MT_OK)
 		return mt_exit_code(MT_USAGE);
-	if (argc == 4) {
-		source.agent_dir =
-		    open(argv[2], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		source.agent = argv[3];
-		if (source.agent_dir < 0)
-			return mt_exit_code(MT_USAGE);
-	}
-	while ((len = getline(&line, &size, stdin)) > 0) {
-		if (line[len - 1] == '\n')
-			line[len - 1] = '\0';
-		answer(line, &source, &from.items[0]);
-	}
+	while ((len = getline(&line, &size, stdin)) > 0)
+		answer(line, (size_t)len - (line[len - 1] == '\n'),
+		    &from.items[0]);
 	free(line);
 	address_list_done(&from);
 	return 0;

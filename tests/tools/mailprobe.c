@@ -27,17 +27,18 @@
 #include "mail/smtp_conn.h"
 
 #define WORDS_MAX 16
+#define RECIPIENTS_MAX 400
 
 struct probe {
 	bool imap;
 	struct mail_server server;
 	const char *mechanisms[WORDS_MAX + 1];
 	struct secret password;
-	const char *ca, *socket, *mailbox, *out, *send, *from;
-	const char *to[WORDS_MAX + 1];
+	const char *ca, *socket, *mailbox, *out, *send, *from, *dsn, *envid;
+	const char *to[RECIPIENTS_MAX + 1];
 	size_t to_count;
 	long timeout_ms, max_bytes, first_uid, times;
-	bool list, fetch, fail_on_data;
+	bool list, fetch, fail_on_data, smtputf8;
 	struct net_trust *trust;
 	enum mail_login login;
 };
@@ -189,7 +190,12 @@ send_file(const struct probe *p, struct smtp_conn *conn, struct mt_error *err)
 {
 	struct buf message = BUF_INIT(64 << 20);
 	struct smtp_envelope envelope = {
-	    .mail_from = p->from, .rcpt_to = p->to};
+	    .mail_from = p->from,
+	    .rcpt_to = p->to,
+	    .smtputf8 = p->smtputf8,
+	    .dsn = p->dsn,
+	    .envid = p->envid,
+	};
 	struct smtp_outcome outcome;
 	enum mt_status status = fs_read(&message, p->send, NULL, err);
 
@@ -301,6 +307,9 @@ static const struct option options[] = {
     {"from", required_argument, NULL, 'F'},
     {"to", required_argument, NULL, 'T'},
     {"fail-on-data", no_argument, NULL, 'D'},
+    {"smtputf8", no_argument, NULL, '8'},
+    {"dsn", required_argument, NULL, 'N'},
+    {"envid", required_argument, NULL, 'E'},
     {NULL, 0, NULL, 0},
 };
 
@@ -347,12 +356,21 @@ set_option(struct probe *p, int option)
 		p->from = optarg;
 		return true;
 	case 'T':
-		if (p->to_count == WORDS_MAX)
+		if (p->to_count == RECIPIENTS_MAX)
 			return false;
 		p->to[p->to_count++] = optarg;
 		return true;
 	case 'D':
 		p->fail_on_data = true;
+		return true;
+	case '8':
+		p->smtputf8 = true;
+		return true;
+	case 'N':
+		p->dsn = optarg;
+		return true;
+	case 'E':
+		p->envid = optarg;
 		return true;
 	default:
 		return false;

@@ -3,6 +3,7 @@
 
 #include "unit/cmocka_headers.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,63 @@ large_headers_are_read(void **state)
 	free(header);
 }
 
+struct nested {
+	const char *header;
+	struct envelope envelope;
+	bool parsed;
+};
+
+/* No asserts: cmocka knows one thread. */
+static void *
+parse_nested(void *context)
+{
+	struct nested *n = context;
+
+	n->parsed = envelope_parse(&n->envelope, n->header, strlen(n->header));
+	return NULL;
+}
+
+/* In a thread, whose stack is small. */
+static void
+check_nested(struct nested *nested)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 262144);
+	assert_int_equal(
+	    pthread_create(&thread, &attributes, parse_nested, nested), 0);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attributes);
+	assert_true(nested->parsed);
+	assert_false(nested->envelope.has_date);
+	assert_int_equal(nested->envelope.recipient_count, 0);
+	envelope_done(&nested->envelope);
+}
+
+static void
+comments_in_comments_take_no_stack(void **state)
+{
+	static const char *const opening[] = {"(", "(\\)", "(\\\\)(", "\"(\"("};
+	static const char *const names[] = {"To", "Cc", "Date"};
+	size_t size = 250000, len;
+	char *header = malloc(size + 1);
+
+	(void)state;
+	assert_non_null(header);
+	for (size_t i = 0; i < 4 * 3; i++) {
+		struct nested nested = {.header = header};
+		len = (size_t)snprintf(header, size, "%s: ", names[i / 4]);
+		while (len + 8 < size)
+			len += (size_t)snprintf(
+			    header + len, size - len, "%s", opening[i % 4]);
+		snprintf(header + len, size - len, "\r\n\r\n");
+		check_nested(&nested);
+	}
+	free(header);
+}
+
 int
 main(void)
 {
@@ -171,6 +229,7 @@ main(void)
 	    cmocka_unit_test(nothing_is_the_same_as_nothing),
 	    cmocka_unit_test(fields_are_read),
 	    cmocka_unit_test(large_headers_are_read),
+	    cmocka_unit_test(comments_in_comments_take_no_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
