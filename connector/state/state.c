@@ -33,6 +33,7 @@ static const char *const migrations[] = {
     match_state_schema_1,
     suspect_state_schema_1,
     event_queue_schema_1,
+    move_state_schema_1,
 };
 
 #define VERSION (sizeof(migrations) / sizeof(*migrations))
