@@ -254,6 +254,22 @@ move_state_begin(struct state *state, const struct move_intent *intent,
 	return status;
 }
 
+enum mt_status
+move_state_has_staged(struct state *state, const char *staged, bool *ret_has,
+    struct mt_error *err)
+{
+	struct state_statement s;
+	enum mt_status status = state_db_begin(state, err);
+
+	if (status != MT_OK)
+		return status;
+	state_db_prepare(&s, state, "SELECT 1 FROM move WHERE staged = ?");
+	state_db_bind_text(&s, staged);
+	status = state_db_step(&s, ret_has, err);
+	state_db_finish(&s);
+	return state_db_end(state, status, err);
+}
+
 static enum mt_status
 remove_move(struct state *state, int64_t id, struct mt_error *err)
 {

@@ -88,6 +88,10 @@ enum mt_status move_state_take_of(struct state *state, const char *folder,
     const char *handle, struct move *ret_move, bool *ret_found,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* Is this the staged name of a directory that is on its way? */
+enum mt_status move_state_has_staged(struct state *state, const char *staged,
+    bool *ret_has, struct mt_error *err) MT_MUST_CHECK;
+
 /* It is finished, or nothing came of it: the record goes. */
 enum mt_status move_state_end(struct state *state, const struct move *move,
     struct mt_error *err) MT_MUST_CHECK;

@@ -362,7 +362,7 @@ sweep_removes_what_is_ours_only(void **ws)
 	c = stage(other, "c");
 	scratch_write(*ws, STAGING "/" ID "/last_uid", "half");
 	assert_true(is_staged(p, &b));
-	publish_sweep(p);
+	publish_sweep(p, NULL, NULL);
 	assert_false(is_staged(p, &a));
 	assert_false(is_staged(p, &b));
 	assert_true(is_staged(other, &c));
@@ -504,7 +504,7 @@ full_disk_is_a_matter_of_time(void **ws)
 		if (publish_replace(p, &folder, "x", "1", 1, NULL) !=
 		    MT_RETRY_LATER)
 			_exit(3);
-		publish_sweep(p);
+		publish_sweep(p, NULL, NULL);
 		if (scratch_count(*ws, STAGING "/" ID) != 0)
 			_exit(4);
 		if (publish_replace(p, &folder, "x", "1", 1, NULL) != MT_OK)
