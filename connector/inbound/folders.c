@@ -26,7 +26,7 @@ settle_earlier(const struct folders *f, struct imap_conn **conn,
 
 	if (status != MT_OK || !found)
 		return status;
-	if (!move.placed)
+	if (!move.placed && !*conn)
 		status = f->open(f->context, conn, f->deadline, err);
 	if (status == MT_OK)
 		status = moving_resume(f, *conn, &move, MOVING_DECIDE, err);
@@ -34,22 +34,35 @@ settle_earlier(const struct folders *f, struct imap_conn **conn,
 	return status;
 }
 
-/* What the directory is that is to be moved; *ret_there: it is in the target
- * already. */
 static enum mt_status
-look_up(const struct folders *f, const char *handle, const struct folder *from,
-    const struct folder *to, struct place *place, bool *ret_there,
+fail_unknown(const struct folders *f, const char *handle,
+    const struct folder *from, struct mt_error *err)
+{
+	enum mt_status status =
+	    relocate_check_source(f, from->path, handle, err);
+
+	if (status != MT_OK)
+		return status;
+	return mt_fail(err, MT_BAD_INPUT,
+	    "email %s in %s was not delivered by this program, so which "
+	    "message on the server it is is not known",
+	    handle, from->name);
+}
+
+static enum mt_status
+look_up_once(const struct folders *f, const char *handle,
+    const struct folder *from, struct place *ret_place, bool *ret_moved_on,
     struct mt_error *err)
 {
 	enum place_found found = PLACE_UNKNOWN;
 	enum mt_status status = place_state_find(
-	    f->state, f->account, from->path, handle, &found, place, err);
+	    f->state, f->account, from->path, handle, &found, ret_place, err);
 
 	if (status != MT_OK)
 		return status;
-	*ret_there = place->folder && strcmp(place->folder, to->path) == 0;
-	if (found == PLACE_KNOWN || *ret_there)
-		return MT_OK;
+	*ret_moved_on = found == PLACE_MOVED_ON;
+	if (found == PLACE_UNKNOWN)
+		return fail_unknown(f, handle, from, err);
 	if (found == PLACE_STAGED)
 		return mt_fail(err, MT_RETRY_LATER,
 		    "email %s in %s is only just being delivered", handle,
@@ -58,15 +71,26 @@ look_up(const struct folders *f, const char *handle, const struct folder *from,
 		return mt_fail(err, MT_BAD_INPUT,
 		    "email %s in %s belongs to another account", handle,
 		    from->name);
-	status = relocate_check_source(f, from->path, handle, err);
-	if (status != MT_OK || found != PLACE_UNKNOWN)
-		return status == MT_OK
-			   ? relocate_fail_missing(f, from->path, handle, err)
-			   : status;
-	return mt_fail(err, MT_BAD_INPUT,
-	    "email %s in %s was not delivered by this program, so which "
-	    "message on the server it is is not known",
-	    handle, from->name);
+	return MT_OK;
+}
+
+/* Where the message is now.  Who asks may not have heard of a move that was cut
+ * short, so the name from before it is as good. */
+static enum mt_status
+look_up(const struct folders *f, struct imap_conn **conn, const char *handle,
+    const struct folder *from, struct place *place, struct mt_error *err)
+{
+	bool moved_on = false;
+	enum mt_status status =
+	    look_up_once(f, handle, from, place, &moved_on, err);
+
+	if (status != MT_OK || !moved_on)
+		return status;
+	status = settle_earlier(f, conn, place->folder, place->handle, err);
+	place_done(place);
+	if (status != MT_OK)
+		return status;
+	return look_up_once(f, handle, from, place, &moved_on, err);
 }
 
 static void
@@ -78,33 +102,38 @@ tell(const struct place *place, struct folders_moved *ret_moved)
 	    ret_moved->handle, sizeof(ret_moved->handle), "%s", place->handle);
 }
 
+/* Moves it to where it is not yet. */
+static enum mt_status
+move_from(const struct folders *f, struct imap_conn **conn,
+    const struct place *place, const struct folder *from,
+    const struct folder *to, struct mt_error *err)
+{
+	enum mt_status status =
+	    relocate_check_source(f, place->folder, place->handle, err);
+
+	if (status == MT_OK)
+		status = relocate_check_target(f, to->path, err);
+	if (status == MT_OK && !*conn)
+		status = f->open(f->context, conn, f->deadline, err);
+	if (status == MT_OK)
+		status = moving_do(f, conn, place, from, to, err);
+	return status;
+}
+
 static enum mt_status
 move_message(const struct folders *f, struct imap_conn **conn,
     const char *handle, const struct folder *from, const struct folder *to,
     struct folders_moved *ret_moved, struct mt_error *err)
 {
 	struct place place = {0};
-	bool there = false;
-	enum mt_status status =
-	    look_up(f, handle, from, to, &place, &there, err);
+	enum mt_status status = look_up(f, conn, handle, from, &place, err);
 
-	if (status == MT_OK && there) {
-		tell(&place, ret_moved);
+	if (status == MT_OK && strcmp(place.folder, to->path) != 0) {
+		status = move_from(f, conn, &place, from, to, err);
 		place_done(&place);
-		return MT_OK;
+		if (status == MT_OK)
+			status = look_up(f, conn, handle, from, &place, err);
 	}
-	if (status == MT_OK)
-		status = relocate_check_source(f, from->path, handle, err);
-	if (status == MT_OK)
-		status = relocate_check_target(f, to->path, err);
-	if (status == MT_OK && !*conn)
-		status = f->open(f->context, conn, f->deadline, err);
-	if (status == MT_OK)
-		status = moving_do(f, conn, &place, from, to, err);
-	place_done(&place);
-	if (status != MT_OK)
-		return status;
-	status = look_up(f, handle, from, to, &place, &there, err);
 	if (status == MT_OK)
 		tell(&place, ret_moved);
 	place_done(&place);

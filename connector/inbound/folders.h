@@ -56,8 +56,8 @@ struct folders_moved {
  * The names are checked (folder_name.h) by the caller.
  *
  * Moves the message whose directory is from/handle.  The mailbox and the folder
- * are made if they are not there.  A message that is there already, by an
- * earlier call, is no failure.
+ * are made if they are not there.  A message that was moved before is found by
+ * the name that it had, and one that is there already is no failure.
  *
  * MT_BAD_INPUT: no such message; MT_REFUSED: the server will not do it, or does
  * not have it any more.  Nothing has changed after these.  MT_RETRY_LATER: as
