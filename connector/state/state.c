@@ -34,6 +34,7 @@ static const char *const migrations[] = {
     suspect_state_schema_1,
     event_queue_schema_1,
     move_state_schema_1,
+    draft_state_schema_1,
 };
 
 #define VERSION (sizeof(migrations) / sizeof(*migrations))

@@ -87,6 +87,8 @@ class FoldersTest(BedTestCase):
         for file in (self.agent / folder / handle).iterdir():
             path = str(file.relative_to(self.connector.workspace))
             self.assertEqual(self.risks()[path]["taint_level"], "high")
+
+    def check_nothing_is_staged(self):
         staged = self.connector.workspace.glob(".tri-onyx/email-tmp/*/*")
         self.assertEqual(list(staged), [])
 
@@ -100,6 +102,7 @@ class Moving(FoldersTest):
         self.assertEqual(answer["uid"], "2")
         self.assertEqual(answer["imap_uid"], "1")
         self.assertEqual(self.handles("inbox"), ["1", "3"])
+        self.check_nothing_is_staged()
         self.assertEqual(list(self.subjects("INBOX")), ["1", "3"])
         self.assertEqual(self.connector.poll().json["delivered"], [])
 
