@@ -9,6 +9,7 @@
 
 #include "announce.h"
 #include "delivery/publish.h"
+#include "inbound/folders.h"
 #include "mail/imap_watch.h"
 #include "resources.h"
 #include "sender.h"
@@ -44,5 +45,20 @@ enum mt_status operations_prepare_sending(
 /* Opens the workspace of its process. */
 enum mt_status operations_open_workspace(struct operations *operations,
     struct publisher **ret_publisher, struct mt_error *err) MT_MUST_CHECK;
+
+/* What moves work with; its deadline begins to run. */
+struct folders operations_folders(
+    struct operations *operations, struct publisher *publisher);
+
+/* Finishes in the workspace what the server has moved, of all accounts.  What
+ * cannot be finished is logged, and waits. */
+void operations_recover_moved(
+    struct operations *operations, struct publisher *publisher);
+
+/* Likewise finishes or takes back the account's moves that were cut short, by
+ * asking the server on the session that there is, which may be of no use
+ * afterwards. */
+void operations_resume_moves(
+    struct operations *operations, struct publisher *publisher);
 
 #endif

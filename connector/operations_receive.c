@@ -151,6 +151,9 @@ operations_recover(struct operations *o, struct mt_error *err)
 	enum mt_status status =
 	    operations_open_workspace(o, &inbound.publisher, err);
 
+	/* before what is staged is swept up */
+	if (status == MT_OK)
+		operations_recover_moved(o, inbound.publisher);
 	if (status == MT_OK)
 		status = recover_all(&inbound, err);
 	publish_close(&inbound.publisher);
@@ -283,6 +286,23 @@ is_to_look_into(
 							    << (index - 1);
 }
 
+/* Moves come first: mail on its way into a mailbox is not delivered there. */
+static enum mt_status
+begin_looking(struct operations *o, struct inbound *inbound, bool *first,
+    struct mt_error *err)
+{
+	enum mt_status status = o->conn ? MT_OK : enter(o, err);
+
+	if (status != MT_OK || !*first)
+		return status;
+	*first = false;
+	operations_resume_moves(o, inbound->publisher);
+	if (imap_conn_is_usable(o->conn))
+		return MT_OK;
+	operations_leave(o);
+	return enter(o, err);
+}
+
 /* All mailboxes, even if one fails: *err is about the first that did.  What
  * becomes of the last, *ret_last, is what becomes of the session. */
 static enum mt_status
@@ -291,11 +311,12 @@ look_into_all(struct operations *o, const struct watch_visit *visit,
 {
 	enum mt_status result = MT_OK, status = MT_OK;
 	struct mt_error why;
+	bool first = true;
 
 	for (size_t i = o->config->mailboxes.count; i-- > 0;) {
 		if (!is_to_look_into(o, visit, i))
 			continue;
-		status = o->conn ? MT_OK : enter(o, &why);
+		status = begin_looking(o, inbound, &first, &why);
 		if (status == MT_OK)
 			status = look_into(o, i, inbound, &why);
 		if (status == MT_OK)

@@ -54,6 +54,10 @@ struct publish_stage {
 enum mt_status publish_stage_new(struct publisher *publisher,
     struct publish_stage *ret_stage, struct mt_error *err) MT_MUST_CHECK;
 
+/* Makes up a name for publish_take. */
+enum mt_status publish_stage_name(struct publisher *publisher,
+    char ret_name[PUBLISH_NAME_MAX], struct mt_error *err) MT_MUST_CHECK;
+
 /* Opens a staged directory again; *ret_found false: there is none. */
 enum mt_status publish_stage_open(struct publisher *publisher, const char *name,
     struct publish_stage *ret_stage, bool *ret_found,
@@ -79,8 +83,10 @@ enum mt_status publish_sync_stages(struct publisher *publisher,
     const struct publish_stage *const *stages, size_t count,
     struct mt_error *err) MT_MUST_CHECK;
 
-/* Removes all that is staged, as far as that goes. */
-void publish_sweep(struct publisher *publisher);
+/* Removes all that is staged, as far as that goes, but for what `keep` wants
+ * (NULL: nothing). */
+void publish_sweep(struct publisher *publisher,
+    bool (*keep)(void *context, const char *name), void *context);
 
 /* A directory in the workspace that others see. */
 struct publish_folder {
@@ -115,6 +121,15 @@ enum publish_result {
 /* Renames a staged directory to folder/name; never replaces anything. */
 enum mt_status publish_rename(struct publisher *publisher, const char *staged,
     const struct publish_folder *folder, const char *name,
+    enum publish_result *ret_result, struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * Takes the directory folder/name away and stages it as `staged`, a name from
+ * publish_stage_name, durably.  PUBLISH_GONE: there is no directory; anything
+ * else of that name stays.  PUBLISH_TAKEN: something is staged by that name.
+ */
+enum mt_status publish_take(struct publisher *publisher,
+    const struct publish_folder *folder, const char *name, const char *staged,
     enum publish_result *ret_result, struct mt_error *err) MT_MUST_CHECK;
 
 /* Makes what was renamed into the folder durable. */

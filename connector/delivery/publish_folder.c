@@ -127,6 +127,49 @@ publish_rename(struct publisher *p, const char *staged,
 	return publish_fail(p, "put mail into", folder->path, err);
 }
 
+static bool
+is_dir(int parent, const char *name)
+{
+	struct stat info;
+
+	return !fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) &&
+	       S_ISDIR(info.st_mode);
+}
+
+/* What somebody has put in the directory's place just now goes back. */
+static enum mt_status
+check_taken(struct publisher *p, const struct publish_folder *folder,
+    const char *name, const char *staged, enum publish_result *ret_result,
+    struct mt_error *err)
+{
+	*ret_result = PUBLISH_DONE;
+	if (!is_dir(p->staging_fd, staged)) {
+		(void)!rename_new(p->staging_fd, staged, folder->fd, name);
+		*ret_result = PUBLISH_GONE;
+	}
+	if (fsync(p->staging_fd))
+		return publish_fail(p, "sync", PUBLISH_STAGING, err);
+	return publish_folder_sync(p, folder, err);
+}
+
+enum mt_status
+publish_take(struct publisher *p, const struct publish_folder *folder,
+    const char *name, const char *staged, enum publish_result *ret_result,
+    struct mt_error *err)
+{
+	*ret_result = PUBLISH_GONE;
+	if (!is_dir(folder->fd, name))
+		return MT_OK;
+	if (!rename_new(folder->fd, name, p->staging_fd, staged))
+		return check_taken(p, folder, name, staged, ret_result, err);
+	if (errno == ENOENT)
+		return MT_OK;
+	if (errno != EEXIST && errno != ENOTEMPTY)
+		return publish_fail(p, "take mail out of", folder->path, err);
+	*ret_result = PUBLISH_TAKEN;
+	return MT_OK;
+}
+
 enum mt_status
 publish_folder_sync(struct publisher *p, const struct publish_folder *folder,
     struct mt_error *err)

@@ -48,6 +48,16 @@ publish_stage_new(
 }
 
 enum mt_status
+publish_stage_name(
+    struct publisher *p, char ret_name[PUBLISH_NAME_MAX], struct mt_error *err)
+{
+	if (publish_random_name(ret_name))
+		return publish_fail(
+		    p, "make up a name in", PUBLISH_STAGING, err);
+	return MT_OK;
+}
+
+enum mt_status
 publish_stage_open(struct publisher *p, const char *name,
     struct publish_stage *ret_stage, bool *ret_found, struct mt_error *err)
 {
@@ -259,7 +269,8 @@ sweep_entry(struct publisher *p, const char *name)
 }
 
 void
-publish_sweep(struct publisher *p)
+publish_sweep(struct publisher *p,
+    bool (*keep)(void *context, const char *name), void *context)
 {
 	DIR *entries = list(p->staging_fd);
 	const char *name;
@@ -267,6 +278,7 @@ publish_sweep(struct publisher *p)
 	if (!entries)
 		return;
 	while ((name = next_name(entries)))
-		sweep_entry(p, name);
+		if (!keep || !keep(context, name))
+			sweep_entry(p, name);
 	closedir(entries);
 }

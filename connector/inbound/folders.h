@@ -28,12 +28,15 @@ struct folders {
 	const char *workspace;        /* for error texts only */
 	struct deadline deadline;
 
-	/* Logs in; `context` is theirs.  Called once at most. */
+	/* Logs in; `context` is theirs.  Called again if the connection broke
+	 * in the middle. */
 	void *context;
 	enum mt_status (*open)(void *context, struct imap_conn **ret_conn,
 	    struct deadline deadline, struct mt_error *err);
-	/* Told what an operator should know though nothing failed. */
-	void (*notice)(void *context, const char *sentence);
+	/* Told of each message that has got to its new folder, be it by another
+	 * call than the one that began it; NULL: nobody is. */
+	void (*moved)(void *context, const char *handle, const char *from,
+	    const char *to);
 };
 
 /* A folder: on the server, and in the workspace. */
@@ -50,9 +53,11 @@ struct folders_moved {
 };
 
 /*
+ * The names are checked (folder_name.h) by the caller.
+ *
  * Moves the message whose directory is from/handle.  The mailbox and the folder
- * are made if they are not there.  A message that is there already, by an
- * earlier call, is no failure.
+ * are made if they are not there.  A message that was moved before is found by
+ * the name that it had, and one that is there already is no failure.
  *
  * MT_BAD_INPUT: no such message; MT_REFUSED: the server will not do it, or does
  * not have it any more.  Nothing has changed after these.  MT_RETRY_LATER: as

@@ -3,6 +3,7 @@
 
 #include "inbound/placing.h"
 #include "inbound/risk.h"
+#include "state/move_state.h"
 
 #include <string.h>
 
@@ -104,12 +105,23 @@ recover_mailbox(const struct inbound *in, struct mt_error *err)
 	return finish_all(in, in->account, in->mailbox, err);
 }
 
+/* Another process may be moving it just now. */
+static bool
+is_moved(void *context, const char *name)
+{
+	const struct inbound *in = context;
+	bool has = false;
+
+	return move_state_has_staged(in->state, name, &has, NULL) != MT_OK ||
+	       has;
+}
+
 enum mt_status
 recover_all(const struct inbound *in, struct mt_error *err)
 {
 	enum mt_status status = finish_all(in, NULL, NULL, err);
 
 	if (status == MT_OK)
-		publish_sweep(in->publisher);
+		publish_sweep(in->publisher, is_moved, (void *)(uintptr_t)in);
 	return status;
 }

@@ -11,7 +11,7 @@
 
 /*
  * While nothing is polled: finishes the messages of all mailboxes, and removes
- * what is staged and in no record.  Of `in` it uses the means and the callbacks
+ * what is staged and in no record, be it of a move.  Of `in` it uses the means and the callbacks
  * only.
  */
 enum mt_status recover_all(

@@ -78,6 +78,26 @@ done_state_add(struct state *state, int64_t mailbox_id, uint32_t first,
 }
 
 enum mt_status
+done_state_has(struct state *state, int64_t mailbox_id, uint32_t uid,
+    bool *ret_has, struct mt_error *err)
+{
+	struct state_statement s;
+	enum mt_status status;
+	bool row = false;
+
+	state_db_prepare(&s, state,
+	    "SELECT last >= ?2 FROM done WHERE mailbox = ?1 AND first <= ?2"
+	    " ORDER BY first DESC LIMIT 1");
+	state_db_bind_number(&s, mailbox_id);
+	state_db_bind_number(&s, uid);
+	status = state_db_step(&s, &row, err);
+	if (status == MT_OK)
+		*ret_has = row && state_db_number(&s, 0);
+	state_db_finish(&s);
+	return status;
+}
+
+enum mt_status
 done_state_add_list(struct state *state, int64_t mailbox_id,
     const uint32_t *uids, size_t count, struct mt_error *err)
 {

@@ -12,6 +12,8 @@
 #include "base/status.h"
 #include "uid_set.h"
 
+#include <stdbool.h>
+
 struct state;
 
 /* The ranges that have a UID from `first` to `last`, whole. */
@@ -24,7 +26,11 @@ enum mt_status done_state_read(struct state *state, int64_t mailbox_id,
 enum mt_status done_state_add(struct state *state, int64_t mailbox_id,
     uint32_t first, uint32_t last, struct mt_error *err) MT_MUST_CHECK;
 
-/* Likewise, these UIDs, ascending. */
+/* Likewise: is it there? */
+enum mt_status done_state_has(struct state *state, int64_t mailbox_id,
+    uint32_t uid, bool *ret_has, struct mt_error *err) MT_MUST_CHECK;
+
+/* Likewise, adds these UIDs, ascending. */
 enum mt_status done_state_add_list(struct state *state, int64_t mailbox_id,
     const uint32_t *uids, size_t count, struct mt_error *err) MT_MUST_CHECK;
 

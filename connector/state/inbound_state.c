@@ -2,6 +2,7 @@
 #include "inbound_state.h"
 
 #include "done_state.h"
+#include "move_guard.h"
 #include "state_db.h"
 
 #include <inttypes.h>
@@ -56,8 +57,9 @@ inbound_handle(char ret_handle[INBOUND_HANDLE_MAX], uint32_t uidvalidity,
 static void
 prepare_used(struct state_statement *s, struct state *state)
 {
-	state_db_prepare(
-	    s, state, "SELECT 1 FROM message WHERE folder = ? AND handle = ?");
+	state_db_prepare(s, state,
+	    "SELECT 1 FROM message WHERE folder = ?1 AND handle = ?2 UNION ALL"
+	    " SELECT 1 FROM past_handle WHERE folder = ?1 AND handle = ?2");
 }
 
 static enum mt_status
@@ -107,27 +109,6 @@ inbound_state_uids_used(struct state *state, const char *folder,
 	return state_db_end(state, status, err);
 }
 
-static void
-bind_identity(
-    struct state_statement *s, const struct inbound_identity *identity)
-{
-	if (identity->internal_date)
-		state_db_bind_number(s, identity->internal_date);
-	else
-		state_db_bind_text(s, NULL);
-	state_db_bind_number(s, (int64_t)identity->size);
-	if (identity->has_message_id)
-		state_db_bind_bytes(
-		    s, identity->message_id, sizeof(identity->message_id));
-	else
-		state_db_bind_text(s, NULL);
-	if (identity->has_digest)
-		state_db_bind_bytes(
-		    s, identity->digest, sizeof(identity->digest));
-	else
-		state_db_bind_text(s, NULL);
-}
-
 static enum mt_status
 stage(struct state_statement *look, struct state_statement *insert,
     int64_t mailbox_id, const struct inbound_message *message,
@@ -150,8 +131,25 @@ stage(struct state_statement *look, struct state_statement *insert,
 	state_db_bind_text(insert, message->staged);
 	state_db_bind_text(insert, message->sender);
 	state_db_bind_text(insert, message->subject);
-	bind_identity(insert, &message->identity);
+	match_state_bind_identity(insert, &message->identity);
 	return state_db_run(insert, err);
+}
+
+/* Is there nothing to be staged?  What was moved here meanwhile is done; what
+ * may be about to be is left for later. */
+static enum mt_status
+look_for_moved(struct state *state, int64_t mailbox_id,
+    const struct move_guard *guard, const struct inbound_message *m,
+    bool *ret_known, struct mt_error *err)
+{
+	enum mt_status status =
+	    done_state_has(state, mailbox_id, m->uid, ret_known, err);
+
+	if (status != MT_OK || *ret_known)
+		return status;
+	*ret_known = move_guard_fits(guard, m->uid, &m->identity);
+	return *ret_known ? move_guard_put_off(state, mailbox_id, m->uid, err)
+			  : MT_OK;
 }
 
 /* Stages what is not known, and adds its UIDs to `done`. */
@@ -161,7 +159,8 @@ stage_new(struct state *state, int64_t mailbox_id,
     struct uid_list *done, struct mt_error *err)
 {
 	struct state_statement look, insert;
-	enum mt_status status = MT_OK;
+	struct move_guard guard = {0};
+	enum mt_status status = move_guard_read(state, mailbox_id, &guard, err);
 
 	prepare_used(&look, state);
 	state_db_prepare(&insert, state,
@@ -171,8 +170,11 @@ stage_new(struct state *state, int64_t mailbox_id,
 	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	for (size_t i = 0; i < count && status == MT_OK; i++) {
 		const struct inbound_message *m = &messages[i];
-		status = match_state_fetched(state, mailbox_id, m->uid,
-		    &m->identity, &ret_known[i], err);
+		status = look_for_moved(
+		    state, mailbox_id, &guard, m, &ret_known[i], err);
+		if (status == MT_OK && !ret_known[i])
+			status = match_state_fetched(state, mailbox_id, m->uid,
+			    &m->identity, &ret_known[i], err);
 		if (status != MT_OK || ret_known[i])
 			continue;
 		status = stage(&look, &insert, mailbox_id, m, err);
@@ -181,6 +183,7 @@ stage_new(struct state *state, int64_t mailbox_id,
 	}
 	state_db_finish(&insert);
 	state_db_finish(&look);
+	move_guard_done(&guard);
 	return status;
 }
 

@@ -33,7 +33,7 @@ struct state;
 void inbound_handle(char ret_handle[INBOUND_HANDLE_MAX], uint32_t uidvalidity,
     uint32_t uid, unsigned attempt);
 
-/* Whether a message of `folder` has had this handle, be it still there or not. */
+/* Whether a message has had this directory, be it still there or not. */
 enum mt_status inbound_state_handle_used(struct state *state,
     const char *folder, const char *handle, bool *ret_used,
     struct mt_error *err) MT_MUST_CHECK;
@@ -56,9 +56,10 @@ struct inbound_message {
 /*
  * Records that these messages, ascending by UID, are complete under their
  * staged names and will be published under their handles.  Not so where
- * ret_known[i] becomes true: that one was delivered before the mailbox was
- * numbered anew, or is older than what one wanted; it is done, and what is
- * staged of it is in no record.  MT_RETRY_LATER if a handle was taken in the
+ * ret_known[i] becomes true, and what is staged of that one is in no record: it
+ * was delivered before the mailbox was numbered anew, or is older than what one
+ * wanted, or was moved here meanwhile, and is done; or it may be what is about
+ * to be moved here (move_state.h) and is looked at again later.  MT_RETRY_LATER if a handle was taken in the
  * meantime; nothing is recorded then.
  */
 enum mt_status inbound_state_stage(struct state *state, int64_t mailbox_id,

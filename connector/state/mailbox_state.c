@@ -20,7 +20,8 @@ const char mailbox_state_schema_1[] =
     "ALTER TABLE mailbox ADD COLUMN passed_below INTEGER NOT NULL DEFAULT 0;"
     "UPDATE mailbox SET passed_until = CAST(strftime('%s', 'now') AS INTEGER);";
 
-/* Does UIDNEXT promise a UID that a message of ours has? */
+/* Does UIDNEXT promise a UID that a message of ours has?  One that was moved
+ * there may be younger than the server's answer. */
 static enum mt_status
 goes_back(struct state *state, int64_t mailbox_id, uint32_t uidnext,
     bool *ret_back, struct mt_error *err)
@@ -30,7 +31,7 @@ goes_back(struct state *state, int64_t mailbox_id, uint32_t uidnext,
 
 	state_db_prepare(&s, state,
 	    "SELECT 1 FROM message WHERE mailbox = ? AND uid >= ?"
-	    " AND size IS NOT NULL LIMIT 1");
+	    " AND size IS NOT NULL AND moved = 0 LIMIT 1");
 	state_db_bind_number(&s, mailbox_id);
 	state_db_bind_number(&s, uidnext);
 	status = state_db_step(&s, ret_back, err);
@@ -48,7 +49,7 @@ find_latest(struct state *state, const char *account, const char *mailbox,
 
 	state_db_prepare(&s, state,
 	    "SELECT id, uidvalidity, cursor, renumbered, header_failures"
-	    " FROM mailbox WHERE account = ? AND name = ?"
+	    " FROM mailbox WHERE account = ? AND name = ? AND NOT moved_only"
 	    " ORDER BY id DESC LIMIT 1");
 	state_db_bind_text(&s, account);
 	state_db_bind_text(&s, mailbox);
@@ -94,17 +95,51 @@ mailbox_state_find(struct state *state, const char *account,
 	return MT_OK;
 }
 
+/* The epoch that mail was moved into before the mailbox was followed, if it is
+ * this one; 0: there is none. */
 static enum mt_status
-add_epoch(struct state *state, const char *account, const char *mailbox,
-    const struct inbound_start *start, bool renumbered,
-    struct inbound_mailbox *ret_mailbox, struct mt_error *err)
+find_moved_only(struct state *state, const char *account, const char *mailbox,
+    uint32_t uidvalidity, int64_t *ret_id, struct mt_error *err)
+{
+	struct state_statement s;
+	enum mt_status status;
+	bool row = false;
+
+	/* one that is older than an epoch that counted is over */
+	state_db_prepare(&s, state,
+	    "SELECT id FROM mailbox WHERE account = ?1 AND name = ?2"
+	    " AND uidvalidity = ?3 AND moved_only AND id >"
+	    " (SELECT coalesce(max(id), 0) FROM mailbox"
+	    "  WHERE account = ?1 AND name = ?2 AND NOT moved_only)");
+	state_db_bind_text(&s, account);
+	state_db_bind_text(&s, mailbox);
+	state_db_bind_number(&s, uidvalidity);
+	status = state_db_step(&s, &row, err);
+	if (status == MT_OK)
+		*ret_id = row ? state_db_number(&s, 0) : 0;
+	state_db_finish(&s);
+	return status;
+}
+
+/* Inserts the epoch, or makes the one with the id `known` count. */
+static enum mt_status
+put_epoch(struct state *state, const char *account, const char *mailbox,
+    const struct inbound_start *start, bool renumbered, int64_t known,
+    struct mt_error *err)
 {
 	struct state_statement s;
 	enum mt_status status;
 
 	state_db_prepare(&s, state,
-	    "INSERT INTO mailbox (account, name, uidvalidity, cursor,"
-	    " renumbered, passed_until) VALUES (?, ?, ?, ?, ?, ?)");
+	    "INSERT INTO mailbox (id, account, name, uidvalidity, cursor,"
+	    " renumbered, passed_until) VALUES (?, ?, ?, ?, ?, ?, ?)"
+	    " ON CONFLICT (id) DO UPDATE SET cursor = excluded.cursor,"
+	    " renumbered = excluded.renumbered,"
+	    " passed_until = excluded.passed_until, moved_only = 0");
+	if (known)
+		state_db_bind_number(&s, known);
+	else
+		state_db_bind_text(&s, NULL);
 	state_db_bind_text(&s, account);
 	state_db_bind_text(&s, mailbox);
 	state_db_bind_number(&s, start->uidvalidity);
@@ -113,8 +148,23 @@ add_epoch(struct state *state, const char *account, const char *mailbox,
 	state_db_bind_number(&s, start->passed_until);
 	status = state_db_run(&s, err);
 	state_db_finish(&s);
+	return status;
+}
+
+static enum mt_status
+add_epoch(struct state *state, const char *account, const char *mailbox,
+    const struct inbound_start *start, bool renumbered,
+    struct inbound_mailbox *ret_mailbox, struct mt_error *err)
+{
+	int64_t known = 0;
+	enum mt_status status = find_moved_only(
+	    state, account, mailbox, start->uidvalidity, &known, err);
+
+	if (status == MT_OK)
+		status = put_epoch(
+		    state, account, mailbox, start, renumbered, known, err);
 	*ret_mailbox = (struct inbound_mailbox){
-	    .id = sqlite3_last_insert_rowid(state->db),
+	    .id = known ? known : sqlite3_last_insert_rowid(state->db),
 	    .uidvalidity = start->uidvalidity,
 	    .cursor = start->cursor,
 	    .renumbered = renumbered,
@@ -160,27 +210,6 @@ add_delivered(struct state *state, int64_t mailbox_id,
 	return status;
 }
 
-enum mt_status
-mailbox_state_add(struct state *state, const char *account, const char *mailbox,
-    const struct inbound_start *start, struct inbound_mailbox *ret_mailbox,
-    struct mt_error *err)
-{
-	struct inbound_mailbox added = {0};
-	enum mt_status status = state_db_begin(state, err);
-
-	if (status != MT_OK)
-		return status;
-	status = add_epoch(state, account, mailbox, start, false, &added, err);
-	if (status == MT_OK)
-		status = add_passed(state, added.id, &start->passed, err);
-	if (status == MT_OK)
-		status = add_delivered(state, added.id, start, err);
-	status = state_db_end(state, status, err);
-	if (status == MT_OK)
-		*ret_mailbox = added;
-	return status;
-}
-
 /* Runs a statement about the epochs of one mailbox: ?1 account, ?2 name,
  * ?3 some number. */
 static enum mt_status
@@ -196,6 +225,43 @@ run_on_epochs(struct state *state, const char *sql, const char *account,
 	state_db_bind_number(&s, number);
 	status = state_db_run(&s, err);
 	state_db_finish(&s);
+	return status;
+}
+
+/* What was moved here under other numbers, when nobody followed the mailbox,
+ * may still be there. */
+static enum mt_status
+search_for_moved(struct state *state, const char *account, const char *mailbox,
+    int64_t mailbox_id, struct mt_error *err)
+{
+	return run_on_epochs(state,
+	    "UPDATE message SET earlier = 1 WHERE mailbox IN"
+	    " (SELECT id FROM mailbox"
+	    "  WHERE account = ?1 AND name = ?2 AND id <> ?3)",
+	    account, mailbox, mailbox_id, err);
+}
+
+enum mt_status
+mailbox_state_add(struct state *state, const char *account, const char *mailbox,
+    const struct inbound_start *start, struct inbound_mailbox *ret_mailbox,
+    struct mt_error *err)
+{
+	struct inbound_mailbox added = {0};
+	enum mt_status status = state_db_begin(state, err);
+
+	if (status != MT_OK)
+		return status;
+	status = add_epoch(state, account, mailbox, start, false, &added, err);
+	if (status == MT_OK)
+		status = add_passed(state, added.id, &start->passed, err);
+	if (status == MT_OK)
+		status = add_delivered(state, added.id, start, err);
+	if (status == MT_OK)
+		status =
+		    search_for_moved(state, account, mailbox, added.id, err);
+	status = state_db_end(state, status, err);
+	if (status == MT_OK)
+		*ret_mailbox = added;
 	return status;
 }
 
@@ -243,7 +309,9 @@ renumber(struct state *state, const char *account, const char *mailbox,
 	struct inbound_start start = {.uidvalidity = uidvalidity};
 	enum mt_status status = run_on_epochs(state,
 	    "UPDATE mailbox SET uidvalidity = -id"
-	    " WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3",
+	    " WHERE account = ?1 AND name = ?2 AND uidvalidity = ?3"
+	    " AND id <= (SELECT max(id) FROM mailbox"
+	    "  WHERE account = ?1 AND name = ?2 AND NOT moved_only)",
 	    account, mailbox, uidvalidity, err);
 
 	if (status == MT_OK)

@@ -4,6 +4,8 @@
 #include "done_state.h"
 #include "state_db.h"
 
+#include <string.h>
+
 /*
  * message.earlier: it belongs to an earlier epoch.  The indexes hold these
  * only, so they cost nothing while a mailbox keeps its numbers.
@@ -21,6 +23,54 @@ const char match_state_schema_1[] =
     /* only the latest epoch of a mailbox goes on */
     "UPDATE message SET earlier = 1 WHERE mailbox NOT IN"
     " (SELECT max(id) FROM mailbox GROUP BY account, name);";
+
+void
+match_state_bind_identity(
+    struct state_statement *s, const struct inbound_identity *identity)
+{
+	if (identity->internal_date)
+		state_db_bind_number(s, identity->internal_date);
+	else
+		state_db_bind_text(s, NULL);
+	state_db_bind_number(s, (int64_t)identity->size);
+	if (identity->has_message_id)
+		state_db_bind_bytes(
+		    s, identity->message_id, sizeof(identity->message_id));
+	else
+		state_db_bind_text(s, NULL);
+	if (identity->has_digest)
+		state_db_bind_bytes(
+		    s, identity->digest, sizeof(identity->digest));
+	else
+		state_db_bind_text(s, NULL);
+}
+
+static bool
+read_bytes(
+    struct state_statement *s, int column, uint8_t *ret_bytes, size_t size)
+{
+	size_t len = 0;
+	const void *bytes = state_db_bytes(s, column, &len);
+
+	if (!bytes || len != size)
+		return false;
+	memcpy(ret_bytes, bytes, size);
+	return true;
+}
+
+void
+match_state_read_identity(
+    struct state_statement *s, int column, struct inbound_identity *ret)
+{
+	*ret = (struct inbound_identity){
+	    .internal_date = state_db_number(s, column),
+	    .size = (uint64_t)state_db_number(s, column + 1),
+	};
+	ret->has_message_id =
+	    read_bytes(s, column + 2, ret->message_id, sizeof(ret->message_id));
+	ret->has_digest =
+	    read_bytes(s, column + 3, ret->digest, sizeof(ret->digest));
+}
 
 /* The earlier messages of the same mailbox. */
 #define CANDIDATES                                                             \
@@ -231,8 +281,9 @@ change_over(struct state *state, int64_t mailbox_id, uint32_t uid,
 	    "UPDATE mailbox SET matched = matched + 1 WHERE id = ?", err);
 }
 
-/* Whether the mailbox has been numbered anew at all, and what of its mail is
- * too old to be wanted: only what was there at that time. */
+/* Whether there may be mail of ours whose UID is not known, as the mailbox has
+ * been numbered anew or a move was not told (arrival_state.c), and what is too
+ * old to be wanted: only what was there when it was numbered. */
 static enum mt_status
 read_epoch(struct state *state, int64_t mailbox_id, struct epoch *epoch,
     struct mt_error *err)
@@ -245,7 +296,7 @@ read_epoch(struct state *state, int64_t mailbox_id, struct epoch *epoch,
 	    "SELECT ours.passed_until * ours.renumbered, ours.passed_below,"
 	    " EXISTS (SELECT 1 FROM mailbox AS theirs"
 	    " WHERE theirs.account = ours.account AND theirs.name = ours.name"
-	    " AND theirs.id < ours.id)"
+	    " AND (theirs.id < ours.id OR theirs.uidvalidity = 0))"
 	    " FROM mailbox AS ours WHERE ours.id = ?");
 	state_db_bind_number(&s, mailbox_id);
 	status = state_db_step(&s, &row, err);

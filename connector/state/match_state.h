@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct state;
+struct state_statement;
 
 #define INBOUND_DIGEST_BYTES 32
 #define INBOUND_MESSAGE_ID_BYTES 16
@@ -31,6 +32,13 @@ struct inbound_identity {
 	bool has_message_id;
 	uint8_t message_id[INBOUND_MESSAGE_ID_BYTES]; /* a hash of it */
 };
+
+/* For this folder only: the columns internal_date, size, message_id and digest,
+ * as parameters and, from `column` on, as results. */
+void match_state_bind_identity(
+    struct state_statement *s, const struct inbound_identity *identity);
+void match_state_read_identity(struct state_statement *s, int column,
+    struct inbound_identity *ret_identity);
 
 /* Makes the messages of earlier epochs ready to be searched for; to be done
  * before anything of a new epoch is.  Goes on where it was cut short. */

@@ -3,9 +3,9 @@
  * Messages on their way from one mailbox, and directory, to another.
  *
  * A move is recorded before the server is asked for it, and until its directory
- * has its new name.  As long as it is, a message that may be the one that is
- * moved is not staged in the target mailbox (inbound_state_stage): it would be
- * delivered a second time.  What that is worth is told by its identity.
+ * has its new name.  Until it has arrived (arrival_state.h), mail that may be
+ * what is moved is not staged in the target mailbox, or it would be delivered a
+ * second time (move_guard.h).
  *
  * Whoever works on a move holds it, by a lock that ends with the process; one
  * that nobody holds was cut short and is to be taken up.
@@ -18,7 +18,6 @@
 #include "base/status.h"
 #include "inbound_state.h"
 #include "match_state.h"
-#include "place_state.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,7 +49,7 @@ struct move {
 	int64_t id;
 	int lock;
 	time_t begun;
-	bool placed; /* move_state_placed was called */
+	bool placed; /* arrival_state_enter was called */
 	char *account;
 	char *folder;
 	char *handle;
@@ -89,20 +88,9 @@ enum mt_status move_state_take_of(struct state *state, const char *folder,
     const char *handle, struct move *ret_move, bool *ret_found,
     struct mt_error *err) MT_MUST_CHECK;
 
-/*
- * The server has moved it: to this UID of the target, or, if uidvalidity is 0,
- * to where nobody knows.  From now on that UID is done, the message's place is
- * the new one and its directory is to_folder/handle; nobody else gets the old
- * handle.  *ret_used: the handle is not free, and nothing has changed.
- */
-enum mt_status move_state_placed(struct state *state, struct move *move,
-    uint32_t uidvalidity, uint32_t uid, const char *handle, const char *staged,
-    bool *ret_used, struct mt_error *err) MT_MUST_CHECK;
-
-/* Gives it another handle, because something else has its name in the folder.
- * *ret_used as above. */
-enum mt_status move_state_rename(struct state *state, struct move *move,
-    const char *handle, bool *ret_used, struct mt_error *err) MT_MUST_CHECK;
+/* Is this the staged name of a directory that is on its way? */
+enum mt_status move_state_has_staged(struct state *state, const char *staged,
+    bool *ret_has, struct mt_error *err) MT_MUST_CHECK;
 
 /* It is finished, or nothing came of it: the record goes. */
 enum mt_status move_state_end(struct state *state, const struct move *move,

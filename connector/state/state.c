@@ -34,6 +34,8 @@ static const char *const migrations[] = {
     suspect_state_schema_1,
     event_queue_schema_1,
     outbox_schema_2,
+    move_state_schema_1,
+    draft_state_schema_1,
 };
 
 #define VERSION (sizeof(migrations) / sizeof(*migrations))

@@ -51,6 +51,8 @@ extern const char match_state_schema_1[];
 extern const char suspect_state_schema_1[];
 extern const char event_queue_schema_1[];
 extern const char outbox_schema_2[];
+extern const char move_state_schema_1[];
+extern const char draft_state_schema_1[];
 
 /* Enters a staged message into the queues of its account; the parameters are
  * mailbox and UID.  Run before the message is marked as done. */

@@ -362,12 +362,85 @@ sweep_removes_what_is_ours_only(void **ws)
 	c = stage(other, "c");
 	scratch_write(*ws, STAGING "/" ID "/last_uid", "half");
 	assert_true(is_staged(p, &b));
-	publish_sweep(p);
+	publish_sweep(p, NULL, NULL);
 	assert_false(is_staged(p, &a));
 	assert_false(is_staged(p, &b));
 	assert_true(is_staged(other, &c));
 	assert_int_equal(scratch_count(*ws, STAGING "/" ID), 0);
 	publish_close(&other);
+	publish_close(&p);
+}
+
+static bool
+keep_one(void *context, const char *name)
+{
+	return strcmp(name, context) == 0;
+}
+
+static void
+sweep_leaves_what_is_wanted(void **ws)
+{
+	struct publisher *p = open_publisher(*ws);
+	struct publish_stage a = stage(p, "a"), b = stage(p, "b");
+
+	publish_sweep(p, keep_one, a.name);
+	assert_true(is_staged(p, &a));
+	assert_false(is_staged(p, &b));
+	publish_stage_close(&a);
+	publish_stage_close(&b);
+	publish_close(&p);
+}
+
+static enum publish_result
+take(struct publisher *p, const char *name, const char *staged)
+{
+	enum publish_result result = PUBLISH_TAKEN;
+	struct publish_folder folder = open_inbox(p);
+
+	OK(publish_take(p, &folder, name, staged, &result, &err));
+	publish_folder_close(&folder);
+	return result;
+}
+
+static void
+directory_is_taken_out_of_its_folder(void **ws)
+{
+	struct publisher *p = open_publisher(*ws);
+	struct publish_stage again;
+	char name[PUBLISH_NAME_MAX];
+	bool found = false;
+
+	OK(publish_stage_name(p, name, &err));
+	assert_int_equal(take(p, "1", name), PUBLISH_GONE);
+	scratch_mkdir(*ws, INBOX "/1");
+	scratch_write(*ws, INBOX "/1/file", "text");
+	assert_int_equal(take(p, "1", name), PUBLISH_DONE);
+	assert_false(scratch_exists(*ws, INBOX "/1"));
+	OK(publish_stage_open(p, name, &again, &found, &err));
+	assert_true(found);
+	assert_int_equal(faccessat(again.fd, "file", F_OK, 0), 0);
+	publish_stage_close(&again);
+
+	assert_int_equal(take(p, "1", name), PUBLISH_GONE);
+	scratch_mkdir(*ws, INBOX "/2");
+	scratch_write(*ws, INBOX "/2/file", "text");
+	assert_int_equal(take(p, "2", name), PUBLISH_TAKEN);
+	assert_true(scratch_exists(*ws, INBOX "/2/file"));
+	publish_close(&p);
+}
+
+static void
+what_is_no_directory_is_not_taken(void **ws)
+{
+	struct publisher *p = open_publisher(*ws);
+
+	assert_int_equal(take(p, "file", "a"), PUBLISH_GONE);
+	scratch_write(*ws, INBOX "/file", "text");
+	assert_int_equal(symlink("/", scratch_path(*ws, INBOX "/link")), 0);
+	assert_int_equal(take(p, "file", "a"), PUBLISH_GONE);
+	assert_int_equal(take(p, "link", "a"), PUBLISH_GONE);
+	assert_true(scratch_exists(*ws, INBOX "/file"));
+	assert_true(scratch_exists(*ws, INBOX "/link"));
 	publish_close(&p);
 }
 
@@ -504,7 +577,7 @@ full_disk_is_a_matter_of_time(void **ws)
 		if (publish_replace(p, &folder, "x", "1", 1, NULL) !=
 		    MT_RETRY_LATER)
 			_exit(3);
-		publish_sweep(p);
+		publish_sweep(p, NULL, NULL);
 		if (scratch_count(*ws, STAGING "/" ID) != 0)
 			_exit(4);
 		if (publish_replace(p, &folder, "x", "1", 1, NULL) != MT_OK)
@@ -563,6 +636,9 @@ main(void)
 	    CASE(folder_that_vanished_is_not_taken_for_published),
 	    CASE(only_regular_files_are_published),
 	    CASE(sweep_removes_what_is_ours_only),
+	    CASE(sweep_leaves_what_is_wanted),
+	    CASE(directory_is_taken_out_of_its_folder),
+	    CASE(what_is_no_directory_is_not_taken),
 	    CASE(small_file_is_replaced_and_read_without_following_links),
 	    CASE(small_file_on_its_way_meets_no_other_of_its_name),
 	    CASE(missing_workspace_is_named),
