@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "config.h"
 #include "control.h"
+#include "control_client.h"
 #include "operations.h"
 #include "outbound/send.h"
 #include "places.h"
@@ -140,6 +141,17 @@ find_operations(const struct invocation *in, struct operations **ret_operations,
 
 /* ---- run ---- */
 
+static enum mt_status
+prepare_socket(
+    const struct invocation *in, struct run_settings *run, struct mt_error *err)
+{
+	enum mt_status status = places_check_socket(&in->config, err);
+
+	return status == MT_OK ? socket_users_read(&run->socket_users,
+				     in->config.socket_allow, err)
+			       : status;
+}
+
 static int
 command_run(struct invocation *in)
 {
@@ -156,7 +168,9 @@ command_run(struct invocation *in)
 	if (!in->secrets_locked)
 		log_info("secrets are kept out of core dumps but may be "
 			 "swapped out: RLIMIT_MEMLOCK is too low");
-	status = open_all(in, &err);
+	status = prepare_socket(in, &run, &err);
+	if (status == MT_OK)
+		status = open_all(in, &err);
 	if (status == MT_OK)
 		status = become_deliverer(in, &err);
 	run.accounts = in->accounts;

@@ -21,6 +21,7 @@ struct request_account {
 struct requests {
 	struct requests_settings settings;
 	struct control *control;
+	struct control *shared; /* NULL: there is none */
 	struct polls polls;
 	TAILQ_HEAD(, request_account) accounts;
 	size_t account_count;
@@ -165,6 +166,29 @@ requests_note_visit(
 
 /* ---- beginning and end ---- */
 
+static enum mt_status
+open_sockets(struct requests *r, uv_loop_t *loop, struct mt_error *err)
+{
+	const struct requests_settings *s = &r->settings;
+	const struct control_settings own = {
+	    .place = {s->control_path, "TRI_ONYX_EMAIL_STATE_DIR", false},
+	    .handler = on_request,
+	    .context = r,
+	};
+	const struct control_settings shared = {
+	    .place = {s->shared_path, "TRI_ONYX_EMAIL_SOCKET", true},
+	    .allowed = s->allowed,
+	    .allowed_count = s->allowed_count,
+	    .handler = on_request,
+	    .context = r,
+	};
+	enum mt_status status = control_open(&r->control, loop, &own, err);
+
+	if (status == MT_OK && s->shared_path)
+		status = control_open(&r->shared, loop, &shared, err);
+	return status;
+}
+
 enum mt_status
 requests_open(struct requests **ret_requests, uv_loop_t *loop,
     const struct requests_settings *settings, struct mt_error *err)
@@ -177,12 +201,11 @@ requests_open(struct requests **ret_requests, uv_loop_t *loop,
 	r->settings = *settings;
 	polls_init(&r->polls);
 	TAILQ_INIT(&r->accounts);
-	status = control_open(
-	    &r->control, loop, r->settings.control_path, on_request, r, err);
+	status = open_sockets(r, loop, err);
 	if (status == MT_OK)
 		*ret_requests = r;
 	else
-		free(r);
+		requests_close(&r);
 	return status;
 }
 
@@ -199,6 +222,7 @@ requests_close(struct requests **requests)
 
 	if (!r)
 		return;
+	control_close(&r->shared);
 	control_close(&r->control);
 	free(r);
 	*requests = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is asked on the control socket: which request is about which account,
+ * What is asked on the control sockets: which request is about which account,
  * what is called for it, and what is answered.  On the loop.
  */
 #ifndef MT_CONNECTOR_REQUESTS_H
@@ -10,14 +10,19 @@
 #include "sender.h"
 #include "watcher.h"
 
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <uv.h>
 
 struct requests;
 struct request_account; /* one that requests may be about */
 
 struct requests_settings {
-	const char *control_path;
+	const char *control_path; /* our own socket */
+	const char *shared_path;  /* the gateway's; NULL: none */
+	const uid_t *allowed;     /* there, beside root and our own user */
+	size_t allowed_count;
 };
 
 /* Listens from now on.  `settings` are copied; what they point to must outlive

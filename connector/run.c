@@ -214,6 +214,8 @@ run_service(
 	struct run run = {.settings = settings};
 	struct service_settings service = {
 	    .control_path = settings->control_path,
+	    .shared_path = settings->config->socket,
+	    .shared_with = &settings->socket_users,
 	    .limits = {THREADS, THREADS_IN_DOUBT, THREADS_PER_SERVER},
 	    .grace_ms = GRACE_MS,
 	    .context = &run,

@@ -5,6 +5,7 @@
 #include "base/notify.h"
 #include "follower.h"
 #include "requests.h"
+#include "socket_users.h"
 
 #include <json-c/json.h>
 #include <pthread.h>
@@ -340,8 +341,12 @@ follow_helpers(struct service *s, struct mt_error *err)
 static enum mt_status
 open_all(struct service *s, struct mt_error *err)
 {
+	const struct socket_users *users = s->settings.shared_with;
 	const struct requests_settings requests = {
 	    .control_path = s->settings.control_path,
+	    .shared_path = s->settings.shared_path,
+	    .allowed = users ? users->list : NULL,
+	    .allowed_count = users ? users->count : 0,
 	};
 	enum mt_status status =
 	    pool_new(&s->pool, &s->loop, &s->settings.limits, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The running connector: follows its accounts, sends when it is time, serves
- * the control socket, hears what token helpers tell; reads its settings again
+ * the control sockets, hears what token helpers tell; reads its settings again
  * on SIGHUP and ends on SIGTERM and SIGINT.
  *
  * The loop itself never waits for a mail server: what does is done by threads
@@ -23,10 +23,13 @@
 
 struct json_object;
 struct service;
+struct socket_users;
 
 /* What to do, given by main. */
 struct service_settings {
-	const char *control_path;
+	const char *control_path; /* as in requests.h, as the next two */
+	const char *shared_path;
+	const struct socket_users *shared_with;
 	struct pool_limits limits;
 	int64_t grace_ms; /* for what is under way at the end */
 	void *context;

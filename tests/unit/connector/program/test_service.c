@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "control.h"
+#include "control_client.h"
 
 #include "state/state.h"
 
