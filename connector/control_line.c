@@ -77,27 +77,29 @@ control_line_text(struct json_object *object, const char *name,
 	return MT_OK;
 }
 
+bool
+control_is_request_id(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len && len <= CONTROL_REQUEST_ID_MAX && utf8_is_line(text, len);
+}
+
 static enum mt_status
 read_request_id(struct control_line *line, struct mt_error *err)
 {
 	const char *id = NULL;
 	struct mt_error why;
-	size_t len;
+	enum mt_status status =
+	    control_line_text(line->object, "request_id", &id, &why);
 
-	if (control_line_text(line->object, "request_id", &id, &why) == MT_OK) {
-		len = id ? strlen(id) : 0;
-		if (!id)
-			return MT_OK;
-		if (len && len <= CONTROL_REQUEST_ID_MAX &&
-		    utf8_is_line(id, len)) {
-			line->request_id = id;
-			return MT_OK;
-		}
-	}
-	return mt_fail(err, MT_BAD_INPUT,
-	    "request_id must be text of 1 to %d bytes without control "
-	    "characters",
-	    CONTROL_REQUEST_ID_MAX);
+	if (status != MT_OK || (id && !control_is_request_id(id)))
+		return mt_fail(err, MT_BAD_INPUT,
+		    "request_id must be text of 1 to %d bytes without control "
+		    "characters",
+		    CONTROL_REQUEST_ID_MAX);
+	line->request_id = id;
+	return MT_OK;
 }
 
 enum mt_status

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct json_object;
@@ -27,6 +28,9 @@ struct control_line {
  */
 enum mt_status control_line_parse(struct control_line *ret_line,
     const char *text, size_t len, struct mt_error *err) MT_MUST_CHECK;
+
+/* Whether this is a name that a request may have. */
+bool control_is_request_id(const char *text);
 
 void control_line_done(struct control_line *line);
 
