@@ -84,11 +84,22 @@ enum mt_status
 command_find_account(const struct invocation *in,
     struct operations **ret_operations, struct mt_error *err)
 {
-	if (!in->config.imap_host)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "email not configured (TRI_ONYX_IMAP_HOST not set)");
-	*ret_operations = account_operations(accounts_next(in->accounts, NULL));
-	return MT_OK;
+	const char *name = in->account ? in->account : in->config.name;
+	struct account *account = NULL;
+
+	while (name && (account = accounts_next(in->accounts, account))) {
+		struct operations *o = account_operations(account);
+		if (strcmp(operations_config(o)->name, name) == 0) {
+			*ret_operations = o;
+			return MT_OK;
+		}
+	}
+	if (in->account)
+		return mt_fail(err, MT_NO_ACCOUNT, "there is no account %.200s",
+		    in->account);
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "email not configured (TRI_ONYX_IMAP_HOST not set); -a names an "
+	    "account of a file");
 }
 
 enum mt_status

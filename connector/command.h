@@ -21,7 +21,10 @@ struct secret_arena;
 
 /* Options that a command may take behind its name. */
 enum {
-	COMMAND_ONCE = 1 << 0, /* --once, which must be there */
+	COMMAND_ACCOUNT = 1 << 0,    /* -a ACCOUNT */
+	COMMAND_REQUEST_ID = 1 << 1, /* --request-id ID */
+	COMMAND_JSON = 1 << 2,       /* --json */
+	COMMAND_ONCE = 1 << 3,       /* --once, which must be there */
 };
 
 struct command {
@@ -42,6 +45,9 @@ struct invocation {
 	char control_path[PATH_MAX];
 	char **arguments; /* ended by NULL */
 	int argument_count;
+	const char *account; /* as the options say; NULL: they do not */
+	const char *request_id;
+	bool json;
 	bool once;
 	struct secret_arena *arena;
 	bool secrets_locked;
@@ -52,8 +58,15 @@ struct invocation {
 int command_run(struct invocation *in);
 int command_poll(struct invocation *in);
 int command_send(struct invocation *in);
+int command_save_draft(struct invocation *in);
+int command_move(struct invocation *in);
+int command_create_folder(struct invocation *in);
+int command_queue(struct invocation *in);
 int command_status(struct invocation *in);
 int command_check(struct invocation *in);
+
+/* Whether the arguments of `queue` are some of those that it takes. */
+bool command_queue_fits(const struct invocation *in);
 
 /* ---- what they share: command.c ---- */
 
@@ -77,7 +90,7 @@ enum mt_status command_deliver(
 /* Ends the process with this code where a thread cannot be ended. */
 void command_end_delivery(struct invocation *in, int code);
 
-/* The account that is meant: the environment's. */
+/* The account that is meant: that of -a, else the environment's. */
 enum mt_status command_find_account(const struct invocation *in,
     struct operations **ret_operations, struct mt_error *err) MT_MUST_CHECK;
 

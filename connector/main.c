@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "command.h"
+#include "control_line.h"
 #include "places.h"
 
 #include <signal.h>
@@ -22,8 +23,19 @@ static const struct command commands[] = {
     {"run", "", "receive and send until SIGTERM", NULL, 0, 0, 0, command_run},
     {"poll", " --once", "receive and send once", "poll_response", COMMAND_ONCE,
 	0, 0, command_poll},
-    {"send", " FILE|-", "queue a draft and send it", "send_email_response", 0,
-	1, 1, command_send},
+    {"send", " [-a ACCOUNT] [--request-id ID] FILE|-",
+	"queue a draft and send it", "send_email_response",
+	COMMAND_ACCOUNT | COMMAND_REQUEST_ID, 1, 1, command_send},
+    {"save-draft", " [-a ACCOUNT] [--request-id ID] FILE|-",
+	"file a draft in the server's Drafts", "save_draft_response",
+	COMMAND_ACCOUNT | COMMAND_REQUEST_ID, 1, 1, command_save_draft},
+    {"move", " [-a ACCOUNT] UID FROM TO", "move a message to another folder",
+	"move_email_response", COMMAND_ACCOUNT, 3, 3, command_move},
+    {"create-folder", " [-a ACCOUNT] NAME", "make a folder",
+	"create_folder_response", COMMAND_ACCOUNT, 1, 1, command_create_folder},
+    {"queue", " [-a ACCOUNT] [--json] [list | show ID | retry ID | drop ID]",
+	"what was sent and what waits", "queue_response",
+	COMMAND_ACCOUNT | COMMAND_JSON, 0, 2, command_queue},
     {"status", "", "ask the running connector how it is", "status_response", 0,
 	0, 0, command_status},
     {"check", "", "verify the settings and log in to both servers",
@@ -50,12 +62,30 @@ find_command(const char *name)
 	return NULL;
 }
 
+/* The value of an option, which is left at *arguments. */
+static bool
+take_value(char ***arguments, const char **ret_value)
+{
+	if (*ret_value || !(*arguments)[1])
+		return false;
+	*ret_value = *++*arguments;
+	return true;
+}
+
 /* One of those that the command takes. */
 static bool
-take_option(struct invocation *in, const char *option)
+take_option(struct invocation *in, char ***arguments)
 {
 	unsigned allowed = in->command->options;
+	const char *option = **arguments;
 
+	if (allowed & COMMAND_ACCOUNT && strcmp(option, "-a") == 0)
+		return take_value(arguments, &in->account);
+	if (allowed & COMMAND_REQUEST_ID && strcmp(option, "--request-id") == 0)
+		return take_value(arguments, &in->request_id) &&
+		       control_is_request_id(in->request_id);
+	if (allowed & COMMAND_JSON && strcmp(option, "--json") == 0)
+		return in->json = true;
 	if (allowed & COMMAND_ONCE && strcmp(option, "--once") == 0)
 		return in->once = true;
 	return false;
@@ -73,7 +103,7 @@ take_arguments(struct invocation *in, char **arguments)
 			arguments++;
 			break;
 		}
-		if (!take_option(in, *arguments))
+		if (!take_option(in, &arguments))
 			return false;
 	}
 	in->arguments = arguments;
@@ -81,7 +111,8 @@ take_arguments(struct invocation *in, char **arguments)
 		in->argument_count++;
 	return in->argument_count >= command->arguments_min &&
 	       in->argument_count <= command->arguments_max &&
-	       (in->once || !(command->options & COMMAND_ONCE));
+	       (in->once || !(command->options & COMMAND_ONCE)) &&
+	       (command->run != command_queue || command_queue_fits(in));
 }
 
 static enum mt_status
