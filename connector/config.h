@@ -73,6 +73,8 @@ struct config {
 	char *state_dir;
 	char *ca_file;
 	char *accounts_dir;
+	char *socket;       /* of the gateway; used by `run` */
+	char *socket_allow; /* as socket_users.h reads it */
 	int64_t poll_interval_ms;
 	struct mailboxes mailboxes;
 	bool only_newest; /* at the first start, so many messages */
@@ -82,6 +84,7 @@ struct config {
 	char *sent_mailbox;   /* UTF-8; NULL: the server's */
 	char *drafts_mailbox; /* likewise */
 	bool keep_raw;
+	bool allow_draft_path; /* a draft that nobody vouches for is sent */
 	bool insecure; /* the explicit opt-in to clear text */
 };
 

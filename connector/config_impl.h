@@ -24,6 +24,7 @@ struct config_raw {
 	char *mailboxes;
 	char *backfill;
 	char *insecure;
+	char *allow_draft_path;
 	char *gateway_port;
 	char *agent_wait;
 	char *events;

@@ -237,6 +237,9 @@ read_choices(
 	    (status = read_backfill(config, raw->backfill, err)) != MT_OK ||
 	    (status = mailboxes_read(
 		 &config->mailboxes, raw->mailboxes, err)) != MT_OK ||
+	    (status = to_bool("TRI_ONYX_EMAIL_ALLOW_DRAFT_PATH",
+		 raw->allow_draft_path, &config->allow_draft_path, err)) !=
+		MT_OK ||
 	    (status = to_bool("TRI_ONYX_EMAIL_INSECURE", raw->insecure,
 		 &config->insecure, err)) != MT_OK)
 		return status;

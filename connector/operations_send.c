@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "control.h"
+#include "control_client.h"
 #include "mail/imap_conn.h"
 #include "mail/smtp_conn.h"
 #include "outbound/send.h"

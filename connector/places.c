@@ -5,7 +5,9 @@
 #include "base/fs.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,4 +113,26 @@ places_prepare(struct config *config, struct mt_error *err)
 	enum mt_status status = prepare_workspace(config, err);
 
 	return status == MT_OK ? prepare_state(config, err) : status;
+}
+
+enum mt_status
+places_check_socket(const struct config *config, struct mt_error *err)
+{
+	static const char what[] = "the socket (TRI_ONYX_EMAIL_SOCKET)";
+	char directory[PATH_MAX], real[PATH_MAX];
+
+	if (!config->socket)
+		return MT_OK;
+	if (snprintf(directory, sizeof(directory), "%s", config->socket) >=
+	    (int)sizeof(directory))
+		return mt_fail(
+		    err, MT_BAD_CONFIG, "TRI_ONYX_EMAIL_SOCKET is too long");
+	if (!realpath(dirname(directory), real))
+		return mt_fail_errno(err, MT_BAD_CONFIG, errno,
+		    "no directory for %s %s", what, config->socket);
+	if (lies_beneath(real, config->workspace))
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "%s %s lies in the workspace, where agents can reach it",
+		    what, config->socket);
+	return MT_OK;
 }

@@ -19,4 +19,9 @@
 enum mt_status places_prepare(
     struct config *config, struct mt_error *err) MT_MUST_CHECK;
 
+/* Whether config->socket, if there is one, has a place that is no agent's.
+ * After places_prepare. */
+enum mt_status places_check_socket(
+    const struct config *config, struct mt_error *err) MT_MUST_CHECK;
+
 #endif

@@ -4,12 +4,15 @@
 #include "base/log.h"
 #include "operations.h"
 #include "provider_quirks.h"
+#include "request_call.h"
+#include "requests.h"
 #include "service.h"
 
 #include <string.h>
 #include <sys/resource.h>
 
-#define GRACE_MS 5000 /* for what is under way at the end */
+#define PATIENCE_MS 55000 /* the runtime's own ends after a minute */
+#define GRACE_MS 5000     /* for what is under way at the end */
 #define THREADS 64
 #define THREADS_IN_DOUBT 512 /* they wait for servers that may be dead */
 #define THREADS_PER_SERVER 16
@@ -100,17 +103,41 @@ watched(struct account *account)
 	};
 }
 
+static void
+perform(void *context, const struct request *request,
+    struct request_outcome *ret_outcome)
+{
+	request_call(account_operations(context), request, ret_outcome);
+}
+
+static struct requested_account
+requested(struct account *account)
+{
+	const struct config *config =
+	    operations_config(account_operations(account));
+
+	return (struct requested_account){
+	    .context = account,
+	    .agent = config->agent,
+	    .is_default = !config->further,
+	    .server = operations_server(account_operations(account)),
+	    .perform = perform,
+	};
+}
+
 /* ---- all of them ---- */
 
 static void
 start(struct run *run, struct account *account)
 {
 	const struct watched_account followed = watched(account);
+	const struct requested_account asked = requested(account);
 	const struct sender_settings *sending =
 	    operations_sending(account_operations(account));
 	struct mt_error err;
 
-	if (service_add(run->service, &followed, sending, &err) == MT_OK)
+	if (service_add(run->service, &followed, sending, &asked, &err) ==
+	    MT_OK)
 		account_use(account);
 	else
 		log_error("account %s: %s", followed.name, err.text);
@@ -214,7 +241,10 @@ run_service(
 	struct run run = {.settings = settings};
 	struct service_settings service = {
 	    .control_path = settings->control_path,
+	    .shared_path = settings->config->socket,
+	    .shared_with = &settings->socket_users,
 	    .limits = {THREADS, THREADS_IN_DOUBT, THREADS_PER_SERVER},
+	    .patience_ms = PATIENCE_MS,
 	    .grace_ms = GRACE_MS,
 	    .context = &run,
 	    .helpers = {helper_to_follow(settings),

@@ -8,6 +8,7 @@
 #include "accounts.h"
 #include "base/status.h"
 #include "resources.h"
+#include "socket_users.h"
 
 #include <stdbool.h>
 
@@ -16,6 +17,7 @@ struct run_settings {
 	struct resources *resources;
 	struct accounts *accounts;
 	const char *control_path;
+	struct socket_users socket_users; /* for config->socket */
 };
 
 /* As service_run. */

@@ -5,6 +5,7 @@
 #include "base/notify.h"
 #include "follower.h"
 #include "requests.h"
+#include "socket_users.h"
 
 #include <json-c/json.h>
 #include <pthread.h>
@@ -23,6 +24,7 @@ struct followed {
 	struct request_account *requests;
 	void *account;
 	bool removed;
+	bool busy; /* requests about it are under way */
 };
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -77,7 +79,7 @@ release(struct followed *f)
 {
 	struct service *s = f->service;
 
-	if (f->watcher || f->sender)
+	if (f->watcher || f->sender || f->busy)
 		return;
 	if (f->requests)
 		requests_remove(&f->requests);
@@ -113,6 +115,15 @@ on_sender_stopped(void *context, struct sender *sender)
 }
 
 static void
+on_requests_stopped(void *context)
+{
+	struct followed *f = context;
+
+	f->busy = false;
+	release(f);
+}
+
+static void
 remove_account(struct followed *f)
 {
 	struct sender *sender = f->sender;
@@ -120,9 +131,11 @@ remove_account(struct followed *f)
 	if (f->removed)
 		return;
 	f->removed = true;
-	if (f->requests)
-		requests_leave(f->requests);
-	/* the account itself is there until both have ended */
+	/* the account itself is there until all three have ended */
+	if (f->requests) {
+		f->busy = true;
+		requests_leave(f->requests, on_requests_stopped, f);
+	}
 	if (f->watcher)
 		watcher_stop(f->watcher, on_watcher_stopped);
 	if (sender)
@@ -131,7 +144,8 @@ remove_account(struct followed *f)
 
 static enum mt_status
 begin_account(struct followed *f, const struct watched_account *account,
-    const struct sender_settings *sending, struct mt_error *err)
+    const struct sender_settings *sending,
+    const struct requested_account *requested, struct mt_error *err)
 {
 	struct service *s = f->service;
 	enum mt_status status =
@@ -140,18 +154,18 @@ begin_account(struct followed *f, const struct watched_account *account,
 	if (status == MT_OK)
 		status = watcher_new(
 		    &f->watcher, &s->loop, s->pool, account, on_visit, f, err);
-	if (status != MT_OK)
-		return status;
-	f->requests = requests_add(s->requests, f->watcher, f->sender);
-	if (!f->requests)
-		return mt_fail(err, MT_NO_MEMORY, "no memory for an account");
-	f->account = account->context;
-	return MT_OK;
+	if (status == MT_OK)
+		status = requests_add(&f->requests, s->requests, requested,
+		    f->watcher, f->sender, err);
+	if (status == MT_OK)
+		f->account = account->context;
+	return status;
 }
 
 enum mt_status
 service_add(struct service *s, const struct watched_account *account,
-    const struct sender_settings *sending, struct mt_error *err)
+    const struct sender_settings *sending,
+    const struct requested_account *requested, struct mt_error *err)
 {
 	struct followed *f = calloc(1, sizeof(*f));
 	enum mt_status status;
@@ -160,7 +174,7 @@ service_add(struct service *s, const struct watched_account *account,
 		return mt_fail(err, MT_NO_MEMORY, "no memory for an account");
 	f->service = s;
 	TAILQ_INSERT_TAIL(&s->accounts, f, link);
-	status = begin_account(f, account, sending, err);
+	status = begin_account(f, account, sending, requested, err);
 	if (status != MT_OK) {
 		if (f->watcher || f->sender)
 			remove_account(f);
@@ -340,14 +354,20 @@ follow_helpers(struct service *s, struct mt_error *err)
 static enum mt_status
 open_all(struct service *s, struct mt_error *err)
 {
+	const struct socket_users *users = s->settings.shared_with;
 	const struct requests_settings requests = {
 	    .control_path = s->settings.control_path,
+	    .shared_path = s->settings.shared_path,
+	    .allowed = users ? users->list : NULL,
+	    .allowed_count = users ? users->count : 0,
+	    .patience_ms = s->settings.patience_ms,
 	};
 	enum mt_status status =
 	    pool_new(&s->pool, &s->loop, &s->settings.limits, err);
 
 	if (status == MT_OK)
-		status = requests_open(&s->requests, &s->loop, &requests, err);
+		status = requests_open(
+		    &s->requests, &s->loop, s->pool, &requests, err);
 	if (status == MT_OK)
 		status = follow_helpers(s, err);
 	return status;

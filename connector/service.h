@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The running connector: follows its accounts, sends when it is time, serves
- * the control socket, hears what token helpers tell; reads its settings again
+ * the control sockets, hears what token helpers tell; reads its settings again
  * on SIGHUP and ends on SIGTERM and SIGINT.
  *
  * The loop itself never waits for a mail server: what does is done by threads
@@ -23,12 +23,17 @@
 
 struct json_object;
 struct service;
+struct requested_account;
+struct socket_users;
 
 /* What to do, given by main. */
 struct service_settings {
-	const char *control_path;
+	const char *control_path; /* as in requests.h, as the next two */
+	const char *shared_path;
+	const struct socket_users *shared_with;
 	struct pool_limits limits;
-	int64_t grace_ms; /* for what is under way at the end */
+	int64_t patience_ms; /* of who asks for something */
+	int64_t grace_ms;    /* for what is under way at the end */
 	void *context;
 	/* to follow; NULL: none */
 	struct token_helper *helpers[SERVICE_HELPERS_MAX];
@@ -42,11 +47,13 @@ struct service_settings {
 	void (*stop)(void *context);
 };
 
-/* For load(): follows an account from now on, and sends what waits in its
- * outbox.  `account` and `sending` are copied. */
+/* For load(): follows an account from now on, sends what waits in its outbox,
+ * and takes requests about it.  All is copied. */
 enum mt_status service_add(struct service *service,
     const struct watched_account *account,
-    const struct sender_settings *sending, struct mt_error *err) MT_MUST_CHECK;
+    const struct sender_settings *sending,
+    const struct requested_account *requested,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /* For load(): ends following the account with this context.  removed() follows,
  * when what is under way with it has ended. */

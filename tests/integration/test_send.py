@@ -345,7 +345,7 @@ class Hold:
 
     def __call__(self, conn):
         self._reached.set()
-        assert self._released.wait(30)
+        assert self._released.wait(90)
         return self._then(conn)
 
     def wait(self):

@@ -190,7 +190,7 @@ class Check:
         self.commands("docs/man/mailtoken.1", f"{COMMAND}/main.c",
                       r"&cmd_(\w+)")
         self.commands("docs/man/mailtoken-connector.8", "connector/main.c",
-                      r'^    \{"(\w+)", "[^"]*", "')
+                      r'^    \{"([\w-]+)", "[^"]*",\s+"')
         self.options("docs/man/mailtoken.1", f"{COMMAND}/*.[ch]")
         self.options("docs/man/mailtokend.8", f"{DAEMON}/options.c")
         self.options("docs/man/mailtoken-connector.8", "connector/main.c")

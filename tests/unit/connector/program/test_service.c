@@ -3,6 +3,8 @@
 
 #include "base/buf.h"
 #include "control.h"
+#include "control_client.h"
+#include "requests.h"
 
 #include "state/state.h"
 
@@ -43,6 +45,7 @@ struct account {
 	struct world *world;
 	char name[8]; /* in the state */
 	struct job visit;
+	struct job asked;
 	enum mt_status outcome;
 	bool idles;      /* visits leave a session behind */
 	int session[2];  /* ours, the server's; -1: none */
@@ -230,6 +233,18 @@ sending(struct account *a)
 }
 
 static void
+perform(void *context, const struct request *request,
+    struct request_outcome *ret_outcome)
+{
+	struct account *a = context;
+
+	do_job(a->world, &a->asked);
+	*ret_outcome = (struct request_outcome){
+	    .report = request_answer(request->name, MT_OK, a->name),
+	};
+}
+
+static void
 load(void *context, struct service *service)
 {
 	struct world *w = context;
@@ -250,9 +265,16 @@ load(void *context, struct service *service)
 		    .describe = describe,
 		};
 		const struct sender_settings sends = sending(a);
+		const struct requested_account asked = {
+		    .context = a,
+		    .agent = a->name,
+		    .is_default = i == 0,
+		    .server = "a server",
+		    .perform = perform,
+		};
 		if (i < w->wanted && !a->loaded)
-			assert_int_equal(
-			    service_add(service, &account, &sends, NULL),
+			assert_int_equal(service_add(service, &account, &sends,
+					     &asked, NULL),
 			    MT_OK);
 		else if (i >= w->wanted && a->loaded)
 			service_remove(service, a);
@@ -344,6 +366,7 @@ make_world(void **state)
 	    .load = load,
 	    .removed = note_removed,
 	    .stop = note_stop,
+	    .patience_ms = WAIT_MS,
 	    .grace_ms = WAIT_MS,
 	};
 	*state = w;
@@ -408,6 +431,7 @@ struct asker {
 	struct world *world;
 	pthread_t thread;
 	struct buf reply;
+	const char *request;
 };
 
 static void *
@@ -415,7 +439,7 @@ ask_and_keep(void *context)
 {
 	struct asker *a = context;
 
-	assert_int_equal(ask(a->world, poll_request, &a->reply), MT_OK);
+	assert_int_equal(ask(a->world, a->request, &a->reply), MT_OK);
 	return NULL;
 }
 
@@ -423,7 +447,7 @@ static void
 request_is_answered_by_a_poll_that_began_after_it(void **state)
 {
 	struct world *w = *state;
-	struct asker asker = {w, 0, BUF_INIT(1000)};
+	struct asker asker = {w, 0, BUF_INIT(1000), poll_request};
 	struct buf other = BUF_INIT(1000);
 
 	w->wanted = 2;
@@ -559,6 +583,74 @@ hangup_adds_and_removes_accounts(void **state)
 	end(w);
 }
 
+static void
+expect_answer(struct world *w, const char *request, const char *answer)
+{
+	struct buf reply = BUF_INIT(1000);
+
+	assert_int_equal(ask(w, request, &reply), MT_OK);
+	assert_string_equal(buf_text(&reply), answer);
+	buf_done(&reply);
+}
+
+static void
+request_is_about_the_account_of_the_agent_that_it_names(void **state)
+{
+	struct world *w = *state;
+
+	w->wanted = 2;
+	start(w);
+	expect_answer(w,
+	    "{\"type\":\"create_folder_request\",\"folder_name\":\"x\"}",
+	    "{\"type\":\"create_folder_response\",\"success\":true,"
+	    "\"detail\":\"a0\"}");
+	expect_answer(w,
+	    "{\"type\":\"create_folder_request\",\"folder_name\":\"x\","
+	    "\"agent_name\":\"a1\",\"request_id\":\"r\"}",
+	    "{\"type\":\"create_folder_response\",\"success\":true,"
+	    "\"detail\":\"a1\",\"request_id\":\"r\"}");
+	expect_answer(w,
+	    "{\"type\":\"create_folder_request\",\"folder_name\":\"x\","
+	    "\"agent_name\":\"a2\"}",
+	    "{\"type\":\"create_folder_response\",\"success\":false,"
+	    "\"detail\":\"no account is that of the agent a2\"}");
+	end(w);
+}
+
+static void
+account_is_there_as_long_as_something_is_done_for_who_asked(void **state)
+{
+	struct world *w = *state;
+	struct buf reply = BUF_INIT(1000);
+	struct asker asker = {w, 0, BUF_INIT(1000),
+	    "{\"type\":\"create_folder_request\",\"folder_name\":\"x\","
+	    "\"agent_name\":\"a1\"}"};
+
+	w->wanted = 2;
+	w->accounts[1].asked.held = true;
+	start(w);
+	pthread_create(&asker.thread, NULL, ask_and_keep, &asker);
+	wait_for(w, &w->accounts[1].asked.begun, 1);
+	w->wanted = 1;
+	kill(getpid(), SIGHUP);
+	/* it is not asked any more, and not removed either */
+	do
+		assert_int_equal(
+		    ask(w, "{\"type\":\"status_request\"}", &reply), MT_OK);
+	while (strstr(buf_text(&reply), "},{"));
+	expect_answer(w, asker.request,
+	    "{\"type\":\"create_folder_response\",\"success\":false,"
+	    "\"detail\":\"no account is that of the agent a1\"}");
+	assert_int_equal(w->accounts[1].removed, 0);
+	hold(w, &w->accounts[1].asked, false);
+	pthread_join(asker.thread, NULL);
+	assert_non_null(strstr(buf_text(&asker.reply), "\"success\":true"));
+	wait_for(w, &w->accounts[1].removed, 1);
+	buf_done(&asker.reply);
+	buf_done(&reply);
+	end(w);
+}
+
 /* The signal does not end the process. */
 static void
 expect_held_back(int number)
@@ -642,6 +734,9 @@ main(int argc, char **argv)
 	    IN_WORLD(news_bring_a_visit_and_signs_of_life_do_not),
 	    IN_WORLD(session_that_ends_is_entered_again_and_compared),
 	    IN_WORLD(hangup_adds_and_removes_accounts),
+	    IN_WORLD(request_is_about_the_account_of_the_agent_that_it_names),
+	    IN_WORLD(
+		account_is_there_as_long_as_something_is_done_for_who_asked),
 	    IN_WORLD(end_waits_for_what_is_under_way),
 	    cmocka_unit_test(end_does_not_wait_for_ever),
 	};
