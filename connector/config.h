@@ -27,6 +27,14 @@ enum config_uncertain {
 	CONFIG_UNCERTAIN_HOLD,  /* keep it and say so */
 };
 
+/* What is done about the copy in Sent. */
+enum config_sent_copy {
+	CONFIG_SENT_COPY_AUTO, /* as is known of the provider */
+	CONFIG_SENT_COPY_SERVER, /* the server files it: that decides, too */
+	CONFIG_SENT_COPY_APPEND, /* we do */
+	CONFIG_SENT_COPY_NONE,
+};
+
 /* Text members are NULL when not set and owned by the config. */
 struct config {
 	char *name;   /* of the account in the state; never another */
@@ -70,6 +78,9 @@ struct config {
 	bool only_newest; /* at the first start, so many messages */
 	uint32_t newest;
 	enum config_uncertain uncertain;
+	enum config_sent_copy sent_copy;
+	char *sent_mailbox;   /* UTF-8; NULL: the server's */
+	char *drafts_mailbox; /* likewise */
 	bool keep_raw;
 	bool insecure; /* the explicit opt-in to clear text */
 };

@@ -19,6 +19,7 @@ struct config_raw {
 	char *auth;
 	char *poll_interval;
 	char *uncertain;
+	char *sent_copy;
 	char *keep_raw;
 	char *mailboxes;
 	char *backfill;

@@ -194,6 +194,27 @@ read_backfill(struct config *config, const char *text, struct mt_error *err)
 }
 
 static enum mt_status
+read_sent_copy(struct config *config, const char *text, struct mt_error *err)
+{
+	static const char *const words[] = {
+	    [CONFIG_SENT_COPY_AUTO] = "auto",
+	    [CONFIG_SENT_COPY_SERVER] = "server",
+	    [CONFIG_SENT_COPY_APPEND] = "append",
+	    [CONFIG_SENT_COPY_NONE] = "none",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(text, words[i]) == 0) {
+			config->sent_copy = (enum config_sent_copy)i;
+			return MT_OK;
+		}
+	return mt_fail(err, MT_BAD_CONFIG,
+	    "TRI_ONYX_EMAIL_SENT_COPY is '%s'; allowed are auto, server, "
+	    "append and none",
+	    text);
+}
+
+static enum mt_status
 read_choices(
     struct config *config, const struct config_raw *raw, struct mt_error *err)
 {
@@ -207,6 +228,7 @@ read_choices(
 		 err)) != MT_OK ||
 	    (status = to_choice("TRI_ONYX_SMTP_UNCERTAIN", raw->uncertain,
 		 policies, &uncertain, err)) != MT_OK ||
+	    (status = read_sent_copy(config, raw->sent_copy, err)) != MT_OK ||
 	    (status = to_number("TRI_ONYX_IMAP_POLL_INTERVAL",
 		 raw->poll_interval, POLL_INTERVAL_MIN_MS, POLL_INTERVAL_MAX_MS,
 		 &interval, err)) != MT_OK ||

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "control.h"
 #include "operations.h"
+#include "outbound/send.h"
 #include "places.h"
 #include "report.h"
 #include "resources.h"
@@ -198,17 +199,16 @@ poll_now(struct invocation *in)
 {
 	struct json_object *reports = json_object_new_array();
 	struct json_object *report;
-	struct operations *sender = NULL;
 	struct account *account = NULL;
 	struct mt_error err;
 	int code;
 
 	while ((account = accounts_next(in->accounts, account)))
 		(void)!poll_account(account, reports);
-	/* whose failure is not the poll's */
-	if (find_operations(in, &sender, &err) == MT_OK &&
-	    operations_work_outbox(sender, &err) != MT_OK)
-		log_error("SMTP send failed: %s", err.text);
+	/* whose failure is not the poll's, and was logged */
+	while ((account = accounts_next(in->accounts, account)))
+		(void)!operations_work_outbox(
+		    account_operations(account), &err);
 	report = report_join_polls(reports, &code);
 	json_object_put(reports);
 	announcer_drain(in->resources.announcer, HAND_ON_MS, report);
@@ -307,6 +307,9 @@ command_status(struct invocation *in)
 static int
 command_send(struct invocation *in)
 {
+	const struct send_request request = {
+	    .draft = {.path = in->arguments[0], .agent_dir = -1},
+	};
 	struct operations *operations = NULL;
 	struct json_object *report = NULL;
 	struct mt_error err;
@@ -318,7 +321,8 @@ command_send(struct invocation *in)
 		close_all(in);
 		return fail(in, &err);
 	}
-	status = operations_send(operations, in->arguments[0], &report, &err);
+	status = operations_send(
+	    operations, &request, in->control_path, &report, &err);
 	close_all(in);
 	if (status != MT_OK)
 		log_error("%s", err.text);

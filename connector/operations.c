@@ -3,18 +3,12 @@
 
 #include "base/log.h"
 #include "check.h"
-#include "mail/smtp_conn.h"
-#include "outbound/send.h"
-#include "outbound/submit.h"
 #include "report.h"
 #include "state/state.h"
 
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SEND_MS 60000 /* what the caller of `send` is ready to wait */
-#define OUTBOX_MS 600000
 
 static enum mt_status
 set_names(struct operations *o, struct mt_error *err)
@@ -50,6 +44,8 @@ operations_open(struct operations **ret_operations, struct config *config,
 	status = set_names(o, err);
 	if (status == MT_OK)
 		status = session_open(&o->session, config, resources, err);
+	if (status == MT_OK)
+		status = operations_prepare_sending(o, err);
 	if (status != MT_OK)
 		operations_close(&o);
 	else
@@ -118,81 +114,6 @@ operations_open_workspace(struct operations *o,
 {
 	return publish_open(ret_publisher, o->config->workspace,
 	    state_id(o->resources->state), err);
-}
-
-/* ---- send --------------------------------------------------------------------- */
-
-static enum mt_status
-open_smtp(void *context, struct smtp_conn **ret_conn, struct deadline deadline,
-    struct mt_error *err)
-{
-	struct operations *o = context;
-
-	return session_open_smtp(&o->session, ret_conn, deadline, err);
-}
-
-static enum outbox_policy
-policy(const struct operations *o)
-{
-	return o->config->uncertain == CONFIG_UNCERTAIN_HOLD ? OUTBOX_HOLD
-							     : OUTBOX_RETRY;
-}
-
-static void
-log_outbox_result(void *context, const struct outbox_entry *entry)
-{
-	const struct operations *o = context;
-	struct buf line = BUF_INIT(2048);
-
-	submit_describe(&line, entry, policy(o), time(NULL));
-	log_info("%s", buf_text(&line));
-	buf_done(&line);
-}
-
-static struct submit_settings
-submission(struct operations *o)
-{
-	return (struct submit_settings){
-	    .policy = policy(o),
-	    .stop = &o->stop,
-	    .context = o,
-	    .open = open_smtp,
-	    .result = log_outbox_result,
-	};
-}
-
-enum mt_status
-operations_work_outbox(struct operations *o, struct mt_error *err)
-{
-	const struct submit_settings settings = submission(o);
-
-	return submit_run(
-	    o->resources->state, &settings, deadline_in_ms(OUTBOX_MS), err);
-}
-
-enum mt_status
-operations_send(struct operations *o, const char *path,
-    struct json_object **ret_report, struct mt_error *err)
-{
-	const struct submit_settings submit = submission(o);
-	const struct send_settings settings = {
-	    .from = o->config->from,
-	    .state = o->resources->state,
-	    .submit = &submit,
-	    .deadline = deadline_in_ms(SEND_MS),
-	};
-	struct send_report sent = SEND_REPORT_INIT;
-	struct buf json = BUF_INIT(8192);
-	enum mt_status status = send_draft(&settings, path, &sent, err);
-
-	if (sent.state == SEND_QUEUED)
-		log_warning("Email %s stays queued for `run` or the next "
-			    "`send`: %s",
-		    sent.message_id, sent.detail);
-	send_add_json(&json, &sent);
-	*ret_report = json_tokener_parse(buf_text(&json));
-	buf_done(&json);
-	return status;
 }
 
 /* ---- check ---- */

@@ -12,11 +12,14 @@
 #include "config.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct json_object;
 struct operations;
 struct resources;
+struct send_report;
 struct send_request;
+struct sender_settings;
 struct watch_result;
 struct watch_visit;
 
@@ -59,9 +62,24 @@ enum mt_status operations_recover(
 enum mt_status operations_receive(struct operations *operations,
     struct json_object **ret_report, struct mt_error *err);
 
-/* Queues the draft in the file at `path` ("-": standard input) and tries to
- * send it. */
-enum mt_status operations_send(struct operations *operations, const char *path,
+/*
+ * Queues the message of a request, or finds the entry that it has made before:
+ * disk only, so that the loop's thread or a pool's may call it, also while
+ * others work with the account.  As send_queue (outbound/send.h).  Then
+ * sender_watch tells of *ret_entry.
+ */
+enum mt_status operations_queue(struct operations *operations,
+    const struct send_request *request, int64_t *ret_entry,
+    struct send_report *ret_report, struct mt_error *err) MT_MUST_CHECK;
+
+/*
+ * The command's: queues, sends, and waits for the outcome, a minute at most
+ * (and longer while the server owes the answer to a whole message).  Sends
+ * itself, or has it done by the process that holds the account's sender lock:
+ * "outbox_request" at `control_path`.
+ */
+enum mt_status operations_send(struct operations *operations,
+    const struct send_request *request, const char *control_path,
     struct json_object **ret_report, struct mt_error *err);
 
 /*
@@ -83,12 +101,32 @@ enum mt_status operations_save_draft(struct operations *operations,
     const struct send_request *request, struct json_object **ret_report,
     struct mt_error *err);
 
+/*
+ * The account's outbox: all of it, one entry with what is known of it; a
+ * message that was refused, given up or is held, due again; one that is not
+ * wanted any more, ended.  MT_REFUSED: there is no such entry, or it is in no
+ * state for that; MT_RETRY_LATER: it is being sent just now.  Disk only, in any
+ * thread.  Whoever retries wakes the sender.
+ */
+enum mt_status operations_queue_list(struct operations *operations,
+    struct json_object **ret_report, struct mt_error *err);
+enum mt_status operations_queue_show(struct operations *operations,
+    int64_t entry, struct json_object **ret_report, struct mt_error *err);
+enum mt_status operations_queue_retry(struct operations *operations,
+    int64_t entry, struct json_object **ret_report, struct mt_error *err);
+enum mt_status operations_queue_drop(struct operations *operations,
+    int64_t entry, struct json_object **ret_report, struct mt_error *err);
+
+/* With what its sender works (sender.h); lives as long as the account. */
+const struct sender_settings *operations_sending(
+    const struct operations *operations);
+
 /* Logs in to both servers. */
 enum mt_status operations_check(struct operations *operations,
     struct json_object **ret_report, struct mt_error *err);
 
-/* Sends what waits in the outbox and is due; has no answer but the log.  It and
- * operations_receive may run at the same time. */
+/* Sends what waits in the outbox and is due, for a minute at most; has no
+ * answer but the log. */
 enum mt_status operations_work_outbox(
     struct operations *operations, struct mt_error *err);
 

@@ -12,6 +12,7 @@
 #include "inbound/folders.h"
 #include "mail/imap_watch.h"
 #include "resources.h"
+#include "sender.h"
 #include "session.h"
 
 #include <stdatomic.h>
@@ -34,7 +35,12 @@ struct operations {
 	uint64_t others_news; /* ... and of others: bit i of the one behind */
 	atomic_bool stop;
 	struct handon_account *announced; /* NULL: not yet */
+	struct sender_settings sending;
 };
+
+/* Fills `sending`. */
+enum mt_status operations_prepare_sending(
+    struct operations *operations, struct mt_error *err) MT_MUST_CHECK;
 
 /* Opens the workspace of its process. */
 enum mt_status operations_open_workspace(struct operations *operations,

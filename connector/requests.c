@@ -14,6 +14,7 @@ struct request_account {
 	TAILQ_ENTRY(request_account) link;
 	struct requests *requests;
 	struct watcher *watcher;
+	struct sender *sender;
 	bool leaving;
 };
 
@@ -40,10 +41,21 @@ answer_poll(struct requests *r, struct control_peer *peer)
 		return;
 	}
 	TAILQ_FOREACH(a, &r->accounts, link)
-	if (!a->leaving)
+	if (!a->leaving) {
 		polls_want(poll, a->watcher);
-	r->settings.wake(r->settings.context);
+		sender_wake(a->sender);
+	}
 	polls_go(&r->polls, poll);
+}
+
+static struct json_object *
+status_of(const struct request_account *a)
+{
+	struct json_object *status = watcher_status(a->watcher);
+
+	if (status)
+		sender_describe(a->sender, status);
+	return status;
 }
 
 static void
@@ -54,7 +66,8 @@ answer_status(struct requests *r, struct control_peer *peer)
 	struct request_account *a;
 
 	TAILQ_FOREACH(a, &r->accounts, link)
-	json_object_array_add(accounts, watcher_status(a->watcher));
+	if (!a->leaving)
+		json_object_array_add(accounts, status_of(a));
 	report_add_text(reply, "type", "status_response");
 	json_object_object_add(reply, "success", json_object_new_boolean(true));
 	json_object_object_add(reply, "exit_code", json_object_new_int(0));
@@ -62,10 +75,26 @@ answer_status(struct requests *r, struct control_peer *peer)
 	control_reply(peer, reply);
 }
 
+/* Another process has queued something, and does not send it itself. */
+static void
+answer_outbox(struct requests *r, struct control_peer *peer)
+{
+	struct json_object *reply = json_object_new_object();
+	struct request_account *a;
+
+	TAILQ_FOREACH(a, &r->accounts, link)
+	if (!a->leaving)
+		sender_wake(a->sender);
+	report_add_text(reply, "type", "outbox_response");
+	json_object_object_add(reply, "success", json_object_new_boolean(true));
+	control_reply(peer, reply);
+}
+
 static const struct request_kind {
 	const char *type;
 	void (*answer)(struct requests *requests, struct control_peer *peer);
 } kinds[] = {
+    {"outbox_request", answer_outbox},
     {"poll_request", answer_poll},
     {"status_request", answer_status},
 };
@@ -95,7 +124,7 @@ on_request(void *context, struct control_peer *peer, const char *type,
 /* ---- accounts ---- */
 
 struct request_account *
-requests_add(struct requests *r, struct watcher *watcher)
+requests_add(struct requests *r, struct watcher *watcher, struct sender *sender)
 {
 	struct request_account *a = calloc(1, sizeof(*a));
 
@@ -103,6 +132,7 @@ requests_add(struct requests *r, struct watcher *watcher)
 		return NULL;
 	a->requests = r;
 	a->watcher = watcher;
+	a->sender = sender;
 	TAILQ_INSERT_TAIL(&r->accounts, a, link);
 	r->account_count++;
 	return a;

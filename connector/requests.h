@@ -7,6 +7,7 @@
 #define MT_CONNECTOR_REQUESTS_H
 
 #include "base/status.h"
+#include "sender.h"
 #include "watcher.h"
 
 #include <stdint.h>
@@ -17,9 +18,6 @@ struct request_account; /* one that requests may be about */
 
 struct requests_settings {
 	const char *control_path;
-	void *context;
-	/* Somebody wants what waits in the outbox to be looked at. */
-	void (*wake)(void *context);
 };
 
 /* Listens from now on.  `settings` are copied; what they point to must outlive
@@ -35,12 +33,13 @@ void requests_end(struct requests *requests);
  * the memory to be released. */
 void requests_close(struct requests **requests);
 
-/* From now on requests may be about the account of this watcher; NULL: no
+/* From now on requests may be about the account of these two; NULL: no
  * memory. */
 struct request_account *requests_add(
-    struct requests *requests, struct watcher *watcher);
+    struct requests *requests, struct watcher *watcher, struct sender *sender);
 
-/* Nothing further is begun with it; it is still in the status. */
+/* Nothing further is asked of it, and it is in no status: its watcher and its
+ * sender may go. */
 void requests_leave(struct request_account *account);
 
 /* It is not there any more. */

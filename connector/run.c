@@ -9,8 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define OUTBOX_INTERVAL_MS 60000 /* or that of the polls, if it is shorter */
-#define GRACE_MS 5000            /* for what is under way at the end */
+#define GRACE_MS 5000 /* for what is under way at the end */
 #define THREADS 64
 #define THREADS_IN_DOUBT 512 /* they wait for servers that may be dead */
 #define THREADS_PER_SERVER 16
@@ -107,9 +106,11 @@ static void
 start(struct run *run, struct account *account)
 {
 	const struct watched_account followed = watched(account);
+	const struct sender_settings *sending =
+	    operations_sending(account_operations(account));
 	struct mt_error err;
 
-	if (service_add(run->service, &followed, &err) == MT_OK)
+	if (service_add(run->service, &followed, sending, &err) == MT_OK)
 		account_use(account);
 	else
 		log_error("account %s: %s", followed.name, err.text);
@@ -167,22 +168,6 @@ removed(void *context, void *account)
 
 /* ---- the rest ---- */
 
-/* The one that sends: the environment's, which comes first. */
-static struct operations *
-sender(const struct run *run)
-{
-	struct account *first = accounts_next(run->settings->accounts, NULL);
-
-	return run->settings->config->imap_host ? account_operations(first)
-						: NULL;
-}
-
-static enum mt_status
-send_due(void *context, struct mt_error *err)
-{
-	return operations_work_outbox(sender(context), err);
-}
-
 static void
 stop(void *context)
 {
@@ -226,8 +211,6 @@ enum mt_status
 run_service(
     const struct run_settings *settings, bool *ret_left, struct mt_error *err)
 {
-	const struct config *config = settings->config;
-	int64_t interval_ms = config->poll_interval_ms;
 	struct run run = {.settings = settings};
 	struct service_settings service = {
 	    .control_path = settings->control_path,
@@ -242,14 +225,5 @@ run_service(
 	};
 
 	allow_many_files();
-	if (sender(&run))
-		service.send = (struct service_job){
-		    .name = "SMTP send",
-		    .server = config->smtp_host,
-		    .interval_ms = interval_ms < OUTBOX_INTERVAL_MS
-				       ? interval_ms
-				       : OUTBOX_INTERVAL_MS,
-		    .run = send_due,
-		};
 	return service_run(&service, ret_left, err);
 }

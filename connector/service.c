@@ -14,29 +14,15 @@
 #include <sys/queue.h>
 #include <uv.h>
 
-#define RETRY_FIRST_MS 5000
-#define RETRY_MAX_MS 3600000
-
 /* An account that is followed. */
 struct followed {
 	TAILQ_ENTRY(followed) link;
 	struct service *service;
-	struct watcher *watcher;
+	struct watcher *watcher; /* NULL: it has ended */
+	struct sender *sender;   /* likewise */
 	struct request_account *requests;
 	void *account;
 	bool removed;
-};
-
-/* Sending: a pool's job that comes again. */
-struct sender {
-	struct pool_job job;
-	uv_timer_t next;
-	bool running;
-	bool again;        /* it was asked for while it ran */
-	unsigned failures; /* in a row */
-	/* written by the thread, read when it is done */
-	enum mt_status status;
-	struct mt_error error;
 };
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -47,7 +33,6 @@ struct service {
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
 	struct pool *pool;
-	struct sender send;
 	struct requests *requests;
 	struct follower *followers[SERVICE_HELPERS_MAX];
 	TAILQ_HEAD(, followed) accounts;
@@ -71,114 +56,7 @@ service_hold_signals(bool hold)
 	pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
-/* ---- sending ---- */
-
-static void
-run_send(struct pool_job *job)
-{
-	struct sender *send =
-	    (struct sender *)(void *)((char *)job -
-				      offsetof(struct sender, job));
-	struct service *s =
-	    (struct service *)(void *)((char *)send -
-				       offsetof(struct service, send));
-
-	send->status = s->settings.send.run(s->settings.context, &send->error);
-	job->status = send->status;
-}
-
-static void
-start_send(struct service *s)
-{
-	if (!s->settings.send.run || s->ending)
-		return;
-	if (s->send.running) {
-		s->send.again = true;
-		return;
-	}
-	s->send.again = false;
-	s->send.running = true;
-	s->send.job.failures = s->send.failures;
-	uv_timer_stop(&s->send.next);
-	pool_submit(s->pool, &s->send.job);
-}
-
-static void
-on_send_time(uv_timer_t *timer)
-{
-	start_send(timer->data);
-}
-
-/*
- * Temporary trouble is tried again soon and then ever later; what a person
- * must mend is not hurried: the interval doubles up to an hour.
- */
-static uint64_t
-send_delay_ms(const struct service *s)
-{
-	const struct sender *send = &s->send;
-	uint64_t interval = (uint64_t)s->settings.send.interval_ms;
-	bool temporary =
-	    send->status == MT_RETRY_LATER || send->status == MT_UNREACHABLE;
-	uint64_t delay =
-	    temporary && interval > RETRY_FIRST_MS ? RETRY_FIRST_MS : interval;
-	uint64_t most = interval > RETRY_MAX_MS ? interval : RETRY_MAX_MS;
-
-	if (send->failures == 0)
-		return interval;
-	if (temporary)
-		most = interval;
-	for (unsigned i = 1; i < send->failures && delay < most; i++)
-		delay *= 2;
-	if (delay > most)
-		delay = most;
-	return delay - arc4random_uniform((uint32_t)(delay / 8 + 1));
-}
-
-/* Counts and logs what came of it, and says when to do it again. */
-static uint64_t
-take_send_result(struct service *s)
-{
-	struct sender *send = &s->send;
-	uint64_t delay;
-
-	if (send->status == MT_OK) {
-		if (send->failures)
-			log_info("%s works again", s->settings.send.name);
-		send->failures = 0;
-		return send_delay_ms(s);
-	}
-	send->failures++;
-	delay = send_delay_ms(s);
-	log_error("%s failed: %s (next try in %llu s)", s->settings.send.name,
-	    send->error.text, (unsigned long long)(delay + 999) / 1000);
-	return delay;
-}
-
 static void end(struct service *s);
-
-static void
-on_sent(struct pool_job *job)
-{
-	struct sender *send =
-	    (struct sender *)(void *)((char *)job -
-				      offsetof(struct sender, job));
-	struct service *s =
-	    (struct service *)(void *)((char *)send -
-				       offsetof(struct service, send));
-	uint64_t delay;
-
-	send->running = false;
-	if (s->ending) {
-		end(s);
-		return;
-	}
-	delay = take_send_result(s);
-	if (send->again)
-		start_send(s);
-	else
-		uv_timer_start(&send->next, on_send_time, delay, 0);
-}
 
 /* ---- accounts ---- */
 
@@ -193,42 +71,18 @@ on_visit(void *context, struct watcher *watcher, uint64_t number,
 	json_object_put(report);
 }
 
-enum mt_status
-service_add(struct service *s, const struct watched_account *account,
-    struct mt_error *err)
-{
-	struct followed *f = calloc(1, sizeof(*f));
-	enum mt_status status;
-
-	if (!f)
-		return mt_fail(err, MT_NO_MEMORY, "no memory for an account");
-	f->service = s;
-	f->account = account->context;
-	status = watcher_new(
-	    &f->watcher, &s->loop, s->pool, account, on_visit, f, err);
-	if (status == MT_OK &&
-	    !(f->requests = requests_add(s->requests, f->watcher))) {
-		watcher_free(&f->watcher);
-		status = mt_fail(err, MT_NO_MEMORY, "no memory for an account");
-	}
-	if (status == MT_OK)
-		TAILQ_INSERT_TAIL(&s->accounts, f, link);
-	else
-		free(f);
-	return status;
-}
-
+/* Everything of the account that has ended is released. */
 static void
-on_stopped(void *context, struct watcher *watcher)
+release(struct followed *f)
 {
-	struct followed *f = context;
 	struct service *s = f->service;
 
-	(void)watcher;
-	requests_remove(&f->requests);
-	watcher_free(&f->watcher);
+	if (f->watcher || f->sender)
+		return;
+	if (f->requests)
+		requests_remove(&f->requests);
 	TAILQ_REMOVE(&s->accounts, f, link);
-	if (!s->ending)
+	if (!s->ending && f->account)
 		s->settings.removed(s->settings.context, f->account);
 	free(f);
 	if (s->ending)
@@ -236,13 +90,84 @@ on_stopped(void *context, struct watcher *watcher)
 }
 
 static void
+on_watcher_stopped(void *context, struct watcher *watcher)
+{
+	struct followed *f = context;
+
+	(void)watcher;
+	/* who still waits for a poll of it waits no more */
+	if (f->requests)
+		requests_note_visit(f->requests, UINT64_MAX, NULL);
+	watcher_free(&f->watcher);
+	release(f);
+}
+
+static void
+on_sender_stopped(void *context, struct sender *sender)
+{
+	struct followed *f = context;
+
+	(void)sender;
+	sender_free(&f->sender);
+	release(f);
+}
+
+static void
 remove_account(struct followed *f)
 {
+	struct sender *sender = f->sender;
+
 	if (f->removed)
 		return;
 	f->removed = true;
-	requests_leave(f->requests);
-	watcher_stop(f->watcher, on_stopped);
+	if (f->requests)
+		requests_leave(f->requests);
+	/* the account itself is there until both have ended */
+	if (f->watcher)
+		watcher_stop(f->watcher, on_watcher_stopped);
+	if (sender)
+		sender_stop(sender, on_sender_stopped, f);
+}
+
+static enum mt_status
+begin_account(struct followed *f, const struct watched_account *account,
+    const struct sender_settings *sending, struct mt_error *err)
+{
+	struct service *s = f->service;
+	enum mt_status status =
+	    sender_new(&f->sender, &s->loop, s->pool, sending, err);
+
+	if (status == MT_OK)
+		status = watcher_new(
+		    &f->watcher, &s->loop, s->pool, account, on_visit, f, err);
+	if (status != MT_OK)
+		return status;
+	f->requests = requests_add(s->requests, f->watcher, f->sender);
+	if (!f->requests)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for an account");
+	f->account = account->context;
+	return MT_OK;
+}
+
+enum mt_status
+service_add(struct service *s, const struct watched_account *account,
+    const struct sender_settings *sending, struct mt_error *err)
+{
+	struct followed *f = calloc(1, sizeof(*f));
+	enum mt_status status;
+
+	if (!f)
+		return mt_fail(err, MT_NO_MEMORY, "no memory for an account");
+	f->service = s;
+	TAILQ_INSERT_TAIL(&s->accounts, f, link);
+	status = begin_account(f, account, sending, err);
+	if (status != MT_OK) {
+		if (f->watcher || f->sender)
+			remove_account(f);
+		else
+			release(f);
+	}
+	return status;
 }
 
 void
@@ -268,7 +193,7 @@ on_token(void *context, const struct token_helper *helper, const char *name,
 
 	TAILQ_FOREACH(f, &s->accounts, link)
 	if (!f->removed && watcher_hear_token(f->watcher, helper, name, state))
-		start_send(s);
+		sender_mended(f->sender);
 }
 
 static void
@@ -278,9 +203,10 @@ on_helper(void *context)
 	struct followed *f;
 
 	TAILQ_FOREACH(f, &s->accounts, link)
-	if (!f->removed)
+	if (!f->removed) {
 		watcher_hear_helper(f->watcher);
-	start_send(s);
+		sender_mended(f->sender);
+	}
 }
 
 /* ---- the watchdog ---- */
@@ -294,7 +220,7 @@ on_alive(uv_timer_t *timer)
 	struct followed *f;
 
 	TAILQ_FOREACH(f, &s->accounts, link)
-	if (watcher_is_stuck(f->watcher)) {
+	if (f->watcher && watcher_is_stuck(f->watcher)) {
 		if (!s->stuck)
 			log_error("an account is stuck: see 'status'");
 		s->stuck = true;
@@ -348,14 +274,13 @@ begin_end(struct service *s)
 static void
 end(struct service *s)
 {
-	if (!TAILQ_EMPTY(&s->accounts) || s->send.running ||
+	if (!TAILQ_EMPTY(&s->accounts) ||
 	    uv_is_closing((uv_handle_t *)&s->grace))
-		return; /* on_stopped and on_sent come back here */
+		return; /* release comes back here */
 	requests_close(&s->requests);
 	for (size_t i = 0; i < SERVICE_HELPERS_MAX; i++)
 		follower_free(&s->followers[i]);
 	pool_free(&s->pool);
-	uv_close((uv_handle_t *)&s->send.next, NULL);
 	uv_close((uv_handle_t *)&s->alive, NULL);
 	uv_close((uv_handle_t *)&s->grace, NULL);
 	/* another one changes nothing, also when nobody looks any more */
@@ -387,10 +312,9 @@ on_signal(uv_signal_t *handle, int number)
 static void
 open_handles(struct service *s)
 {
-	uv_timer_init(&s->loop, &s->send.next);
 	uv_timer_init(&s->loop, &s->alive);
 	uv_timer_init(&s->loop, &s->grace);
-	s->send.next.data = s->alive.data = s->grace.data = s;
+	s->alive.data = s->grace.data = s;
 	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&s->loop, &s->signals[i]);
 		s->signals[i].data = s;
@@ -398,11 +322,6 @@ open_handles(struct service *s)
 	}
 	service_hold_signals(false);
 	TAILQ_INIT(&s->accounts);
-	s->send.job = (struct pool_job){
-	    .run = run_send,
-	    .done = on_sent,
-	    .server = s->settings.send.server,
-	};
 }
 
 static enum mt_status
@@ -418,19 +337,11 @@ follow_helpers(struct service *s, struct mt_error *err)
 	return status;
 }
 
-static void
-on_wake(void *context)
-{
-	start_send(context);
-}
-
 static enum mt_status
 open_all(struct service *s, struct mt_error *err)
 {
 	const struct requests_settings requests = {
 	    .control_path = s->settings.control_path,
-	    .context = s,
-	    .wake = on_wake,
 	};
 	enum mt_status status =
 	    pool_new(&s->pool, &s->loop, &s->settings.limits, err);
@@ -459,7 +370,6 @@ service_run(const struct service_settings *settings, bool *ret_left,
 	status = open_all(s, err);
 	if (status == MT_OK) {
 		s->settings.load(s->settings.context, s);
-		start_send(s);
 		watch_alive(s);
 		notify_ready();
 	} else {

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "pool.h"
+#include "sender.h"
 #include "token_helper.h"
 #include "watcher.h"
 
@@ -23,22 +24,12 @@
 struct json_object;
 struct service;
 
-/* What is done from time to time, beside the accounts. */
-struct service_job {
-	const char *name;   /* in the log: "SMTP send" failed */
-	const char *server; /* for the pool */
-	int64_t interval_ms;
-	/* Does the work once, in a thread; may block for minutes. */
-	enum mt_status (*run)(void *context, struct mt_error *err);
-};
-
 /* What to do, given by main. */
 struct service_settings {
 	const char *control_path;
 	struct pool_limits limits;
 	int64_t grace_ms; /* for what is under way at the end */
 	void *context;
-	struct service_job send;
 	/* to follow; NULL: none */
 	struct token_helper *helpers[SERVICE_HELPERS_MAX];
 
@@ -51,9 +42,11 @@ struct service_settings {
 	void (*stop)(void *context);
 };
 
-/* For load(): follows an account from now on.  `account` is copied. */
+/* For load(): follows an account from now on, and sends what waits in its
+ * outbox.  `account` and `sending` are copied. */
 enum mt_status service_add(struct service *service,
-    const struct watched_account *account, struct mt_error *err) MT_MUST_CHECK;
+    const struct watched_account *account,
+    const struct sender_settings *sending, struct mt_error *err) MT_MUST_CHECK;
 
 /* For load(): ends following the account with this context.  removed() follows,
  * when what is under way with it has ended. */

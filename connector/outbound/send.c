@@ -2,14 +2,9 @@
 #include "send.h"
 
 #include <json-c/json.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "draft_source.h"
-
-#define RETRY_S 5 /* between attempts to reach a server */
 
 static const char *const state_words[] = {
     [SEND_SENT] = "sent",
@@ -37,113 +32,98 @@ read_author(struct address_list *author, const char *from, struct mt_error *err)
 
 /* Fixes the message and queues it. */
 static enum mt_status
-queue_message(struct state *state, const struct draft *draft,
-    const struct address *author, char ret_message_id[COMPOSE_MESSAGE_ID_MAX],
-    int64_t *ret_id, struct mt_error *err)
+queue_message(const struct send_settings *settings, const struct draft *draft,
+    const struct address *author, const char *request_id,
+    const unsigned char *digest, int64_t *ret_id, struct mt_error *err)
 {
+	char message_id[COMPOSE_MESSAGE_ID_MAX];
 	struct buf bytes = BUF_INIT(COMPOSE_MESSAGE_MAX);
 	const char **recipients = compose_recipients(draft);
 	struct outbox_message message = {
-	    .message_id = ret_message_id,
+	    .account = settings->rules->account,
+	    .message_id = message_id,
 	    .date = time(NULL),
 	    .mail_from = author->mailbox,
 	    .rcpt_to = recipients,
+	    .subject = draft->subject,
+	    .smtputf8 = compose_needs_smtputf8(draft, author),
+	    .dsn = draft->dsn,
+	    .request_id = request_id,
+	    .digest = digest,
 	};
 	enum mt_status status = MT_OK;
 
 	if (!recipients)
 		status = mt_fail(err, MT_NO_MEMORY, "no memory for recipients");
 	if (status == MT_OK)
-		status = compose_message_id(ret_message_id, author, err);
+		status = compose_message_id(message_id, author, err);
 	if (status == MT_OK)
 		status = compose_message(
-		    &bytes, draft, author, ret_message_id, message.date, err);
+		    &bytes, draft, author, message_id, message.date, err);
 	if (status == MT_OK) {
 		message.bytes = bytes.data;
 		message.len = bytes.len;
-		status = outbox_add(state, &message, message.date, ret_id, err);
+		status = outbox_add(
+		    settings->state, &message, message.date, ret_id, err);
 	}
 	free(recipients);
 	buf_done(&bytes);
 	return status;
 }
 
-/* Everything up to the point where the message is durable. */
+/* Queues it unless the request was heard before.  outbox_add decides that; to
+ * ask first saves composing the message. */
 static enum mt_status
-accept_draft(const struct send_settings *settings, const char *path,
-    struct send_report *report, int64_t *ret_id, struct mt_error *err)
+find_or_queue(const struct send_settings *settings, const struct draft *draft,
+    const char *request_id, const unsigned char *digest, int64_t *ret_id,
+    struct mt_error *err)
 {
 	struct address_list author = ADDRESS_LIST_INIT;
-	struct draft_source source = {.path = path, .agent_dir = -1};
-	unsigned char digest[DRAFT_DIGEST_BYTES];
-	struct draft draft = {0};
-	enum mt_status status = draft_source_read(&draft, &source, digest, err);
+	bool found = false;
+	enum mt_status status = read_author(&author, settings->from, err);
 
+	if (status == MT_OK && request_id)
+		status = outbox_find_request(settings->state,
+		    settings->rules->account, request_id, digest, ret_id,
+		    &found, err);
+	if (status == MT_OK && !found)
+		status = queue_message(settings, draft, author.items,
+		    request_id, digest, ret_id, err);
+	address_list_done(&author);
+	return status;
+}
+
+/* Everything up to the point where the message is durable. */
+static enum mt_status
+accept_request(const struct send_settings *settings,
+    const struct send_request *request, int64_t *ret_id, struct mt_error *err)
+{
+	unsigned char digest[DRAFT_DIGEST_BYTES];
+	const char *request_id = request->request_id;
+	struct draft draft = {0};
+	enum mt_status status;
+
+	_Static_assert(DRAFT_DIGEST_BYTES == OUTBOX_DIGEST_BYTES, "one digest");
+	if (request_id && !*request_id)
+		request_id = NULL;
+	if (request_id && strlen(request_id) > OUTBOX_REQUEST_ID_MAX)
+		return mt_fail(err, MT_BAD_INPUT,
+		    "request_id is longer than %d bytes",
+		    OUTBOX_REQUEST_ID_MAX);
+	status = draft_source_read(&draft, &request->draft, digest, err);
 	if (status != MT_OK)
 		return status;
 	if (!settings->state)
 		status = mt_fail(err, MT_BAD_CONFIG,
 		    "email not configured (TRI_ONYX_IMAP_HOST not set)");
-	if (status == MT_OK)
-		status = read_author(&author, settings->from, err);
-	if (status == MT_OK)
-		status = queue_message(settings->state, &draft, author.items,
-		    report->message_id, ret_id, err);
-	if (status != MT_OK)
-		report->message_id[0] = '\0';
-	address_list_done(&author);
+	else
+		status = find_or_queue(
+		    settings, &draft, request_id, digest, ret_id, err);
 	draft_done(&draft);
 	return status;
 }
 
-/* Sleeps; false if the deadline comes first. */
-static bool
-pause_for(time_t seconds, struct deadline deadline)
-{
-	int64_t left_ms = deadline_left_ms(deadline);
-
-	if (seconds * 1000 >= left_ms)
-		return false;
-	poll(NULL, 0, (int)(seconds * 1000));
-	return true;
-}
-
-/*
- * Works the outbox until the entry `id` is decided, a person must act, or the
- * time is over.  *ret_entry is how far it came; `why` is what keeps all
- * messages from being sent, "" if nothing does.
- */
-static enum mt_status
-work(const struct send_settings *settings, int64_t id,
-    struct outbox_entry *ret_entry, struct mt_error *why)
-{
-	const struct submit_settings *submit = settings->submit;
-
-	for (;;) {
-		enum mt_status worked, status;
-		time_t wait_s = RETRY_S, now;
-		bool found;
-
-		why->text[0] = '\0';
-		worked = submit_run(
-		    settings->state, submit, settings->deadline, why);
-		status =
-		    outbox_find(settings->state, id, ret_entry, &found, why);
-		if (status != MT_OK)
-			return status;
-		if (!found)
-			return mt_fail(
-			    why, MT_BUG, "the message has left the outbox");
-		now = time(NULL);
-		if (worked == MT_OK && ret_entry->next_attempt > now)
-			wait_s = ret_entry->next_attempt - now;
-		if (!outbox_is_open(ret_entry, submit->policy) ||
-		    (worked != MT_OK && worked != MT_RETRY_LATER) ||
-		    !pause_for(wait_s, settings->deadline))
-			return MT_OK;
-		outbox_entry_done(ret_entry);
-	}
-}
+/* ---- what is answered ---- */
 
 static enum send_state
 state_of(const struct outbox_entry *entry)
@@ -153,7 +133,7 @@ state_of(const struct outbox_entry *entry)
 		return SEND_SENT;
 	case OUTBOX_FAILED:
 		return SEND_REFUSED;
-	case OUTBOX_ATTEMPTING: /* by somebody else, or the disk is full */
+	case OUTBOX_ATTEMPTING:
 	case OUTBOX_UNCERTAIN:
 		return SEND_UNCERTAIN;
 	case OUTBOX_QUEUED:
@@ -164,53 +144,95 @@ state_of(const struct outbox_entry *entry)
 
 static void
 fill_report(struct send_report *report, const struct outbox_entry *entry,
-    const struct mt_error *why)
+    const struct outbox_rules *rules, const char *why)
 {
 	/* what keeps all messages back is news, the last reply is not */
-	const char *reason = *why->text ? why->text : entry->reply;
+	const char *reason = why && *why ? why : entry->reply;
+	const char *before = "", *after = "";
 
 	report->state = state_of(entry);
-	if (report->state == SEND_SENT)
+	report->decided = !entry->claimed &&
+			  entry->state != OUTBOX_ATTEMPTING &&
+			  !outbox_is_open(entry, rules);
+	report->unfiled =
+	    entry->copy == OUTBOX_COPY_PENDING && !entry->copy_attempts;
+	if (report->state == SEND_SENT) {
 		reason = "sent";
-	else if (report->state == SEND_REFUSED)
+	} else if (report->state == SEND_REFUSED) {
+		before = "SMTP send failed: ";
 		reason = entry->reply;
-	else if (!*reason)
-		reason = "not attempted yet";
-	snprintf(report->detail, sizeof(report->detail), "%s%s",
-	    report->state == SEND_REFUSED ? "SMTP send failed: " : "", reason);
+	} else if (report->state == SEND_QUEUED) {
+		before = *reason ? "queued (" : "queued";
+		after = *reason ? ")" : "";
+	} else if (entry->state == OUTBOX_ATTEMPTING) {
+		reason = "the server has not answered yet";
+	}
+	snprintf(report->message_id, sizeof(report->message_id), "%s",
+	    entry->message_id);
+	snprintf(report->detail, sizeof(report->detail), "%s%s%s", before,
+	    reason, after);
 }
 
 enum mt_status
-send_draft(const struct send_settings *settings, const char *path,
+send_look(const struct send_settings *settings, int64_t id, const char *why,
     struct send_report *ret_report, struct mt_error *err)
 {
 	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	bool found = false;
+	enum mt_status status = outbox_find(
+	    settings->state, settings->rules->account, id, &entry, &found, err);
+
+	if (status == MT_OK && !found)
+		status =
+		    mt_fail(err, MT_BUG, "the message has left the outbox");
+	if (status != MT_OK)
+		return status;
+	*ret_report = (struct send_report)SEND_REPORT_INIT;
+	fill_report(ret_report, &entry, settings->rules, why);
+	outbox_entry_done(&entry);
+	return MT_OK;
+}
+
+void
+send_unknown(struct send_report *ret_report, const struct mt_error *why)
+{
+	*ret_report = (struct send_report){.state = SEND_QUEUED};
+	snprintf(ret_report->detail, sizeof(ret_report->detail), "queued (%s)",
+	    why->text);
+}
+
+enum mt_status
+send_queue(const struct send_settings *settings,
+    const struct send_request *request, int64_t *ret_entry,
+    struct send_report *ret_report, struct mt_error *err)
+{
 	struct mt_error why;
-	enum mt_status status;
-	int64_t id;
+	enum mt_status status =
+	    accept_request(settings, request, ret_entry, err);
 
 	*ret_report = (struct send_report)SEND_REPORT_INIT;
-	status = accept_draft(settings, path, ret_report, &id, err);
 	if (status != MT_OK) {
-		if (status == MT_BAD_INPUT)
+		if (status == MT_BAD_INPUT || status == MT_REFUSED)
 			ret_report->state = SEND_REFUSED;
 		snprintf(ret_report->detail, sizeof(ret_report->detail), "%s",
 		    err->text);
 		return status;
 	}
-	/* it is queued, so from here on nothing may end as if it were not */
-	if (work(settings, id, &entry, &why) != MT_OK) {
-		ret_report->state = SEND_QUEUED;
-		snprintf(ret_report->detail, sizeof(ret_report->detail), "%s",
-		    why.text);
-		return MT_OK;
-	}
-	fill_report(ret_report, &entry, &why);
-	outbox_entry_done(&entry);
-	if (ret_report->state == SEND_REFUSED)
-		return mt_fail(err, MT_REFUSED, "%s", ret_report->detail);
+	/* from here on nothing may end as if it were not queued */
+	if (send_look(settings, *ret_entry, NULL, ret_report, &why) != MT_OK)
+		send_unknown(ret_report, &why);
 	return MT_OK;
 }
+
+enum mt_status
+send_outcome(const struct send_report *report, struct mt_error *err)
+{
+	if (report->state == SEND_REFUSED)
+		return mt_fail(err, MT_REFUSED, "%s", report->detail);
+	return MT_OK;
+}
+
+/* ---- as JSON ---- */
 
 /* A server may say anything, and what is said may have been cut. */
 static void

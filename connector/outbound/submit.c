@@ -3,11 +3,13 @@
 
 #include "mail/smtp_conn.h"
 
+#include <string.h>
+
 #define ANSWER_MS 600000  /* to the final dot, RFC 5321 4.5.3.2.6 */
 #define OPEN_MAX_MS 60000 /* to connect and log in, of a longer deadline */
-#define SHOWN_MAX 300     /* bytes of the recipients in a log line */
+#define SERVER_ID_MAX 256
 
-struct sender {
+struct work {
 	struct state *state;
 	const struct submit_settings *settings;
 	struct deadline deadline;
@@ -16,41 +18,79 @@ struct sender {
 };
 
 static void
-report(const struct sender *s, const struct outbox_entry *entry)
+report(const struct submit_settings *settings, const struct outbox_entry *entry)
 {
-	if (s->settings->result)
-		s->settings->result(s->settings->context, entry);
+	if (settings->result)
+		settings->result(settings->context, entry);
 }
 
 /* Opens the connection if there is none. */
 static enum mt_status
-ensure_connected(struct sender *s, struct mt_error *err)
+ensure_connected(struct work *w, struct mt_error *err)
 {
 	struct deadline deadline =
-	    deadline_min(s->deadline, deadline_in_ms(OPEN_MAX_MS));
+	    deadline_min(w->deadline, deadline_in_ms(OPEN_MAX_MS));
 
-	if (s->conn)
+	if (w->conn)
 		return MT_OK;
-	return s->settings->open(s->settings->context, &s->conn, deadline, err);
+	return w->settings->open_smtp(
+	    w->settings->context, &w->conn, deadline, err);
 }
+
+/* ---- one attempt ---- */
 
 /* Right before the final dot. */
 static enum mt_status
 on_data(void *context, struct mt_error *err)
 {
-	struct sender *s = context;
+	struct work *w = context;
 
-	return outbox_attempting(s->state, s->entry, time(NULL), err);
+	return outbox_attempting(w->state, w->entry, time(NULL), err);
+}
+
+/* What a server says when the login is over, because its token is: nothing
+ * about the message. */
+static bool
+is_login_lost(const struct smtp_outcome *outcome)
+{
+	return outcome->code == 530 || outcome->code == 535 ||
+	       outcome->code == 454;
+}
+
+/* One try on the connection that is open; `why` on failure. */
+static enum mt_status
+hand_over(struct work *w, struct smtp_outcome *outcome, struct mt_error *why)
+{
+	const struct outbox_entry *entry = w->entry;
+	const struct smtp_envelope envelope = {
+	    .mail_from = entry->mail_from,
+	    .rcpt_to = (const char *const *)entry->rcpt_to,
+	    .message = entry->bytes,
+	    .message_len = entry->len,
+	    .smtputf8 = entry->smtputf8,
+	    .dsn = entry->dsn,
+	    .envid = entry->message_id,
+	    .answer_ms = ANSWER_MS,
+	};
+	enum mt_status status = smtp_conn_send(
+	    w->conn, &envelope, on_data, w, outcome, w->deadline, why);
+
+	/* without a reply, or with 421, the connection is of no more use */
+	if ((outcome->code == 0 && outcome->result != SMTP_REFUSED) ||
+	    outcome->code == 421 || is_login_lost(outcome))
+		smtp_conn_close(&w->conn);
+	return status;
 }
 
 static enum outbox_verdict
-verdict(enum smtp_result result)
+verdict(const struct smtp_outcome *outcome)
 {
-	switch (result) {
+	switch (outcome->result) {
 	case SMTP_ACCEPTED:
 		return OUTBOX_ACCEPTED;
 	case SMTP_REFUSED:
-		return OUTBOX_REFUSED;
+		return is_login_lost(outcome) ? OUTBOX_DEFERRED
+					      : OUTBOX_REFUSED;
 	case SMTP_UNCERTAIN:
 		return OUTBOX_LOST;
 	case SMTP_DEFERRED:
@@ -59,165 +99,145 @@ verdict(enum smtp_result result)
 	return OUTBOX_DEFERRED;
 }
 
+/* The Message-ID that the reply names, as Exchange's do; "": none. */
+static void
+find_server_id(const char *reply, char ret_id[SERVER_ID_MAX])
+{
+	ret_id[0] = '\0';
+	for (const char *from = strchr(reply, '<'); from;
+	     from = strchr(from + 1, '<')) {
+		size_t len = strcspn(from, "> \t");
+		const char *at = memchr(from, '@', len);
+
+		if (from[len] != '>' || !at || at == from + 1 ||
+		    at + 1 == from + len || len + 2 > SERVER_ID_MAX)
+			continue;
+		memcpy(ret_id, from, len + 1);
+		ret_id[len + 1] = '\0';
+		return;
+	}
+}
+
 /* One attempt with one entry.  Fails only if its result cannot be kept. */
 static enum mt_status
-attempt(struct sender *s, struct outbox_entry *entry, struct mt_error *err)
+attempt(struct work *w, struct outbox_entry *entry, struct mt_error *err)
 {
-	const struct smtp_envelope envelope = {
-	    .mail_from = entry->mail_from,
-	    .rcpt_to = (const char *const *)entry->rcpt_to,
-	    .message = entry->bytes,
-	    .message_len = entry->len,
-	    .answer_ms = ANSWER_MS,
-	};
+	char server_id[SERVER_ID_MAX] = "";
 	struct smtp_outcome outcome;
 	struct mt_error why = {.text = ""};
+	struct outbox_result result;
 	enum mt_status status;
 
-	s->entry = entry;
-	status = smtp_conn_send(
-	    s->conn, &envelope, on_data, s, &outcome, s->deadline, &why);
-	/* without a reply, or with 421, the connection is of no more use */
-	if (outcome.code == 0 || outcome.code == 421)
-		smtp_conn_close(&s->conn);
-	status = outbox_record(s->state, entry, verdict(outcome.result),
-	    status == MT_OK ? outcome.reply : why.text, time(NULL), err);
-	report(s, entry);
+	w->entry = entry;
+	status = hand_over(w, &outcome, &why);
+	if (status != MT_OK && is_login_lost(&outcome) &&
+	    entry->state != OUTBOX_ATTEMPTING &&
+	    ensure_connected(w, &why) == MT_OK)
+		status = hand_over(w, &outcome, &why);
+	if (status == MT_OK)
+		find_server_id(outcome.reply, server_id);
+	result = (struct outbox_result){
+	    .verdict = verdict(&outcome),
+	    .reply = status == MT_OK ? outcome.reply : why.text,
+	    .server_id = server_id,
+	};
+	status = outbox_record(
+	    w->state, &w->settings->rules, entry, &result, time(NULL), err);
+	report(w->settings, entry);
 	return status;
 }
 
-typedef enum mt_status (*take_function)(struct state *state, time_t now,
-    struct outbox_entry *ret_entry, bool *ret_found, struct mt_error *err);
+/* ---- one after the other ---- */
 
-/* Takes entries until there are no more, and reports them. */
-static enum mt_status
-settle(const struct sender *s, take_function take, struct mt_error *err)
+static bool
+is_to_stop(const struct work *w)
 {
-	bool found = true;
-
-	while (found) {
-		struct outbox_entry entry = OUTBOX_ENTRY_INIT;
-		enum mt_status status =
-		    take(s->state, time(NULL), &entry, &found, err);
-
-		if (status != MT_OK)
-			return status;
-		if (found)
-			report(s, &entry);
-		outbox_entry_done(&entry);
-	}
-	return MT_OK;
+	return deadline_passed(w->deadline) ||
+	       (w->settings->stop && atomic_load(w->settings->stop));
 }
 
 /* One attempt, if anything is due. */
 static enum mt_status
-work_one(struct sender *s, bool *ret_worked, struct mt_error *err)
+work_one(struct work *w, bool *ret_worked, struct mt_error *err)
 {
-	enum outbox_policy policy = s->settings->policy;
+	const struct outbox_rules *rules = &w->settings->rules;
 	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
-	enum mt_status status;
-	time_t delay_s = 0;
-	bool found;
+	struct outbox_plan plan;
+	bool found = false;
+	enum mt_status status =
+	    outbox_plan(w->state, rules, time(NULL), &plan, err);
 
-	status = outbox_next_due(
-	    s->state, policy, time(NULL), &delay_s, &found, err);
 	*ret_worked = false;
-	if (status != MT_OK || !found || delay_s > 0)
+	if (status != MT_OK || !plan.due || is_to_stop(w))
 		return status;
-	if (deadline_passed(s->deadline) ||
-	    (s->settings->stop && atomic_load(s->settings->stop)))
-		return mt_fail(err, MT_RETRY_LATER,
-		    "there was no time left to send all messages");
 	/* first, so that a server that is away costs no entry an attempt */
-	status = ensure_connected(s, err);
+	status = ensure_connected(w, err);
 	if (status == MT_OK)
 		status = outbox_claim(
-		    s->state, policy, time(NULL), &entry, &found, err);
+		    w->state, rules, time(NULL), &entry, &found, err);
 	if (status == MT_OK && found)
-		status = attempt(s, &entry, err);
+		status = attempt(w, &entry, err);
 	*ret_worked = found;
 	outbox_entry_done(&entry);
 	return status;
 }
 
-static enum mt_status
-work_all(struct sender *s, struct mt_error *err)
+enum mt_status
+submit_work(struct state *state, const struct submit_settings *settings,
+    struct deadline deadline, struct mt_error *err)
 {
-	enum mt_status status = settle(s, outbox_recover, err);
+	struct work w = {
+	    .state = state, .settings = settings, .deadline = deadline};
+	enum mt_status status = MT_OK;
 	bool worked = true;
 
 	while (status == MT_OK && worked)
-		status = work_one(s, &worked, err);
-	smtp_conn_close(&s->conn);
+		status = work_one(&w, &worked, err);
+	smtp_conn_close(&w.conn);
 	return status;
+}
+
+/* ---- before and after ---- */
+
+typedef enum mt_status (*take_function)(struct state *state,
+    const struct outbox_rules *rules, time_t now,
+    struct outbox_entry *ret_entry, bool *ret_found, struct mt_error *err);
+
+/* Takes entries until there are no more, and reports them. */
+static enum mt_status
+settle(struct state *state, const struct submit_settings *settings,
+    take_function take, struct mt_error *err)
+{
+	bool found = true;
+
+	while (found) {
+		struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+		enum mt_status status = take(
+		    state, &settings->rules, time(NULL), &entry, &found, err);
+
+		if (status != MT_OK)
+			return status;
+		if (found)
+			report(settings, &entry);
+		outbox_entry_done(&entry);
+	}
+	return MT_OK;
 }
 
 enum mt_status
-submit_run(struct state *state, const struct submit_settings *settings,
-    struct deadline deadline, struct mt_error *err)
+submit_recover(struct state *state, const struct submit_settings *settings,
+    struct mt_error *err)
 {
-	struct sender s = {
-	    .state = state, .settings = settings, .deadline = deadline};
-	enum mt_status status, tidied;
-	struct mt_error why;
-	int lock;
+	return settle(state, settings, outbox_recover, err);
+}
 
-	status = outbox_lock(state, &lock, deadline, err);
-	if (status != MT_OK)
-		return status;
-	status = work_all(&s, err);
-	/* only after everything that is due had its attempt */
-	tidied = settle(&s, outbox_give_up, &why);
-	if (tidied == MT_OK)
-		tidied = outbox_tidy(state, time(NULL), &why);
-	outbox_unlock(lock);
-	if (status == MT_OK && tidied != MT_OK)
-		return mt_fail(err, tidied, "%s", why.text);
+enum mt_status
+submit_tidy(struct state *state, const struct submit_settings *settings,
+    struct mt_error *err)
+{
+	enum mt_status status = settle(state, settings, outbox_give_up, err);
+
+	if (status == MT_OK)
+		status = outbox_tidy(state, &settings->rules, time(NULL), err);
 	return status;
-}
-
-static void
-add_recipients(struct buf *out, const struct outbox_entry *entry)
-{
-	size_t before = out->len;
-
-	for (char **r = entry->rcpt_to; *r; r++) {
-		if (out->len - before > SHOWN_MAX) {
-			buf_add_text(out, ", ...");
-			return;
-		}
-		buf_add_format(
-		    out, "%s%s", r == entry->rcpt_to ? "" : ", ", *r);
-	}
-}
-
-void
-submit_describe(struct buf *out, const struct outbox_entry *entry,
-    enum outbox_policy policy, time_t now)
-{
-	static const char *const words[] = {
-	    [OUTBOX_QUEUED] = "not sent yet",
-	    [OUTBOX_ATTEMPTING] = "being sent",
-	    [OUTBOX_SENT] = "sent",
-	    [OUTBOX_UNCERTAIN] = "perhaps sent",
-	    [OUTBOX_FAILED] = "not sent",
-	};
-
-	if (entry->state == OUTBOX_SENT) {
-		buf_add_text(out, "Email sent to ");
-		add_recipients(out, entry);
-		buf_add_format(out, " (message_id=%s)", entry->message_id);
-		return;
-	}
-	buf_add_text(out, "Email to ");
-	add_recipients(out, entry);
-	buf_add_format(out, " %s (message_id=%s): %s", words[entry->state],
-	    entry->message_id, entry->reply);
-	if (outbox_is_open(entry, policy))
-		buf_add_format(out, "; next attempt in %lld s",
-		    (long long)(entry->next_attempt > now
-				    ? entry->next_attempt - now
-				    : 0));
-	else if (entry->state == OUTBOX_UNCERTAIN)
-		buf_add_text(out, "; kept, and not sent again");
 }

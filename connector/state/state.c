@@ -33,6 +33,7 @@ static const char *const migrations[] = {
     match_state_schema_1,
     suspect_state_schema_1,
     event_queue_schema_1,
+    outbox_schema_2,
     move_state_schema_1,
     draft_state_schema_1,
 };

@@ -50,6 +50,7 @@ extern const char mailbox_state_schema_1[];
 extern const char match_state_schema_1[];
 extern const char suspect_state_schema_1[];
 extern const char event_queue_schema_1[];
+extern const char outbox_schema_2[];
 extern const char move_state_schema_1[];
 extern const char draft_state_schema_1[];
 

@@ -82,8 +82,8 @@ class ServiceTest(BedTestCase):
         server = Submission(self.bed, implicit_tls=False)
         answer = Hold()
         connector = Connector(self.bed, self.mail)
-        self.queue(connector)
-        self.queue(connector)
+        for _ in range(3):
+            self.queue(connector)
         connector.env["TRI_ONYX_SMTP_PORT"] = server.port
         server.at = {"dot": answer}
         run = connector.start()
@@ -93,12 +93,12 @@ class ServiceTest(BedTestCase):
         run.wait_output("ending on signal")
         answer.release()
         self.assertEqual(run.wait(), 0, run.tail())
-        # one was accepted, and the other not begun
+        # what was begun, on two connections, was accepted; the last was not
         self.assertIn("Email sent to", run.stderr_text())
-        self.assertEqual(len(server.received), 1)
+        self.assertIn(len(server.received), (1, 2))
         connector.poll()
-        self.assertEqual(len(server.received), 2)
-        self.assertEqual(len(set(server.accepted)), 2)
+        self.assertEqual(len(server.received), 3)
+        self.assertEqual(len(set(server.accepted)), 3)
 
     def test_further_signals_change_nothing(self):
         run = self.started(self.private())

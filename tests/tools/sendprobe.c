@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Drives connector/outbound from the command line, for the tests, with what
+ * Drives connector/sender from the command line, for the tests, with what
  * the connector itself does not let anybody set, such as the deadline.
  *
  *     sendprobe [OPTION]... DRAFT      sends a draft, prints the JSON line
@@ -17,20 +17,22 @@
 
 #include "base/settings.h"
 #include "net/net.h"
+#include "mail/imap_conn.h"
 #include "mail/sasl_session.h"
 #include "mail/smtp_conn.h"
 #include "outbound/send.h"
+#include "sender_once.h"
 #include "state/state.h"
 
 struct probe {
 	struct mail_server server;
 	struct secret password;
 	const char *mechanisms[2];
-	const char *ca, *socket, *from, *state_dir, *draft;
+	const char *ca, *socket, *from, *state_dir, *draft, *request_id;
 	long deadline_ms;
 	bool work;
 	struct net_trust *trust;
-	struct submit_settings submit;
+	struct sender_settings sending;
 };
 
 static enum mt_status
@@ -44,34 +46,61 @@ open_server(void *context, struct smtp_conn **ret_conn,
 	    ret_conn, &p->server, p->trust, &login, deadline, err);
 }
 
+/* There is none: whatever is asked of it waits. */
+static enum mt_status
+open_no_imap(void *context, struct imap_conn **ret_conn,
+    struct deadline deadline, struct mt_error *err)
+{
+	(void)context;
+	(void)ret_conn;
+	(void)deadline;
+	return mt_fail(err, MT_RETRY_LATER, "there is no IMAP server");
+}
+
 static void
 on_result(void *context, const struct outbox_entry *entry)
 {
 	const struct probe *p = context;
 	struct buf line = BUF_INIT(65536);
 
-	submit_describe(&line, entry, p->submit.policy, time(NULL));
+	submit_describe(&line, entry, &p->sending.submit.rules, time(NULL));
 	fprintf(stderr, "result: %s\n", buf_text(&line));
 	buf_done(&line);
 }
 
 static enum mt_status
+send_draft(struct probe *p, struct send_report *report, struct mt_error *err)
+{
+	const struct send_settings settings = {
+	    .from = p->from,
+	    .state = p->sending.state,
+	    .rules = &p->sending.submit.rules,
+	};
+	const struct send_request request = {
+	    .request_id = p->request_id,
+	    .draft = {.path = p->draft, .agent_dir = -1},
+	};
+	int64_t entry;
+	enum mt_status status =
+	    send_queue(&settings, &request, &entry, report, err);
+
+	if (status == MT_OK && p->deadline_ms && !report->decided)
+		status = sender_once(
+		    &p->sending, entry, p->deadline_ms, report, err);
+	return status == MT_OK ? send_outcome(report, err) : status;
+}
+
+static enum mt_status
 work(struct probe *p, struct state *state, struct mt_error *err)
 {
-	struct deadline deadline = deadline_in_ms(p->deadline_ms);
-	struct send_settings settings = {
-	    .from = p->from,
-	    .state = state,
-	    .submit = &p->submit,
-	    .deadline = deadline,
-	};
 	struct buf line = BUF_INIT(65536);
 	struct send_report report;
 	enum mt_status status;
 
+	p->sending.state = state;
 	if (p->work)
-		return submit_run(state, &p->submit, deadline, err);
-	status = send_draft(&settings, p->draft, &report, err);
+		return sender_once_all(&p->sending, p->deadline_ms, err);
+	status = send_draft(p, &report, err);
 	send_add_json(&line, &report);
 	puts(buf_text(&line));
 	buf_done(&line);
@@ -107,6 +136,7 @@ static const struct option options[] = {
     {"from", required_argument, NULL, 'f'},
     {"state", required_argument, NULL, 'd'},
     {"deadline-ms", required_argument, NULL, 'l'},
+    {"request-id", required_argument, NULL, 'r'},
     {"hold", no_argument, NULL, 'h'},
     {"work", no_argument, NULL, 'w'},
     {NULL, 0, NULL, 0},
@@ -146,8 +176,11 @@ set_option(struct probe *p, int option)
 		return true;
 	case 'l':
 		return settings_number(optarg, 0, 3600000, &p->deadline_ms);
+	case 'r':
+		p->request_id = optarg;
+		return true;
 	case 'h':
-		p->submit.policy = OUTBOX_HOLD;
+		p->sending.submit.rules.policy = OUTBOX_HOLD;
 		return true;
 	case 'w':
 		p->work = true;
@@ -166,6 +199,16 @@ main(int argc, char **argv)
 	    .mechanisms = {"PLAIN", NULL},
 	    .from = "alice@example.test",
 	    .deadline_ms = 20000,
+	    .sending =
+		{
+		    .name = "probe",
+		    .smtp_server = "localhost",
+		    .imap_server = "none",
+		    .connections = 1,
+		    .interval_ms = 60000,
+		    .submit.rules = {.account = "probe",
+			.filing = OUTBOX_FILED_BY_NOBODY},
+		},
 	};
 	struct mt_error err = {.text = ""};
 	enum mt_status status;
@@ -180,9 +223,10 @@ main(int argc, char **argv)
 	p.server.mechanisms = p.mechanisms;
 	if (secret_take_env(&p.password, "SENDPROBE_PASSWORD"))
 		p.server.password = &p.password;
-	p.submit.context = &p;
-	p.submit.open = open_server;
-	p.submit.result = on_result;
+	p.sending.submit.context = &p;
+	p.sending.submit.open_smtp = open_server;
+	p.sending.submit.open_imap = open_no_imap;
+	p.sending.submit.result = on_result;
 	status = run(&p, &err);
 	secret_done(&p.password);
 	if (status != MT_OK)

@@ -101,6 +101,7 @@ wrong_values_name_the_variable(void **state)
 	    {"TRI_ONYX_IMAP_POLL_INTERVAL=-5", "POLL_INTERVAL"},
 	    {"TRI_ONYX_IMAP_AUTH=LOGIN", "login and oauth2"},
 	    {"TRI_ONYX_SMTP_UNCERTAIN=maybe", "retry and hold"},
+	    {"TRI_ONYX_EMAIL_SENT_COPY=yes", "auto, server, append and none"},
 	    {"TRI_ONYX_EMAIL_BACKFILL=some", "all, new and a number"},
 	    {"TRI_ONYX_EMAIL_BACKFILL=0", "all, new and a number"},
 	    {"TRI_ONYX_EMAIL_BACKFILL=4294967296", "all, new and a number"},

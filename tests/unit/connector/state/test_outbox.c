@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "state/outbox.h"
+#include "outbox_bench.h"
 
 #include "unit/cmocka_headers.h"
 
@@ -8,89 +8,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "unit/connector/scratch.h"
-#include "state/state.h"
-
-#define NOW ((time_t)1800000000)
-#define DAY 86400
-#define BYTES "Subject: x\r\n\r\nbody\0with NUL\r\n"
-
-static struct state *
-open_state(const char *dir)
-{
-	struct state *state = NULL;
-
-	OK(state_open(&state, dir, &err));
-	return state;
-}
-
-static int64_t
-add(struct state *state, const char *message_id)
-{
-	static const char *const rcpt_to[] = {
-	    "b@example.org", "c@example.org", NULL};
-	const struct outbox_message message = {
-	    .message_id = message_id,
-	    .date = NOW,
-	    .mail_from = "a@example.org",
-	    .rcpt_to = rcpt_to,
-	    .bytes = BYTES,
-	    .len = sizeof(BYTES) - 1,
-	};
-	int64_t id = 0;
-
-	OK(outbox_add(state, &message, NOW, &id, &err));
-	return id;
-}
-
-static struct outbox_entry
-get(struct state *state, int64_t id)
-{
-	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
-	bool found = false;
-
-	OK(outbox_find(state, id, &entry, &found, &err));
-	assert_true(found);
-	return entry;
-}
-
-static void
-assert_entry(struct state *state, int64_t id, enum outbox_state expected,
-    unsigned attempts, time_t next_attempt)
-{
-	struct outbox_entry entry = get(state, id);
-
-	assert_string_equal(
-	    outbox_state_name(entry.state), outbox_state_name(expected));
-	assert_int_equal(entry.attempts, attempts);
-	assert_int_equal(entry.next_attempt, next_attempt);
-	outbox_entry_done(&entry);
-}
-
-static bool
-claim(struct state *state, enum outbox_policy policy, time_t now,
-    struct outbox_entry *ret_entry)
-{
-	bool found = false;
-
-	OK(outbox_claim(state, policy, now, ret_entry, &found, &err));
-	return found;
-}
-
-/* One whole attempt with the next entry, which must be `id`. */
-static void
-attempt(
-    struct state *state, int64_t id, enum outbox_verdict verdict, time_t now)
-{
-	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
-
-	assert_true(claim(state, OUTBOX_RETRY, now, &entry));
-	assert_int_equal(entry.id, id);
-	OK(outbox_attempting(state, &entry, now, &err));
-	OK(outbox_record(state, &entry, verdict, "reply", now, &err));
-	outbox_entry_done(&entry);
-}
 
 static void
 a_queued_message_is_there_after_a_restart(void **dir)
@@ -102,7 +19,7 @@ a_queued_message_is_there_after_a_restart(void **dir)
 	state_close(&state);
 	state = open_state(*dir);
 	assert_entry(state, id, OUTBOX_QUEUED, 0, NOW);
-	assert_true(claim(state, OUTBOX_HOLD, NOW, &entry));
+	assert_true(claim(state, &hold, NOW, &entry));
 	assert_int_equal(entry.id, id);
 	assert_string_equal(entry.message_id, "<1@example.org>");
 	assert_string_equal(entry.mail_from, "a@example.org");
@@ -121,6 +38,7 @@ a_message_id_is_queued_once(void **dir)
 	struct state *state = open_state(*dir);
 	static const char *const rcpt_to[] = {"b@example.org", NULL};
 	const struct outbox_message message = {
+	    .account = ACCOUNT,
 	    .message_id = "<1@example.org>",
 	    .mail_from = "a@example.org",
 	    .rcpt_to = rcpt_to,
@@ -172,17 +90,16 @@ verdicts_lead_to_states(void **dir)
 		assert_int_equal(
 		    entry.next_attempt, cases[i].again ? now + 15 : 0);
 		assert_int_equal(
-		    outbox_is_open(&entry, OUTBOX_RETRY), cases[i].again);
-		assert_int_equal(outbox_is_open(&entry, OUTBOX_HOLD),
+		    outbox_is_open(&entry, &retry), cases[i].again);
+		assert_int_equal(outbox_is_open(&entry, &hold),
 		    cases[i].again && entry.state == OUTBOX_QUEUED);
 		assert_string_equal(entry.reply, "reply");
 		outbox_entry_done(&entry);
 		/* out of the way of the next case */
 		if (cases[i].again) {
-			assert_true(
-			    claim(state, OUTBOX_RETRY, now + 15, &entry));
-			OK(outbox_record(state, &entry, OUTBOX_ACCEPTED, "",
-			    now + 15, &err));
+			assert_true(claim(state, &retry, now + 15, &entry));
+			record(state, &retry, &entry, OUTBOX_ACCEPTED, "",
+			    now + 15);
 		}
 		outbox_entry_done(&entry);
 	}
@@ -201,8 +118,7 @@ attempts_come_ever_later_up_to_an_hour(void **dir)
 
 	for (size_t i = 0; i < sizeof(delays) / sizeof(*delays); i++) {
 		attempt(state, id, OUTBOX_DEFERRED, now);
-		assert_false(
-		    claim(state, OUTBOX_RETRY, now + delays[i] - 1, &entry));
+		assert_false(claim(state, &retry, now + delays[i] - 1, &entry));
 		now += delays[i];
 		assert_entry(state, id, OUTBOX_QUEUED, (unsigned)i + 1, now);
 	}
@@ -212,17 +128,24 @@ attempts_come_ever_later_up_to_an_hour(void **dir)
 static void
 a_claim_alone_puts_the_next_attempt_off(void **dir)
 {
+	bool found = true;
 	struct state *state = open_state(*dir);
 	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
 	int64_t id = add(state, "<1@x>");
 
-	assert_true(claim(state, OUTBOX_RETRY, NOW, &entry));
+	assert_true(claim(state, &retry, NOW, &entry));
 	outbox_entry_done(&entry);
 	/* its sender died here */
 	state_close(&state);
 	state = open_state(*dir);
 	assert_entry(state, id, OUTBOX_QUEUED, 1, NOW + 5);
-	assert_false(claim(state, OUTBOX_RETRY, NOW + 4, &entry));
+	/* as if its sender lived, until somebody knows better */
+	assert_false(claim(state, &retry, NOW + 5, &entry));
+	OK(outbox_recover(state, &retry, NOW + 1, &entry, &found, &err));
+	assert_false(found);
+	assert_false(claim(state, &retry, NOW + 4, &entry));
+	assert_true(claim(state, &retry, NOW + 5, &entry));
+	outbox_entry_done(&entry);
 	state_close(&state);
 }
 
@@ -231,22 +154,16 @@ entries_are_taken_in_order_when_they_are_due(void **dir)
 {
 	struct state *state = open_state(*dir);
 	int64_t one = add(state, "<1@x>"), two = add(state, "<2@x>");
-	time_t delay = 99;
-	bool found = false;
 
 	attempt(state, one, OUTBOX_DEFERRED, NOW);
 	attempt(state, two, OUTBOX_DEFERRED, NOW + 3);
-	OK(outbox_next_due(state, OUTBOX_RETRY, NOW + 3, &delay, &found, &err));
-	assert_true(found);
-	assert_int_equal(delay, 2);
-	OK(outbox_next_due(
-	    state, OUTBOX_RETRY, NOW + 50, &delay, &found, &err));
-	assert_int_equal(delay, 0);
+	assert_int_equal(plan(state, &retry, NOW + 3).send_s, 2);
+	assert_int_equal(plan(state, &retry, NOW + 3).due, 0);
+	assert_int_equal(plan(state, &retry, NOW + 50).send_s, 0);
+	assert_int_equal(plan(state, &retry, NOW + 50).due, 2);
 	attempt(state, one, OUTBOX_ACCEPTED, NOW + 50);
 	attempt(state, two, OUTBOX_REFUSED, NOW + 50);
-	OK(outbox_next_due(
-	    state, OUTBOX_RETRY, NOW + 50, &delay, &found, &err));
-	assert_false(found);
+	assert_int_equal(plan(state, &retry, NOW + 50).send_s, -1);
 	state_close(&state);
 }
 
@@ -256,19 +173,15 @@ hold_keeps_uncertain_entries_and_sends_the_others(void **dir)
 	struct state *state = open_state(*dir);
 	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
 	int64_t lost = add(state, "<1@x>"), fine = 0;
-	time_t delay;
-	bool found = true;
 
 	attempt(state, lost, OUTBOX_LOST, NOW);
-	OK(outbox_next_due(
-	    state, OUTBOX_HOLD, NOW + 100, &delay, &found, &err));
-	assert_false(found);
+	assert_int_equal(plan(state, &hold, NOW + 100).send_s, -1);
 	fine = add(state, "<2@x>");
-	assert_true(claim(state, OUTBOX_HOLD, NOW + 100, &entry));
+	assert_true(claim(state, &hold, NOW + 100, &entry));
 	assert_int_equal(entry.id, fine);
 	outbox_entry_done(&entry);
-	assert_false(claim(state, OUTBOX_HOLD, NOW + 100, &entry));
-	assert_true(claim(state, OUTBOX_RETRY, NOW + 100, &entry));
+	assert_false(claim(state, &hold, NOW + 100, &entry));
+	assert_true(claim(state, &retry, NOW + 100, &entry));
 	assert_int_equal(entry.id, lost);
 	assert_string_equal(entry.message_id, "<1@x>");
 	outbox_entry_done(&entry);
@@ -281,15 +194,10 @@ a_clock_that_was_set_back_delays_nothing(void **dir)
 	struct state *state = open_state(*dir);
 	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
 	int64_t id = add(state, "<1@x>");
-	time_t delay = 99;
-	bool found = false;
 
 	attempt(state, id, OUTBOX_DEFERRED, NOW);
-	OK(outbox_next_due(
-	    state, OUTBOX_RETRY, NOW - 30 * DAY, &delay, &found, &err));
-	assert_true(found);
-	assert_int_equal(delay, 0);
-	assert_true(claim(state, OUTBOX_RETRY, NOW - 30 * DAY, &entry));
+	assert_int_equal(plan(state, &retry, NOW - 30 * DAY).send_s, 0);
+	assert_true(claim(state, &retry, NOW - 30 * DAY, &entry));
 	outbox_entry_done(&entry);
 	state_close(&state);
 }
@@ -304,21 +212,22 @@ what_is_not_accepted_for_five_days_is_given_up(void **dir)
 
 	attempt(state, refused, OUTBOX_DEFERRED, NOW);
 	attempt(state, lost, OUTBOX_LOST, NOW);
-	OK(outbox_give_up(state, NOW + 5 * DAY - 1, &entry, &found, &err));
+	OK(outbox_give_up(
+	    state, &retry, NOW + 5 * DAY - 1, &entry, &found, &err));
 	assert_false(found);
-	OK(outbox_give_up(state, NOW + 5 * DAY, &entry, &found, &err));
+	OK(outbox_give_up(state, &retry, NOW + 5 * DAY, &entry, &found, &err));
 	assert_true(found);
 	assert_int_equal(entry.id, refused);
 	assert_string_equal(entry.reply, "given up after 5 days: reply");
 	outbox_entry_done(&entry);
-	OK(outbox_give_up(state, NOW + 5 * DAY, &entry, &found, &err));
+	OK(outbox_give_up(state, &retry, NOW + 5 * DAY, &entry, &found, &err));
 	assert_true(found);
 	outbox_entry_done(&entry);
-	OK(outbox_give_up(state, NOW + 5 * DAY, &entry, &found, &err));
+	OK(outbox_give_up(state, &retry, NOW + 5 * DAY, &entry, &found, &err));
 	assert_false(found);
 	assert_entry(state, refused, OUTBOX_FAILED, 1, 0);
 	assert_entry(state, lost, OUTBOX_UNCERTAIN, 1, 0);
-	assert_false(claim(state, OUTBOX_RETRY, NOW + 6 * DAY, &entry));
+	assert_false(claim(state, &retry, NOW + 6 * DAY, &entry));
 	state_close(&state);
 }
 
@@ -334,12 +243,12 @@ finished_entries_are_kept_for_a_week(void **dir)
 	attempt(state, sent, OUTBOX_ACCEPTED, NOW);
 	attempt(state, failed, OUTBOX_REFUSED, NOW);
 	attempt(state, lost, OUTBOX_LOST, NOW);
-	OK(outbox_tidy(state, NOW + 7 * DAY - 1, &err));
+	OK(outbox_tidy(state, &retry, NOW + 7 * DAY - 1, &err));
 	assert_entry(state, sent, OUTBOX_SENT, 1, 0);
-	OK(outbox_tidy(state, NOW + 7 * DAY, &err));
-	OK(outbox_find(state, sent, &entry, &found, &err));
+	OK(outbox_tidy(state, &retry, NOW + 7 * DAY, &err));
+	OK(outbox_find(state, ACCOUNT, sent, &entry, &found, &err));
 	assert_false(found);
-	OK(outbox_find(state, failed, &entry, &found, &err));
+	OK(outbox_find(state, ACCOUNT, failed, &entry, &found, &err));
 	assert_false(found);
 	assert_entry(state, lost, OUTBOX_UNCERTAIN, 1, NOW + 5);
 	state_close(&state);
@@ -356,11 +265,11 @@ a_long_reply_is_cut(void **dir)
 	memset(reply, 'r', sizeof(reply) - 1);
 	reply[sizeof(reply) - 1] = '\0';
 	add(state, "<1@x>");
-	assert_true(claim(state, OUTBOX_RETRY, NOW, &entry));
-	OK(outbox_record(state, &entry, OUTBOX_DEFERRED, reply, NOW, &err));
+	assert_true(claim(state, &retry, NOW, &entry));
+	record(state, &retry, &entry, OUTBOX_DEFERRED, reply, NOW);
 	assert_int_equal(strlen(entry.reply), OUTBOX_REPLY_MAX - 1);
 	outbox_entry_done(&entry);
-	OK(outbox_give_up(state, NOW + 5 * DAY, &entry, &found, &err));
+	OK(outbox_give_up(state, &retry, NOW + 5 * DAY, &entry, &found, &err));
 	assert_true(found);
 	assert_memory_equal(entry.reply, "given up after 5 days: rr", 25);
 	outbox_entry_done(&entry);
@@ -374,14 +283,16 @@ one_sender_at_a_time_holds_the_lock(void **dir)
 	struct mt_error why;
 	int lock = -1, second = -1;
 
-	OK(outbox_lock(state, &lock, deadline_in_ms(0), &err));
-	assert_int_equal(outbox_lock(state, &second, deadline_in_ms(0), &why),
+	OK(outbox_lock(state, ACCOUNT, &lock, deadline_in_ms(0), &err));
+	assert_int_equal(
+	    outbox_lock(state, ACCOUNT, &second, deadline_in_ms(0), &why),
 	    MT_RETRY_LATER);
-	assert_int_equal(outbox_lock(other, &second, deadline_in_ms(50), &why),
+	assert_int_equal(
+	    outbox_lock(other, ACCOUNT, &second, deadline_in_ms(50), &why),
 	    MT_RETRY_LATER);
 	assert_non_null(strstr(why.text, "another process is sending"));
 	outbox_unlock(lock);
-	OK(outbox_lock(other, &second, deadline_in_ms(0), &err));
+	OK(outbox_lock(other, ACCOUNT, &second, deadline_in_ms(0), &err));
 	outbox_unlock(second);
 	assert_int_equal(scratch_mode(*dir, "sender.lock"), 0600);
 	state_close(&other);
@@ -402,15 +313,16 @@ die_after(const char *dir, int count)
 
 	for (int step = 0; step < count; step++) {
 		if (step == STEP_LOCK)
-			OK(outbox_lock(state, &lock, deadline_in_ms(0), &err));
+			OK(outbox_lock(
+			    state, ACCOUNT, &lock, deadline_in_ms(0), &err));
 		else if (step == STEP_CLAIM)
 			OK(outbox_claim(
-			    state, OUTBOX_RETRY, NOW, &entry, &found, &err));
+			    state, &retry, NOW, &entry, &found, &err));
 		else if (step == STEP_ATTEMPTING)
 			OK(outbox_attempting(state, &entry, NOW, &err));
 		else
-			OK(outbox_record(
-			    state, &entry, OUTBOX_ACCEPTED, "ok", NOW, &err));
+			record(
+			    state, &retry, &entry, OUTBOX_ACCEPTED, "ok", NOW);
 	}
 	kill(getpid(), SIGKILL);
 }
@@ -447,11 +359,11 @@ a_sender_killed_after_any_step_leaves_the_truth(void **dir)
 
 		state = open_state(*dir);
 		/* the lock has gone with its holder */
-		OK(outbox_lock(state, &lock, deadline_in_ms(0), &err));
+		OK(outbox_lock(state, ACCOUNT, &lock, deadline_in_ms(0), &err));
 		entry = get(state, id);
 		assert_int_equal(entry.state, cases[count].before);
 		outbox_entry_done(&entry);
-		OK(outbox_recover(state, NOW, &entry, &found, &err));
+		OK(outbox_recover(state, &retry, NOW, &entry, &found, &err));
 		assert_int_equal(
 		    found, cases[count].before != cases[count].after);
 		outbox_entry_done(&entry);
@@ -462,7 +374,7 @@ a_sender_killed_after_any_step_leaves_the_truth(void **dir)
 		outbox_entry_done(&entry);
 		if (cases[count].after != OUTBOX_SENT)
 			attempt(state, id, OUTBOX_ACCEPTED, NOW + 5);
-		OK(outbox_tidy(state, NOW + 8 * DAY, &err));
+		OK(outbox_tidy(state, &retry, NOW + 8 * DAY, &err));
 		outbox_unlock(lock);
 		state_close(&state);
 	}
