@@ -16,11 +16,10 @@
 /* Those who ask wait for a minute. */
 #define PATIENCE_MS 50000
 
-static enum mt_status
-open_imap(void *context, struct imap_conn **ret_conn, struct deadline deadline,
-    struct mt_error *err)
+enum mt_status
+operations_open_imap(struct operations *o, struct imap_conn **ret_conn,
+    struct deadline deadline, struct mt_error *err)
 {
-	struct operations *o = context;
 	struct mt_error why;
 	enum mt_status status =
 	    session_open_imap(&o->session, ret_conn, 0, deadline, &why);
@@ -29,6 +28,13 @@ open_imap(void *context, struct imap_conn **ret_conn, struct deadline deadline,
 		return MT_OK;
 	return mt_fail(err, status, "IMAP %s failed: %s",
 	    status == MT_NEEDS_LOGIN ? "LOGIN" : "connection", why.text);
+}
+
+static enum mt_status
+open_imap(void *context, struct imap_conn **ret_conn, struct deadline deadline,
+    struct mt_error *err)
+{
+	return operations_open_imap(context, ret_conn, deadline, err);
 }
 
 /* "inbox" of "agents/email/inbox". */

@@ -46,6 +46,12 @@ enum mt_status operations_prepare_sending(
 enum mt_status operations_open_workspace(struct operations *operations,
     struct publisher **ret_publisher, struct mt_error *err) MT_MUST_CHECK;
 
+/* Logs in for one operation that somebody asked for; "IMAP LOGIN failed: ..." or
+ * "IMAP connection failed: ...". */
+enum mt_status operations_open_imap(struct operations *operations,
+    struct imap_conn **ret_conn, struct deadline deadline,
+    struct mt_error *err) MT_MUST_CHECK;
+
 /* What moves work with; its deadline begins to run. */
 struct folders operations_folders(
     struct operations *operations, struct publisher *publisher);
