@@ -240,7 +240,7 @@ full_disk_loses_nothing_whenever_it_comes(void **state)
 	for (int i = 0; i < 4; i++)
 		fake_imap_add(&b->server, "From: a@example.org\r\n\r\nx\r\n")
 		    ->filler = 10000;
-	for (int kilobytes = 160; kilobytes < 260; kilobytes += 4) {
+	for (int kilobytes = 188; kilobytes < 288; kilobytes += 4) {
 		int status;
 		pid_t child = fork();
 
