@@ -5,6 +5,7 @@
 #include "base/child.h"
 #include "base/fs.h"
 #include "helper_process.h"
+#include "tokensock/module_settings.h"
 #include "tokensock/token_admin.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ struct token_helper {
 	const struct config *config; /* NULL: not a private one */
 	char *store;                 /* state directory of a private helper */
 	struct token_paths paths;
+	uid_t trusted_uid;
 	pthread_mutex_t lock; /* for what follows */
 	struct helper_process process;
 	bool seeded; /* a helper has our refresh token in its store */
@@ -60,6 +62,7 @@ token_helper_new(struct token_helper **ret_helper, const struct config *config,
 	if (!helper)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
 	helper->config = config;
+	helper->trusted_uid = (uid_t)-1;
 	helper->process = (struct helper_process)HELPER_PROCESS_INIT;
 	pthread_mutex_init(&helper->lock, NULL);
 	if (config) {
@@ -67,6 +70,8 @@ token_helper_new(struct token_helper **ret_helper, const struct config *config,
 	} else {
 		token_paths_add_environment(&helper->paths);
 		token_paths_add_standard(&helper->paths, false);
+		helper->trusted_uid =
+		    module_settings_trusted_uid(MT_SASL_SETTINGS);
 	}
 	if (status != MT_OK)
 		token_helper_free(&helper);
@@ -238,7 +243,7 @@ token_helper_ensure(
 	struct token_client client;
 	enum mt_status status;
 
-	token_client_init(&client, (uid_t)-1);
+	token_client_init(&client, helper->trusted_uid);
 	if (helper->config)
 		status = ensure_private(helper, &client, deadline, err);
 	else
@@ -261,7 +266,7 @@ connect_to_account(const struct token_helper *helper,
 	    .user = server->authentication_id,
 	};
 
-	token_client_init(client, (uid_t)-1);
+	token_client_init(client, helper->trusted_uid);
 	return token_client_find(client, &helper->paths, &query, deadline, err);
 }
 
@@ -343,7 +348,7 @@ token_helper_subscribe(struct token_helper *helper, size_t index,
 	struct token_wire_message reply;
 	enum mt_status status;
 
-	token_client_init(ret_client, (uid_t)-1);
+	token_client_init(ret_client, helper->trusted_uid);
 	status = token_client_connect(
 	    ret_client, helper->paths.path[index], deadline, err);
 	if (status != MT_OK)

@@ -126,6 +126,17 @@ module_settings_read(
 	return settings_read(path, &found, take_line, settings, err);
 }
 
+uid_t
+module_settings_trusted_uid(const char *path)
+{
+	struct module_settings settings;
+
+	module_settings_init(&settings);
+	return module_settings_read(&settings, path, NULL) == MT_OK
+		   ? settings.trusted_uid
+		   : (uid_t)-1;
+}
+
 bool
 module_settings_lists(const char *words, const char *word)
 {

@@ -39,6 +39,10 @@ void module_settings_init(struct module_settings *settings);
 enum mt_status module_settings_read(struct module_settings *settings,
     const char *path, struct mt_error *err) MT_MUST_CHECK;
 
+/* The user whose helper the file at `path` has programs trust besides root's and
+ * their own; (uid_t)-1: nobody, or the file is no good. */
+uid_t module_settings_trusted_uid(const char *path);
+
 /* Whether `word` is in a list of words. */
 bool module_settings_lists(const char *words, const char *word);
 

@@ -41,7 +41,7 @@ _MS_SCOPE = ("https://outlook.office365.com/IMAP.AccessAsUser.All "
              "https://outlook.office365.com/SMTP.Send offline_access")
 
 
-def _cache():
+def cache():
     """Where tests/setup keeps what npm made; the same rule as there."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("MAILTOKEN_TEST_CACHE")
@@ -51,9 +51,9 @@ def _cache():
 def installed():
     """(node, node_modules), or a RuntimeError that says what to do."""
     lock = (_HERE / "package-lock.json").read_bytes()
-    modules = (_cache() / f"oidc-{hashlib.sha256(lock).hexdigest()[:16]}"
+    modules = (cache() / f"oidc-{hashlib.sha256(lock).hexdigest()[:16]}"
                / "node_modules")
-    pointer = _cache() / "node-path"
+    pointer = cache() / "node-path"
     node = Path(pointer.read_text().strip() if pointer.exists() else pointer)
     for path in modules, node:
         if not path.exists():

@@ -208,10 +208,14 @@ def end_orphans(session=None):
                    if parent == os.getpid() and is_meant(its)]
         for pid in orphans:
             os.kill(pid, signal.SIGKILL)
-        for pid in orphans:
-            os.waitpid(pid, 0)
         if not orphans:
             return
+        # not one after the other: the first of a PID namespace ends only when
+        # the others in it are reaped
+        while orphans:
+            orphans = [pid for pid in orphans
+                       if os.waitpid(pid, os.WNOHANG)[0] == 0]
+            time.sleep(0.005)
 
 
 def _processes():

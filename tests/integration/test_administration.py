@@ -377,6 +377,29 @@ class ActivationTest(AdministrationTestCase):
         self.assertFalse(helper.admin.exists())
         self.assertTrue(helper.socket.exists())
 
+    def test_listener_of_another_name_is_the_table_for_postfix(self):
+        helper = self.helper(start=False)
+        table = helper.dir / "table"
+        self.start(helper, "mailtokend.socket:socketmap",
+                   self.listener(str(helper.socket)),
+                   self.listener(str(table)))
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(30)
+            client.connect(str(table))
+            client.sendall(b"11:smtp nobody,")
+            self.assertIn(b"NOTFOUND", client.recv(100))
+
+    def test_settings_of_what_is_handed_over_are_ignored_and_it_says_so(self):
+        helper = self.with_settings(f"socket = {self.bed.subdir('x')}/other\n"
+                                    "admin_group = 4711\n")
+        self.start(helper, "mailtokend.socket:admin",
+                   self.listener(str(helper.socket)),
+                   self.listener(str(helper.admin)))
+        with helper.connect() as connection:
+            connection.call("reload").expect()
+        for word in "'socket'", "'admin_group'":
+            self.assertRegex(helper.log(), f"{word}[ \\w]* is ignored")
+
     def test_where_there_is_no_place_for_one_mail_goes_on(self):
         helper = self.helper(start=False)
         name = f"mailtokend-{os.getpid()}"

@@ -52,7 +52,7 @@ doctor_name_socket(struct examination *x)
 	if (!helper->named)
 		return;
 	snprintf(x->named, sizeof(x->named), "%s", helper->paths.path[0]);
-	token_client_init(&client, (uid_t)-1);
+	token_client_init(&client, helper->client.trusted_uid);
 	token_wire_begin(&client.frame, "status");
 	if (token_client_connect(&client, x->named, deadline, NULL) == MT_OK &&
 	    token_wire_end(&client.frame) &&

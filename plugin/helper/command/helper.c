@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "private_helper.h"
+#include "tokensock/module_settings.h"
 
 #include <stdio.h>
 
@@ -10,7 +11,8 @@ void
 helper_init(struct helper *helper, const char *socket, const char *config)
 {
 	*helper = (struct helper){.config = config};
-	token_client_init(&helper->client, (uid_t)-1);
+	token_client_init(
+	    &helper->client, module_settings_trusted_uid(MT_SASL_SETTINGS));
 	if (socket) {
 		helper->named = true;
 		/* one that does not fit finds nobody */

@@ -203,18 +203,22 @@ check_mode(const char *path)
 }
 
 static enum mt_status
-adopt(struct listening *l, int fd, bool for_admin, struct mt_error *err)
+adopt(struct listening *l, int fd, const char *name, struct mt_error *err)
 {
-	enum mt_status status = server_adopt_listener(
-	    l->server, for_admin ? l->admin : l->tokens, fd, err);
+	const struct server_handler *handler =
+	    strcmp(name, LISTENING_ADMIN_NAME) == 0       ? l->admin
+	    : strcmp(name, LISTENING_SOCKETMAP_NAME) == 0 ? l->socketmap
+							  : l->tokens;
+	enum mt_status status =
+	    server_adopt_listener(l->server, handler, fd, err);
 
 	if (status != MT_OK)
 		return status;
-	if (for_admin) {
+	if (handler == l->admin) {
 		l->admin_is_passed = true;
 		find_path(fd, l->admin_path);
 		check_mode(l->admin_path);
-	} else {
+	} else if (handler == l->tokens) {
 		if (!l->tokens_are_passed)
 			find_path(fd, l->token_path);
 		l->tokens_are_passed = true;
@@ -230,12 +234,26 @@ adopt_all(struct listening *l, struct mt_error *err)
 	enum mt_status status = MT_OK;
 
 	for (int i = 0; status == MT_OK && i < count; i++)
-		status = adopt(l, NOTIFY_FIRST_FD + i,
-		    names && strcmp(names[i], LISTENING_ADMIN_NAME) == 0, err);
+		status =
+		    adopt(l, NOTIFY_FIRST_FD + i, names ? names[i] : "", err);
 	for (int i = 0; names && i < count; i++)
 		free(names[i]);
 	free(names);
 	return status;
+}
+
+/* Of settings for sockets that we would make. */
+static void
+tell_what_is_ignored(const struct listening *l, const struct config *config)
+{
+	if (l->tokens_are_passed && config->socket_count)
+		log_warning("the service manager hands the sockets over: "
+			    "'socket' in the settings is ignored; give it a "
+			    "socket unit of its own");
+	if (l->admin_is_passed && config->admin_group != NO_GROUP)
+		log_warning("the service manager hands the administration "
+			    "socket over: 'admin_group' is ignored; set "
+			    "SocketGroup and SocketMode in its unit");
 }
 
 /* ---- all together ---- */
@@ -277,6 +295,7 @@ listening_open(
 	snprintf(l->token_path, PATH_MAX, "%s",
 	    token_paths(l, config, usual).path[0]);
 	status = adopt_all(l, err);
+	tell_what_is_ignored(l, config);
 	/* ahead of the others: it is there when they name it */
 	if (status == MT_OK && !l->admin_is_passed)
 		status = open_admin(l, config, err);

@@ -12,9 +12,10 @@
 #include "options.h"
 #include "server.h"
 
-/* A listener that the service manager hands over by this name is the
- * administration socket; all others are for mail programs. */
+/* A listener that the service manager hands over by one of these names is the
+ * administration socket, or Postfix' table; all others are for mail programs. */
 #define LISTENING_ADMIN_NAME "admin"
+#define LISTENING_SOCKETMAP_NAME "socketmap"
 
 struct listening {
 	const struct options *options;

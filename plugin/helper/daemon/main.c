@@ -102,6 +102,10 @@ main(int argc, char **argv)
 		fputs(options_usage, stdout);
 		return mt_exit_code(MT_OK);
 	}
+	if (status == MT_OK && options.version) {
+		puts("mailtokend " MT_VERSION);
+		return mt_exit_code(MT_OK);
+	}
 	if (status == MT_OK) {
 		lock_down();
 		status = run(&options, &err);

@@ -13,6 +13,7 @@ const char options_usage[] =
     "usage: mailtokend [-v] [--config FILE] [--state-dir DIR] "
     "[--socket PATH]...\n"
     "                  [--check] [--once] [--lifeline]\n"
+    "       mailtokend --help | --version\n"
     "See mailtokend(8).\n";
 
 enum { OPTION_CONFIG = 256, OPTION_STATE_DIR, OPTION_SOCKET };
@@ -37,6 +38,9 @@ take_option(
 		return MT_OK;
 	case 'h':
 		options->help = true;
+		return MT_OK;
+	case 'V':
+		options->version = true;
 		return MT_OK;
 	case 'c':
 		options->check = true;
@@ -67,6 +71,7 @@ options_parse(
 	static const struct option known[] = {
 	    {"verbose", no_argument, NULL, 'v'},
 	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
 	    {"check", no_argument, NULL, 'c'},
 	    {"once", no_argument, NULL, 'o'},
 	    {"lifeline", no_argument, NULL, 'l'},

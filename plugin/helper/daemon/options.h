@@ -19,6 +19,7 @@ struct options {
 	bool once;     /* serve descriptor 3, then end */
 	bool lifeline; /* end when standard input does */
 	bool help;
+	bool version;
 	const char *config_file; /* NULL: the places below */
 	const char *state_dir;   /* NULL: not given */
 	const char *sockets[CONFIG_SOCKETS_MAX];

@@ -40,6 +40,8 @@ command_line_is_read(void **state)
 	assert_int_equal(
 	    parse(&options, "--once", "--lifeline", "--check"), MT_OK);
 	assert_true(options.once && options.lifeline && options.check);
+	assert_int_equal(parse(&options, "--version", NULL, NULL), MT_OK);
+	assert_true(options.version);
 }
 
 static void

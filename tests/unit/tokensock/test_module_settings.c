@@ -81,6 +81,16 @@ trusted_uid_may_be_a_name(void **state)
 	assert_int_equal(
 	    read_text("trusted_uid = nobody\n", &settings, &err), MT_OK);
 	assert_int_equal(settings.trusted_uid, 65534);
+	assert_int_equal(module_settings_trusted_uid(path), 65534);
+}
+
+static void
+file_that_is_no_good_has_nobody_trusted(void **state)
+{
+	(void)state;
+	write_file("trusted_uid = nobody\nnothing = known\n");
+	assert_int_equal(module_settings_trusted_uid(path), (uid_t)-1);
+	assert_int_equal(module_settings_trusted_uid("/nowhere"), (uid_t)-1);
 }
 
 static void
@@ -186,6 +196,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(all_settings_are_read),
 	    CASE(trusted_uid_may_be_a_name),
+	    CASE(file_that_is_no_good_has_nobody_trusted),
 	    CASE(without_a_file_nothing_is_set),
 	    CASE(file_that_others_may_not_read_is_none),
 	    CASE(broken_files_are_refused_with_their_line),
