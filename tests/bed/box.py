@@ -23,7 +23,8 @@ _PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 # Beside what mmdebstrap calls minbase: what runs the tests, and users of the
 # packages.
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "libpam-systemd", "isync",
-             "sasl2-bin", "mandoc", "openssl", "bash-completion")
+             "sasl2-bin", "mandoc", "openssl", "bash-completion",
+             "python3", "gpg", "gpg-agent")
 _KEEP_S = 3 * 86400     # a root that nobody asked for
 # In namespaces of its own.  Settings of the kernel are the machine's.
 _BOOT = """set -e

@@ -79,20 +79,27 @@ class Oidc:
     flavor="ms" serves every /TENANT/oauth2/v2.0/..., with Microsoft's error
     bodies and offline_access needed for a refresh token; flavor="google" has
     Google's paths and words.
+    With `names` it is called by these host names, over TLS at the usual port,
+    where a proxy must lead to `port`; the first one is the issuer's.
+    clients: further ones, as CLIENTS.
     """
 
-    def __init__(self, bed, flavor="generic", tls=False, users=USERS, **conf):
+    def __init__(self, bed, flavor="generic", tls=False, users=USERS,
+                 names=(), clients={}, **conf):
         node, modules = installed()
         self.flavor, self.port = flavor, bed.port()
         self._users = users
-        self.issuer = f"{'https' if tls else 'http'}://localhost:{self.port}"
+        tls = tls or bool(names)
+        self.issuer = (f"https://{names[0]}" if names else
+                       f"{'https' if tls else 'http'}://localhost:{self.port}")
         self.dir = bed.subdir("oidc")
         self.keys = self.dir / "keys"
         options = {"modules": str(modules), "port": self.port,
-                   "flavor": flavor, "users": users, "keys": str(self.keys)}
+                   "issuer": self.issuer, "flavor": flavor, "users": users,
+                   "clients": clients, "keys": str(self.keys)}
         self.ca, self._context = None, None
         if tls:
-            cert, key = bed.tls.cert()
+            cert, key = bed.tls.cert(names) if names else bed.tls.cert()
             options |= {"cert": str(cert), "key": str(key)}
             self.ca = bed.tls.ca
             self._context = ssl.create_default_context(cafile=self.ca)

@@ -16,8 +16,11 @@ from pathlib import Path
 
 from bed import BedTestCase, wait_until
 from bed.connector import Connector
+from bed.core import PATH
 from bed.frames import Frames
 from bed.helper import USER
+
+from documents import document
 
 from .test_send import Hold, Submission
 
@@ -633,6 +636,64 @@ show.(Email.create_folder("elixir", agent_dir))
 
 
 @unittest.skipUnless(shutil.which("elixir"), "needs Elixir")
+class PageTest(FramesTestCase):
+    """The examples of docs/trionyx.md, as they stand there."""
+
+    def setUp(self):
+        super().setUp()
+        self.page = self.started()
+        draft = json.dumps(DRAFT)
+        (self.page.agent / "drafts/a.json").write_text(draft)
+        self.values = {
+            '"uid":"17"': f'"uid":"{self.receive(self.page)}"',
+            "9f86d0…": hashlib.sha256(draft.encode()).hexdigest()}
+
+    def lines(self):
+        for step in document.read(DOCUMENT):
+            if step.kind == "tested by" and step.text.startswith("{"):
+                yield from (line.split("   ")[0]
+                            for line in step.text.splitlines())
+
+    def ask(self, frames, line):
+        for shown, real in self.values.items():
+            line = line.replace(shown, real)
+        frames.write(line.encode() + b"\n")
+        answer = frames.read()
+        if answer.get("entries"):
+            self.values['"entry":"7"'] = (
+                f'"entry":"{answer["entries"][0]["id"]}"')
+        return answer
+
+    def test_requests_are_answered_as_it_shows(self):
+        frames = self.frames(self.page)
+        answer = self.ask(frames, '{"type":"?","request_id":"r1"}')
+        for line in self.lines():
+            if "_request" in line:
+                answer = self.ask(frames, line)
+                self.assertNotEqual(answer["type"], "error", line)
+                continue
+            self.assertLessEqual(set(re.findall(r'[{,]"(\w+)":', line)),
+                                 self.names(answer), line)
+            for name in "type", "detail", "request_id":
+                for value in re.findall(rf'[^{{\[]"{name}":"([^"…<]*)"', line):
+                    self.assertEqual(answer[name], value, line)
+
+    def names(self, value):
+        """Of all members, at any depth."""
+        if isinstance(value, list):
+            value = dict(enumerate(value))
+        if not isinstance(value, dict):
+            return set()
+        return set(value).union(*map(self.names, value.values()))
+
+    def test_request_by_hand(self):
+        command, = (step.text for step in document.read(DOCUMENT)
+                    if step.text.startswith("python3"))
+        result = self.bed.run(["sh", "-c", command.replace(
+            "/run/mail/gateway", str(self.page.socket))], {"PATH": PATH})
+        self.assertIn('"status_response"', result.check().out)
+
+
 class GatewayTest(FramesTestCase):
     """The gateway's side, as the document has it."""
 

@@ -10,6 +10,9 @@ import re
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "documents"))
+import document  # noqa: E402
+
 DAEMON, COMMAND = "plugin/helper/daemon", "plugin/helper/command"
 
 
@@ -153,6 +156,21 @@ class Check:
                     (path.parent / target).exists(),
                     f"{path.relative_to(self.root)}: no {target}")
 
+    def blocks(self):
+        """Each says what becomes of it, and who proves it."""
+        for path in document.documents(self.root):
+            name = path.relative_to(self.root)
+            for step in document.read(path):
+                place = f"{name}:{step.line}"
+                self.fail_unless(step.kind, f"{place}: a block without a mark, "
+                                 "see tests/documents/document.py")
+                if step.kind == "needs":
+                    self.fail_unless(step.argument in document.NEEDS,
+                                     f"{place}: needs {step.argument}?")
+                if step.kind == "tested by":
+                    self.fail_unless((self.root / step.argument).exists(),
+                                     f"{place}: there is no {step.argument}")
+
     def manuals(self):
         ours = {path.name for path in self.root.glob("docs/man/*")}
         builds = "".join(path.read_text() for path
@@ -172,8 +190,9 @@ class Check:
 
     def packages(self):
         listed = set(self.read("tests/packages.txt").split())
-        command = find(r"apt install ((?:\\\n|.)*)", self.read("README.md"))
-        named = set(command.pop().replace("\\\n", " ").split())
+        command = max(find(r"apt install ((?:\\\n|.)*)",
+                           self.read("README.md")), key=len)
+        named = set(command.replace("\\\n", " ").split())
         for name in sorted(named):
             self.fail_unless(name in listed,
                              f"{name}: in README.md, not in packages.txt")
@@ -198,6 +217,7 @@ class Check:
         self.message_keys()
         self.architecture()
         self.links()
+        self.blocks()
         self.manuals()
         self.packages()
 

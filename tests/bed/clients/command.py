@@ -66,7 +66,7 @@ class CommandClient(Client):
 
     def run(self, argv, home, input=""):
         return self.bed.run(argv, cwd=home, input=input,
-                            env=self.site.env(HOME=home))
+                            env=self.site.env(HOME=home, TMPDIR=home))
 
 
 class _Mutt(CommandClient):
@@ -93,7 +93,8 @@ class _MuttImap(_Mutt):
         ours, its = pty.openpty()
         os.write(ours, keys.encode())
         process = self.bed.spawn(argv, cwd=home, stdin=its, stdout=its,
-                                 env=self.site.env(HOME=home, TERM="vt100"))
+                                 env=self.site.env(HOME=home, TMPDIR=home,
+                                                   TERM="vt100"))
         os.close(its)
         shown = b""
         # It ends with an error, when nobody else has the terminal open.

@@ -123,10 +123,18 @@ const deviceFlow = {
     successSource: (ctx) => { ctx.body = page('Device authorized', ''); },
 };
 
-function configuration(flavor, conf, privateKey) {
+// Clients of a test's own: programs of people, and, with a secret, services.
+const furtherClients = (clients) => Object.entries(clients).map(
+    ([id, secret]) => ({ ...DESKTOP, client_id: id,
+        ...(secret === null ? { token_endpoint_auth_method: 'none' } : {
+            client_secret: secret,
+            token_endpoint_auth_method: 'client_secret_post',
+            grant_types: [...DESKTOP.grant_types, 'client_credentials'] }) }));
+
+function configuration({ flavor, clients }, conf, privateKey) {
     const ms = flavor === 'ms';
     return {
-        clients: CLIENTS,
+        clients: [...CLIENTS, ...furtherClients(clients)],
         routes: ROUTES[flavor],
         jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }),
             use: 'sig', alg: 'RS256', kid: KID }] },
@@ -265,11 +273,13 @@ function keepUsedTokens(conf, RefreshToken) {
     };
 }
 
-// A provider that obeys `conf` from then on, and its public key in PEM.
-export function makeProvider(Provider, issuer, flavor, conf) {
+// A provider that obeys `conf` from then on, and its public key in PEM; the
+// options are those of server.mjs.
+export function makeProvider(Provider, options, conf) {
+    const { issuer, flavor } = options;
     const { privateKey, publicKey }
         = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const provider = new Provider(issuer, configuration(flavor, conf,
+    const provider = new Provider(issuer, configuration(options, conf,
         privateKey));
     provider.on('server_error', (_ctx, error) => console.error(error));
     provider.use(afterwards(flavor, conf, issuer));

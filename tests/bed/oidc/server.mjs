@@ -3,10 +3,10 @@
 // The OAuth2 server of the tests: the real oidc-provider, with a fault layer
 // in front.  Listens on 127.0.0.1 alone.  tests/bed/oidc.py starts it:
 //
-//     node server.mjs '{"modules": DIR, "port": N, "flavor": "generic"|"ms"|"google",
-//                      
-//                       "users": {NAME: PASSWORD}, "keys": DIR,
-//                       "cert": FILE, "key": FILE}'
+//     node server.mjs '{"modules": DIR, "port": N, "issuer": URL,
+//                       "flavor": "generic"|"ms"|"google",
+//                       "users": {NAME: PASSWORD}, "clients": {ID: SECRET},
+//                       "keys": DIR, "cert": FILE, "key": FILE}'
 //
 // and talks to it in lines of JSON, a command on standard input, its answer
 // on standard output:
@@ -43,9 +43,7 @@ const { default: Provider } = await import(
 const MS = options.flavor === 'ms';
 const ENDPOINTS = endpoints(options.flavor);
 const conf = defaults(MS);
-const { provider, publicKey } = makeProvider(Provider,
-    `${options.cert ? 'https' : 'http'}://localhost:${options.port}`,
-    options.flavor, conf);
+const { provider, publicKey } = makeProvider(Provider, options, conf);
 const callback = provider.callback();
 const log = [];
 
