@@ -17,6 +17,7 @@ from pathlib import Path
 from .dovecot import Dovecot
 from .gateway import Gateway, Hook
 from .glewlwyd import Glewlwyd
+from .mailhost import MailHost
 from .oidc import Oidc
 from .ports import Ports
 from .postfix import Postfix
@@ -27,6 +28,8 @@ from .scripted import ScriptedServer
 from .sink import Sink
 from .tls import Tls
 
+# Asked for once: the first two threads that ask at the same time may get None.
+_MULTIARCH = sysconfig.get_config_var("MULTIARCH")
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -202,6 +205,10 @@ class Bed:
         """Start Postfix as an SMTP client: a Postfix."""
         return Postfix(self, **options)
 
+    def mail_host(self, **options):
+        """Start a provider, Postfix and Dovecot: a MailHost."""
+        return MailHost(self, **options)
+
     def gateway(self, **options):
         """Start the TriOnyx gateway's WebSocket: a Gateway."""
         return Gateway(self, **options)
@@ -268,5 +275,4 @@ def _sanitizer_env(module):
 
 
 def debian_sasl_dir():
-    return _existing(Path("/usr/lib", sysconfig.get_config_var("MULTIARCH"),
-                          "sasl2"))
+    return _existing(Path("/usr/lib", _MULTIARCH, "sasl2"))

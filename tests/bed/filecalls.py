@@ -45,7 +45,7 @@ def read_calls(path):
 
 
 _FIELDS = {"create": 3, "mkdir": 3, "write": 2, "truncate": 2, "sync": 1,
-           "syncfs": 0, "rename": 4, "unlink": 2, "output": 0}
+           "syncfs": 0, "rename": 4, "unlink": 2, "output": 0, "network": 0}
 
 
 def _parse(record):

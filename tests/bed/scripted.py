@@ -32,6 +32,11 @@ class ScriptedServer:
         self._socket = socket.create_server(("127.0.0.1", port), backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def busy(self):
+        """Whether any script runs."""
+        with self._lock:
+            return bool(self._open)
+
     def stop(self):
         """Close the listener and every connection."""
         shut(self._socket)
@@ -96,8 +101,8 @@ class Conn:
             raise EOFError("the peer closed the connection")
         return data
 
-    def read_dot(self):
-        """The lines up to a lone dot, unstuffed (RFC 5321 s4.5.2)."""
+    def read_dot(self, raw=False):
+        """The lines up to a lone dot, unstuffed (RFC 5321 s4.5.2) or raw."""
         lines = []
         while True:
             line = self._file.readline()
@@ -105,7 +110,7 @@ class Conn:
                 raise EOFError("the peer closed the connection")
             if line == b".\r\n":
                 return b"".join(lines)
-            lines.append(line.removeprefix(b"."))
+            lines.append(line if raw else line.removeprefix(b"."))
 
     def expect(self, pattern):
         """Read a line that `pattern` matches in full; return the match."""
@@ -117,7 +122,10 @@ class Conn:
 
     def starttls(self):
         """Take the server's part in a TLS handshake."""
-        self.socket = self._tls.wrap_socket(self.socket, server_side=True)
+        # in this order: a handshake that fails leaves a socket to close
+        self.socket = self._tls.wrap_socket(self.socket, server_side=True,
+                                            do_handshake_on_connect=False)
+        self.socket.do_handshake()
         self._file = self.socket.makefile("rb")
 
     def close(self):

@@ -17,7 +17,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 from bed import Bed, BedTestCase, alive, wait_until
+from bed.imap_proxy import ImapProxy
+from bed.mailhost import LATE, NOBODY, PASSWORD, REPLACED, SERVER
 from bed.oidc import CLIENTS
+from bed.smtp_proxy import STEPS, answer, cut, goodbye
 
 ALICE, BOB = "alice@example.test", "bob@example.test"
 
@@ -431,6 +434,80 @@ class MailTest(BedTestCase):
         mail.start()
         mail.deliver(ALICE, b"Subject: y\n\nhi\n")
         self.assertEqual(len(mail.messages(ALICE)), 2)
+
+
+class MailHostTest(BedTestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = cls.bed.mail_host()
+
+    def send(self, proxy, user):
+        with smtplib.SMTP("localhost", proxy.port) as smtp:
+            smtp.starttls(context=ssl.create_default_context(
+                cafile=self.bed.tls.ca))
+            smtp.login(user, PASSWORD)
+            smtp.sendmail(user, [f"to-{user}"], b"Message-ID: <1@a.test>\r\n"
+                          b"Subject: x\r\n\r\n.dot\r\n")
+
+    def test_sent_is_filled_as_it_was_ordered(self):
+        mail = self.host.dovecot
+        for filing in (NOBODY, SERVER, REPLACED, LATE):
+            with self.subTest(filing=filing):
+                user = f"{filing}-1@example.test"
+                self.send(self.host.submission(filing), user)
+                wait_until(lambda: mail.messages(f"to-{user}"))
+                arrived, = mail.messages(f"to-{user}")
+                self.assertTrue(arrived.endswith(b"\n\n.dot\n"), arrived)
+                if filing != NOBODY:
+                    if filing == LATE:
+                        self.assertEqual(mail.messages(user, "Sent"), [])
+                        self.host.late.file(user)
+                    wait_until(lambda: mail.messages(user, "Sent"))
+                    copy, = mail.messages(user, "Sent")
+                    self.assertEqual(b"<1@a.test>" in copy, filing != REPLACED)
+                self.assertEqual(b"<1@a.test>" in arrived, filing != REPLACED)
+
+    def test_proxy_fails_at_each_step(self):
+        user = f"{NOBODY}-2@example.test"
+        for step in STEPS[:-1]:
+            for fault in (cut, goodbye, answer("451 later")):
+                with self.subTest(step=step, fault=fault):
+                    proxy = self.host.submission(NOBODY)
+                    proxy.at = {step: fault}
+                    with self.assertRaises((smtplib.SMTPException, OSError)):
+                        self.send(proxy, user)
+                    self.assertEqual(len(proxy.accepted), step == "dotted")
+        proxy = self.host.submission(NOBODY)
+        proxy.at = {"answered": cut}
+        self.send(proxy, user)
+        self.assertEqual(len(proxy.accepted), 1)
+
+
+    def test_imap_proxy_fails_where_it_is_told_to(self):
+        mail = self.host.dovecot
+        proxy = ImapProxy(self.bed, mail.imap_port)
+
+        def append():
+            with imaplib.IMAP4_SSL("localhost", proxy.port, timeout=30,
+                                   ssl_context=ssl.create_default_context(
+                                       cafile=self.bed.tls.ca)) as imap:
+                imap.login("imap@example.test", PASSWORD)
+                return imap.append("Sent", "", None, b"Subject: x\r\n\r\n" +
+                                   100000 * b"1 APPEND x\r\n")
+
+        self.assertEqual(append()[0], "OK")
+        for place, fault, count in (
+                ("APPEND", cut, 1), ("APPEND", answer("NO full"), 1),
+                ("APPEND done", cut, 2)):
+            with self.subTest(place=place):
+                proxy.at = {place: fault}
+                try:
+                    self.assertEqual(append()[0], "NO")
+                except (imaplib.IMAP4.error, OSError):
+                    self.assertIs(fault, cut)
+                self.assertEqual(
+                    len(mail.messages("imap@example.test", "Sent")), count)
 
 
 class DovecotOptionsTest(BedTestCase):

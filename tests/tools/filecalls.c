@@ -5,9 +5,11 @@
  *   FILECALLS_LOG=PATH       writes down what the calls did, in their order
  *   FILECALLS_KILL=T:N       kills the process just before the N-th such call of
  *                            its T-th thread, both from 0; threads are numbered
- *                            by their first such call
+ *                            by their first such call; T -1: of all threads
  *   FILECALLS_FULL=T:N       the disk is full from that call on: nothing can be
  *                            made or written any more, but all else be done
+ *
+ *   FILECALLS_NETWORK=1      connect, send and recv count as such calls, too
  *
  * One call at a time: the order of the log is the order on the disk.  A record
  * is its length (8 bytes, as this machine has them), and fields that end with a
@@ -19,6 +21,7 @@
  *   sync INODE                    syncfs
  *   rename DIR NAME DIR NAME      unlink DIR NAME
  *   output DATA                   to standard output
+ *   network                       written down before the call
  *
  * DIR and INODE are inode numbers.
  */
@@ -32,6 +35,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -42,8 +46,8 @@ static int log_fd = -1;
 static struct moment {
 	long thread, number;
 } kill_at = {-1, -1}, full_at = {-1, -1};
-static int full;
-static long threads;
+static int full, network;
+static long threads, calls;
 static _Thread_local long thread = -1, number;
 
 static void
@@ -59,6 +63,8 @@ read_moment(const char *variable, struct moment *moment)
 static int
 is_now(struct moment moment)
 {
+	if (moment.thread < 0)
+		return calls == moment.number;
 	return thread == moment.thread && number == moment.number;
 }
 
@@ -72,6 +78,7 @@ set_up(void)
 		    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	read_moment("FILECALLS_KILL", &kill_at);
 	read_moment("FILECALLS_FULL", &full_at);
+	network = getenv("FILECALLS_NETWORK") != NULL;
 }
 
 /* To be called before each call that may change something. */
@@ -85,6 +92,7 @@ begin(void)
 		kill(getpid(), SIGKILL);
 	full |= is_now(full_at);
 	number++;
+	calls++;
 }
 
 /* Writes a record: the fields that `format` makes, separated by '|', and data.
@@ -398,4 +406,60 @@ int
 mkdir(const char *path, mode_t mode)
 {
 	return mkdirat(AT_FDCWD, path, mode);
+}
+
+/* Not during the call, which may wait for the peer. */
+static void
+note_network(void)
+{
+	if (!network)
+		return;
+	begin();
+	end(0, NULL, 0, "network");
+}
+
+int
+connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+	note_network();
+	return (int)syscall(SYS_connect, fd, address.__sockaddr__, len);
+}
+
+ssize_t
+sendto(int fd, const void *bytes, size_t len, int flags,
+    __CONST_SOCKADDR_ARG address, socklen_t address_len)
+{
+	note_network();
+	return syscall(SYS_sendto, fd, bytes, len, flags, address.__sockaddr__,
+	    address_len);
+}
+
+ssize_t
+send(int fd, const void *bytes, size_t len, int flags)
+{
+	note_network();
+	return syscall(SYS_sendto, fd, bytes, len, flags, NULL, 0);
+}
+
+ssize_t
+sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	note_network();
+	return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+ssize_t
+recvfrom(int fd, void *bytes, size_t len, int flags, __SOCKADDR_ARG address,
+    socklen_t *address_len)
+{
+	note_network();
+	return syscall(SYS_recvfrom, fd, bytes, len, flags,
+	    address.__sockaddr__, address_len);
+}
+
+ssize_t
+recv(int fd, void *bytes, size_t len, int flags)
+{
+	note_network();
+	return syscall(SYS_recvfrom, fd, bytes, len, flags, NULL, NULL);
 }
