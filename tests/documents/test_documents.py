@@ -164,6 +164,7 @@ SCENARIOS = {
     "operation": (GENERIC,),
     "moving": (GENERIC,),
     "key": (GENERIC,),
+    "service": (GENERIC,),
 }
 # Makes the machine as new.
 RESET = """
@@ -171,6 +172,7 @@ systemctl stop 'mailtoken*' || :
 ! id you 2>/dev/null || { loginctl disable-linger you
     systemctl stop user@$(id -u you); userdel --force --remove you 2>/dev/null; }
 rm -rf /etc/mailtoken/*.* /etc/mailtoken/accounts.d/* /etc/mailtoken/key
+rm -rf /etc/mailtoken-connector/*.conf /var/lib/mailtoken-connector/* /srv/*
 rm -rf /etc/tokens /var/lib/mailtoken/* /root/* /root/.config
 useradd --create-home you
 loginctl enable-linger you
@@ -247,6 +249,11 @@ class DocumentTest(BedTestCase):
         self.assertEqual(status, 0, shown)
 
     prepare_key = prepare_moving = prepare_operation
+
+    def prepare_service(self, reader):
+        reader.file("/etc/mailtoken/mailtoken.conf",
+                    ACCOUNT + "allow = uid:_mailtoken-connector\n")
+        self.box.wait_sh("test -S /run/mailtoken/socket")
 
 
 def _scenarios():
