@@ -2,24 +2,20 @@
 #include "delivery/manifest.h"
 
 #include "base/deadline.h"
+#include "delivery/manifest_source.h"
 #include "delivery/publish.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define FOLDER ".tri-onyx"
-#define NAME "risk-manifest.json"
 #define LOCK "risk-manifest.lock"
-#define SIZE_MAX_BYTES (512 * 1024 * 1024)
+#define WINDOW (256 * 1024)
 #define LOCK_MS 30000
 #define AGAIN_MS 20
 #define WATCHED_MAX 200000
@@ -27,126 +23,39 @@
 /* The gateway, in its group, must be able to write it. */
 #define MODE 0660
 
-/* The manifest as it was read; fd -1: there was none. */
-struct source {
-	int fd;
-	struct stat read;  /* the file, when it was read */
-	struct stat place; /* what had the manifest's name then */
-	bool displaced;    /* we gave that name to another file since */
-	char *text;
-	size_t len;
-};
-
+/* The old text's ranges with commas between them, then what is new. */
 static void
-source_done(struct source *s)
+list_parts(const struct manifest_change *change, int fd,
+    struct publish_part *parts, size_t count)
 {
-	if (s->fd >= 0)
-		close(s->fd);
-	free(s->text);
-	*s = (struct source){.fd = -1};
-}
+	for (size_t i = 0; i < change->kept_count; i++) {
+		const struct manifest_range *kept = &change->kept[i];
 
-static bool
-same_state(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	       a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-static enum mt_status
-fail_read(int error, struct mt_error *err)
-{
-	return mt_fail_errno(err,
-	    error == ELOOP || error == EACCES ? MT_BAD_CONFIG : MT_RETRY_LATER,
-	    error, "cannot read " FOLDER "/" NAME " in the workspace");
-}
-
-/* Reads all of an open manifest anew. */
-static enum mt_status
-read_open(struct source *s, struct mt_error *err)
-{
-	ssize_t n;
-	char *text;
-
-	if (fstat(s->fd, &s->read))
-		return fail_read(errno, err);
-	if (!S_ISREG(s->read.st_mode) || s->read.st_size > SIZE_MAX_BYTES)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    FOLDER "/" NAME " in the workspace is no file, or far too "
-			   "large");
-	text = realloc(s->text, (size_t)s->read.st_size + 1);
-	if (!text)
-		return mt_fail(err, MT_NO_MEMORY, "no memory for " NAME);
-	s->text = text;
-	s->len = 0;
-	while (s->len < (size_t)s->read.st_size) {
-		n = pread(s->fd, s->text + s->len,
-		    (size_t)s->read.st_size - s->len, (off_t)s->len);
-		if (n < 0)
-			return fail_read(errno, err);
-		if (n == 0)
-			break; /* it has just become shorter */
-		s->len += (size_t)n;
+		parts[2 * i] =
+		    (struct publish_part){.data = i ? "," : "{", .len = 1};
+		parts[2 * i + 1] = (struct publish_part){.fd = fd,
+		    .begin = kept->begin,
+		    .len = (size_t)(kept->end - kept->begin)};
 	}
-	return MT_OK;
+	if (!change->kept_count)
+		parts[0] = (struct publish_part){.data = "{", .len = 1};
+	parts[count - 1] = (struct publish_part){
+	    .data = change->added.data, .len = change->added.len};
 }
 
 static enum mt_status
-read_current(
-    struct source *s, const struct publish_folder *folder, struct mt_error *err)
-{
-	enum mt_status status;
-
-	source_done(s);
-	s->fd = openat(
-	    folder->fd, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (s->fd < 0)
-		return errno == ENOENT ? MT_OK : fail_read(errno, err);
-	status = read_open(s, err);
-	s->place = s->read;
-	return status;
-}
-
-/* Whether the manifest is still what was read. */
-static bool
-is_current(const struct source *s, const struct publish_folder *folder)
-{
-	struct stat info;
-
-	if (fstatat(folder->fd, NAME, &info, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT && s->fd < 0;
-	return s->fd >= 0 && same_state(&info, &s->place);
-}
-
-/* Whether somebody has written to what was read after it was read. */
-static bool
-was_written(const struct source *s)
-{
-	struct stat info;
-
-	return s->fd >= 0 && !fstat(s->fd, &info) &&
-	       !same_state(&info, &s->read);
-}
-
-static enum mt_status
-stage(struct publisher *p, const struct manifest_change *change,
+stage(struct publisher *p, const struct manifest_change *change, int fd,
     struct mt_error *err)
 {
-	size_t count = change->piece_count + 1;
-	struct iovec *parts = calloc(count, sizeof(*parts));
+	size_t count = change->kept_count ? 2 * change->kept_count + 1 : 2;
+	struct publish_part *parts = calloc(count, sizeof(*parts));
 	enum mt_status status;
 
 	if (!parts)
-		return mt_fail(err, MT_NO_MEMORY, "no memory for " NAME);
-	for (size_t i = 0; i < change->piece_count; i++)
-		parts[i] =
-		    (struct iovec){(void *)(uintptr_t)change->pieces[i].data,
-			change->pieces[i].len};
-	parts[count - 1] =
-	    (struct iovec){change->added.data, change->added.len};
-	status = publish_stage_file(p, NAME, parts, count, MODE, err);
+		return mt_fail(
+		    err, MT_NO_MEMORY, "no memory for " MANIFEST_NAME);
+	list_parts(change, fd, parts, count);
+	status = publish_stage_file(p, MANIFEST_NAME, parts, count, MODE, err);
 	free(parts);
 	return status;
 }
@@ -159,25 +68,33 @@ struct entering {
 	const char *agent;
 	char time[40];
 	struct deadline deadline;
-	struct source source;
+	struct manifest_source source;
 };
 
 enum outcome { ENTERED, CHANGED /* by somebody, in the meantime */ };
 
+/* The old file is read a second time for the new one, which must not get the
+ * place if that was written to meanwhile: it may be no JSON. */
 static enum mt_status
 replace(struct entering *e, const struct manifest_change *change,
     enum outcome *ret_outcome, struct mt_error *err)
 {
-	enum mt_status status = stage(e->publisher, change, err);
+	struct manifest_source *s = &e->source;
+	struct mt_error why;
+	enum mt_status status = stage(e->publisher, change, s->fd, &why);
 
 	*ret_outcome = CHANGED;
-	if (status != MT_OK)
-		return status;
-	e->source.displaced = is_current(&e->source, &e->folder);
-	if (!e->source.displaced)
+	if (manifest_source_was_written(s))
 		return MT_OK;
-	status = publish_put_file(e->publisher, &e->folder, NAME, err);
-	if (status == MT_OK && !was_written(&e->source))
+	if (status != MT_OK) {
+		*err = why;
+		return status;
+	}
+	if (!manifest_source_is_current(s, &e->folder))
+		return MT_OK;
+	status = publish_put_file(e->publisher, &e->folder, MANIFEST_NAME, err);
+	manifest_source_displace(s, &e->folder);
+	if (status == MT_OK && !manifest_source_was_written(s))
 		*ret_outcome = ENTERED;
 	return status;
 }
@@ -185,43 +102,40 @@ replace(struct entering *e, const struct manifest_change *change,
 static enum mt_status
 enter_once(struct entering *e, enum outcome *ret_outcome, struct mt_error *err)
 {
+	const struct manifest_reader reader = {
+	    .read = manifest_source_read,
+	    .context = &e->source,
+	    .window = WINDOW,
+	};
 	struct manifest_change change;
-	enum mt_status status = manifest_change_make(
-	    e->source.fd < 0 ? NULL : e->source.text, e->source.len, e->paths,
-	    e->mode, e->agent, e->time, &change, err);
+	enum mt_status status =
+	    manifest_change_make(e->source.fd < 0 ? NULL : &reader, e->paths,
+		e->mode, e->agent, e->time, &change, err);
 
 	if (status != MT_OK)
 		return status;
-	*ret_outcome = ENTERED;
-	if (change.added_count)
+	*ret_outcome =
+	    manifest_source_was_written(&e->source) ? CHANGED : ENTERED;
+	if (*ret_outcome == ENTERED &&
+	    (change.added_count || e->source.displaced))
 		status = replace(e, &change, ret_outcome, err);
 	manifest_change_done(&change);
 	return status;
 }
 
-/*
- * After a try that did not do.  What was read has been written to: either while
- * it had the name, or, by somebody who had opened it before, after we took the
- * name from it.  Then that is what to begin with, in the place of ours.
- */
-static enum mt_status
-read_again(struct entering *e, struct mt_error *err)
-{
-	struct source *s = &e->source;
-
-	poll(NULL, 0, AGAIN_MS);
-	if (!s->displaced ||
-	    fstatat(e->folder.fd, NAME, &s->place, AT_SYMLINK_NOFOLLOW))
-		return read_current(s, &e->folder, err);
-	return read_open(s, err);
-}
+static const char changes_always[] =
+    MANIFEST_PATH " in the workspace changes all the time";
+static const char is_no_json[] =
+    MANIFEST_PATH " in the workspace cannot be read as JSON; it is left alone "
+		  "and no mail is published: mend it, or remove it";
 
 static enum mt_status
 enter_until_done(struct entering *e, struct mt_error *err)
 {
 	enum outcome outcome = CHANGED;
 	struct mt_error why;
-	enum mt_status status = read_current(&e->source, &e->folder, err);
+	enum mt_status status =
+	    manifest_source_open(&e->source, &e->folder, err);
 
 	while (status == MT_OK) {
 		status = enter_once(e, &outcome, &why);
@@ -232,15 +146,10 @@ enter_until_done(struct entering *e, struct mt_error *err)
 			return status;
 		}
 		if (deadline_passed(e->deadline))
-			return mt_fail(err, MT_RETRY_LATER,
-			    status == MT_OK
-				? FOLDER "/" NAME " in the workspace changes "
-					 "all the time"
-				: FOLDER "/" NAME " in the workspace cannot be "
-					 "read as JSON; it is left alone and "
-					 "no mail is published: mend it, or "
-					 "remove it");
-		status = read_again(e, err);
+			return mt_fail(err, MT_RETRY_LATER, "%s",
+			    status == MT_OK ? changes_always : is_no_json);
+		poll(NULL, 0, AGAIN_MS);
+		status = manifest_source_renew(&e->source, &e->folder, err);
 	}
 	return status;
 }
@@ -267,7 +176,7 @@ enter(struct publisher *p, struct manifest_paths *paths,
 	    .paths = paths,
 	    .mode = mode,
 	    .agent = agent,
-	    .source = {.fd = -1},
+	    .source = MANIFEST_SOURCE_INIT,
 	};
 	int lock = -1;
 	enum mt_status status =
@@ -275,12 +184,12 @@ enter(struct publisher *p, struct manifest_paths *paths,
 
 	if (status != MT_OK)
 		return status;
-	status = publish_folder_open(p, FOLDER, &e.folder, err);
+	status = publish_folder_open(p, MANIFEST_FOLDER, &e.folder, err);
 	if (status == MT_OK) {
 		e.deadline = deadline_in_ms(MANIFEST_PATIENCE_MS);
 		write_time(e.time, sizeof(e.time));
 		status = enter_until_done(&e, err);
-		source_done(&e.source);
+		manifest_source_close(&e.source);
 		publish_folder_close(&e.folder);
 	}
 	close(lock);

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 #include "delivery/manifest_text.h"
 
-#include "base/utf8.h"
-
 #include <json-c/json.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64
 #define ADDED_MAX (64u * 1024 * 1024)
-
-static const char comma[] = ",";
+#define ESCAPE_MAX_LEN 6 /* \u0061, of one byte of text */
+#define RANGES_SPARE 64
 
 /* ---- paths ---- */
 
@@ -53,150 +50,6 @@ compare_paths(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
-/* ---- JSON (RFC 8259), each: what follows, or NULL if it is none ---- */
-
-static const char *
-skip_space(const char *p, const char *end)
-{
-	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-		p++;
-	return p;
-}
-
-static bool
-is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
-	       (c >= 'A' && c <= 'F');
-}
-
-/* `p` is behind a backslash. */
-static const char *
-skip_escape(const char *p, const char *end)
-{
-	if (p == end)
-		return NULL;
-	if (*p != 'u')
-		return *p && strchr("\"\\/bfnrt", *p) ? p + 1 : NULL;
-	if (end - p < 5)
-		return NULL;
-	for (int i = 1; i <= 4; i++)
-		if (!is_hex(p[i]))
-			return NULL;
-	return p + 5;
-}
-
-static const char *
-skip_string(const char *p, const char *end)
-{
-	if (p == end || *p++ != '"')
-		return NULL;
-	while (p && p < end && *p != '"') {
-		if ((unsigned char)*p < ' ')
-			return NULL;
-		p = *p == '\\' ? skip_escape(p + 1, end) : p + 1;
-	}
-	return p && p < end ? p + 1 : NULL;
-}
-
-static const char *
-skip_digits(const char *p, const char *end)
-{
-	const char *first = p;
-
-	while (p < end && *p >= '0' && *p <= '9')
-		p++;
-	return p > first ? p : NULL;
-}
-
-static const char *
-skip_number(const char *p, const char *end)
-{
-	if (p < end && *p == '-')
-		p++;
-	p = p < end && *p == '0' ? p + 1 : skip_digits(p, end);
-	if (p && p < end && *p == '.')
-		p = skip_digits(p + 1, end);
-	if (p && p < end && (*p == 'e' || *p == 'E')) {
-		p++;
-		if (p < end && (*p == '+' || *p == '-'))
-			p++;
-		p = skip_digits(p, end);
-	}
-	return p;
-}
-
-static const char *
-skip_word(const char *p, const char *end, const char *word)
-{
-	size_t len = strlen(word);
-
-	return (size_t)(end - p) >= len && memcmp(p, word, len) == 0 ? p + len
-								     : NULL;
-}
-
-static const char *skip_value(const char *p, const char *end, unsigned depth);
-
-/* "key": value */
-static const char *
-skip_member(const char *p, const char *end, unsigned depth)
-{
-	p = skip_string(p, end);
-	if (!p)
-		return NULL;
-	p = skip_space(p, end);
-	if (p == end || *p != ':')
-		return NULL;
-	return skip_value(skip_space(p + 1, end), end, depth);
-}
-
-/* An object or array, from its bracket on. */
-static const char *
-skip_nested(const char *p, const char *end, unsigned depth)
-{
-	char last = *p == '{' ? '}' : ']';
-
-	if (depth == DEPTH_MAX)
-		return NULL;
-	p = skip_space(p + 1, end);
-	if (p < end && *p == last)
-		return p + 1;
-	for (;;) {
-		p = last == '}' ? skip_member(p, end, depth + 1)
-				: skip_value(p, end, depth + 1);
-		if (!p)
-			return NULL;
-		p = skip_space(p, end);
-		if (p == end || (*p != ',' && *p != last))
-			return NULL;
-		if (*p == last)
-			return p + 1;
-		p = skip_space(p + 1, end);
-	}
-}
-
-static const char *
-skip_value(const char *p, const char *end, unsigned depth)
-{
-	if (p == end)
-		return NULL;
-	switch (*p) {
-	case '{':
-	case '[':
-		return skip_nested(p, end, depth);
-	case '"':
-		return skip_string(p, end);
-	case 't':
-		return skip_word(p, end, "true");
-	case 'f':
-		return skip_word(p, end, "false");
-	case 'n':
-		return skip_word(p, end, "null");
-	default:
-		return skip_number(p, end);
-	}
-}
-
 /* ---- the change ---- */
 
 struct making {
@@ -204,123 +57,141 @@ struct making {
 	struct manifest_paths *paths; /* sorted */
 	bool *known;                  /* by path: it is there and stays */
 	enum manifest_mode mode;
-	bool has_members; /* in the pieces */
+	bool keeping; /* what comes joins the last of the ranges */
 };
 
-static enum mt_status
-fail_text(struct mt_error *err)
-{
-	return mt_fail(err, MT_BAD_INPUT, "it is not one JSON object");
-}
-
-static enum mt_status
-add_piece(struct manifest_change *change, const char *begin, const char *end,
-    struct mt_error *err)
-{
-	size_t count = change->piece_count;
-
-	if (begin == end)
-		return MT_OK;
-	if ((count & (count - 1)) == 0) {
-		size_t room = count ? count * 2 : 1;
-		struct manifest_piece *pieces =
-		    reallocarray(change->pieces, room, sizeof(*change->pieces));
-		if (!pieces)
-			return mt_fail(err, MT_NO_MEMORY, "no memory");
-		change->pieces = pieces;
-	}
-	change->pieces[change->piece_count++] =
-	    (struct manifest_piece){begin, (size_t)(end - begin)};
-	return MT_OK;
-}
-
-/* The text of a key that has escapes in it; free(). */
+/* The text of a key that has escapes in it, NULL if no path is like it;
+ * free(). */
 static char *
-unescape(const char *begin, size_t len)
+unescape(const char *key, size_t len)
 {
 	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *text =
-	    tokener ? json_tokener_parse_ex(tokener, begin, (int)len) : NULL;
-	char *key = text ? strdup(json_object_get_string(text)) : strdup("");
+	struct json_object *text = NULL;
+	char *quoted = NULL, *plain = NULL;
 
+	if (tokener && asprintf(&quoted, "\"%s\"", key) >= 0)
+		text = json_tokener_parse_ex(tokener, quoted, (int)len + 2);
+	/* no path has a NUL */
+	if (text && strlen(json_object_get_string(text)) ==
+			(size_t)json_object_get_string_len(text))
+		plain = strdup(json_object_get_string(text));
+	free(quoted);
 	json_object_put(text);
 	if (tokener)
 		json_tokener_free(tokener);
-	return key;
+	return plain;
 }
 
-/* Which of our paths the key [begin, end), quotes included, is; -1: none. */
+/* Which of our paths a member is of; -1: none. */
 static ssize_t
-find_path(const struct making *m, const char *begin, const char *end)
+find_path(const struct making *m, const struct json_member *member)
 {
-	char small[512];
-	char *key = small;
-	char **found;
-	size_t len = (size_t)(end - begin) - 2;
+	const char *key = member->key;
+	char *plain = NULL;
+	char **found = NULL;
 
-	if (memchr(begin, '\\', (size_t)(end - begin))) {
-		key = unescape(begin, (size_t)(end - begin));
-	} else if (len < sizeof(small)) {
-		memcpy(small, begin + 1, len);
-		small[len] = '\0';
-	} else {
-		key = strndup(begin + 1, len);
-	}
-	found = key ? bsearch(&key, m->paths->paths, m->paths->count,
-			  sizeof(*m->paths->paths), compare_paths)
-		    : NULL;
-	if (key != small)
-		free(key);
+	if (key && memchr(key, '\\', member->key_len))
+		key = plain = unescape(key, member->key_len);
+	if (key)
+		found = bsearch(&key, m->paths->paths, m->paths->count,
+		    sizeof(*m->paths->paths), compare_paths);
+	free(plain);
 	return found ? found - m->paths->paths : -1;
 }
 
-/*
- * Goes over the members.  A piece begins at the first member that stays and
- * ends behind the last one before the next that does not.
- */
 static enum mt_status
-take_members(
-    struct making *m, const char *p, const char *end, struct mt_error *err)
+begin_range(struct manifest_change *change, off_t begin, struct mt_error *err)
 {
-	const char *piece = NULL, *piece_end = NULL;
+	size_t count = change->kept_count;
+
+	if ((count & (count - 1)) == 0) {
+		size_t room = count ? count * 2 : 1;
+		struct manifest_range *kept =
+		    reallocarray(change->kept, room, sizeof(*change->kept));
+		if (!kept)
+			return mt_fail(err, MT_NO_MEMORY, "no memory");
+		change->kept = kept;
+	}
+	change->kept[count].begin = begin;
+	change->kept_count++;
+	return MT_OK;
+}
+
+/*
+ * Whether a member goes.  One that somebody has entered many times may stay, so
+ * that the number of ranges is bounded by ours: it is the last that counts, and
+ * ours come last.
+ */
+static bool
+is_replaced(const struct making *m, ssize_t path)
+{
+	return path >= 0 && m->mode == MANIFEST_SET &&
+	       m->change->kept_count < 2 * m->paths->count + RANGES_SPARE;
+}
+
+static enum mt_status
+take_member(
+    struct making *m, const struct json_member *member, struct mt_error *err)
+{
+	ssize_t path = find_path(m, member);
 	enum mt_status status = MT_OK;
 
-	while (p < end && *p != '}' && status == MT_OK) {
-		const char *key_end = skip_string(p, end);
-		const char *next = skip_member(p, end, 1);
-		ssize_t path = next ? find_path(m, p, key_end) : -1;
-
-		if (!next)
-			return fail_text(err);
-		if (path >= 0 && m->mode == MANIFEST_SET) {
-			if (piece)
-				status =
-				    add_piece(m->change, piece, piece_end, err);
-			piece = NULL;
-		} else {
-			if (path >= 0)
-				m->known[path] = true;
-			if (!piece && m->has_members && status == MT_OK)
-				status =
-				    add_piece(m->change, comma, comma + 1, err);
-			if (!piece)
-				piece = p;
-			piece_end = next;
-			m->has_members = true;
-		}
-		p = skip_space(next, end);
-		if (p == end || (*p != ',' && *p != '}'))
-			return fail_text(err);
-		if (*p == ',') {
-			p = skip_space(p + 1, end);
-			if (p < end && *p == '}')
-				return fail_text(err);
-		}
+	if (is_replaced(m, path)) {
+		m->keeping = false;
+		return MT_OK;
 	}
-	if (p == end || skip_space(p + 1, end) != end)
-		return fail_text(err);
-	if (piece && status == MT_OK)
-		status = add_piece(m->change, piece, piece_end, err);
+	if (path >= 0 && m->mode == MANIFEST_MISSING)
+		m->known[path] = true;
+	if (!m->keeping)
+		status = begin_range(m->change, member->begin, err);
+	if (status == MT_OK)
+		m->change->kept[m->change->kept_count - 1].end = member->end;
+	m->keeping = true;
+	return status;
+}
+
+static enum mt_status
+take_members(struct making *m, struct json_scan *scan, struct mt_error *err)
+{
+	struct json_member member;
+	enum json_step step = JSON_MEMBER;
+	enum mt_status status = MT_OK;
+
+	while (status == MT_OK &&
+	       (step = json_scan_next(scan, &member)) == JSON_MEMBER)
+		status = take_member(m, &member, err);
+	if (status != MT_OK || step == JSON_END)
+		return status;
+	if (scan->error)
+		return mt_fail_errno(err, MT_RETRY_LATER, scan->error,
+		    "cannot read the risk manifest");
+	return mt_fail(err, MT_BAD_INPUT, "it is not one JSON object");
+}
+
+/* The length that the key of one of our paths has at most. */
+static size_t
+key_max(const struct manifest_paths *paths)
+{
+	size_t max = 0;
+
+	for (size_t i = 0; i < paths->count; i++)
+		if (strlen(paths->paths[i]) > max)
+			max = strlen(paths->paths[i]);
+	return max * ESCAPE_MAX_LEN;
+}
+
+static enum mt_status
+take_text(
+    struct making *m, const struct manifest_reader *text, struct mt_error *err)
+{
+	struct json_scan scan;
+	enum mt_status status = json_scan_init(&scan, text->read, text->context,
+	    text->window, key_max(m->paths), err);
+
+	if (status != MT_OK)
+		return status;
+	status = take_members(m, &scan, err);
+	json_scan_done(&scan);
 	return status;
 }
 
@@ -331,7 +202,8 @@ add_entry(
 	struct json_object *key = json_object_new_string(path);
 	struct buf *b = &m->change->added;
 
-	buf_add_text(b, m->has_members ? ",\n" : "\n");
+	buf_add_text(
+	    b, m->change->kept_count || m->change->added_count ? ",\n" : "\n");
 	buf_add_text(
 	    b, json_object_to_json_string_ext(key,
 		   JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -340,31 +212,14 @@ add_entry(
 	    "\"risk_level\":\"high\",\"agent\":\"%s\",\"updated_at\":\"%s\"}",
 	    agent, time);
 	json_object_put(key);
-	m->has_members = true;
 	m->change->added_count++;
 }
 
 static enum mt_status
-take_text(struct making *m, const char *text, size_t len, struct mt_error *err)
-{
-	const char *end = text + len;
-	const char *p = skip_space(text, end);
-	enum mt_status status;
-
-	if (p == end || *p != '{' || utf8_valid_len(text, len) != len)
-		return fail_text(err);
-	status = add_piece(m->change, p, p + 1, err);
-	if (status != MT_OK)
-		return status;
-	return take_members(m, skip_space(p + 1, end), end, err);
-}
-
-static enum mt_status
-make(struct making *m, const char *text, size_t len, const char *agent,
+make(struct making *m, const struct manifest_reader *text, const char *agent,
     const char *time, struct mt_error *err)
 {
-	enum mt_status status =
-	    take_text(m, text ? text : "{}", text ? len : 2, err);
+	enum mt_status status = text ? take_text(m, text, err) : MT_OK;
 
 	if (status != MT_OK)
 		return status;
@@ -379,9 +234,9 @@ make(struct making *m, const char *text, size_t len, const char *agent,
 }
 
 enum mt_status
-manifest_change_make(const char *text, size_t len, struct manifest_paths *paths,
-    enum manifest_mode mode, const char *agent, const char *time,
-    struct manifest_change *ret_change, struct mt_error *err)
+manifest_change_make(const struct manifest_reader *text,
+    struct manifest_paths *paths, enum manifest_mode mode, const char *agent,
+    const char *time, struct manifest_change *ret_change, struct mt_error *err)
 {
 	struct manifest_change change = {.added = BUF_INIT(ADDED_MAX)};
 	struct making m = {.change = &change, .paths = paths, .mode = mode};
@@ -393,7 +248,7 @@ manifest_change_make(const char *text, size_t len, struct manifest_paths *paths,
 	m.known = calloc(paths->count + 1, sizeof(*m.known));
 	if (!m.known)
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
-	status = make(&m, text, len, agent, time, err);
+	status = make(&m, text, agent, time, err);
 	free(m.known);
 	if (status == MT_OK)
 		*ret_change = change;
@@ -405,7 +260,7 @@ manifest_change_make(const char *text, size_t len, struct manifest_paths *paths,
 void
 manifest_change_done(struct manifest_change *change)
 {
-	free(change->pieces);
+	free(change->kept);
 	buf_done(&change->added);
 	*change = (struct manifest_change){0};
 }

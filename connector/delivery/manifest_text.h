@@ -2,13 +2,14 @@
 /*
  * The text of the risk manifest: one JSON object, a member for each file in the
  * workspace.  Others write it too, so what they wrote is kept byte for byte: it
- * is read strictly, in one pass and without a tree, and new members are put at
- * its end.  Pure.
+ * is read strictly, in one pass, a window at a time, and new members are put at
+ * its end.  What is in memory depends on what is entered, not on the text.
  */
 #ifndef MT_DELIVERY_MANIFEST_TEXT_H
 #define MT_DELIVERY_MANIFEST_TEXT_H
 
 #include "base/buf.h"
+#include "delivery/json_scan.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,25 +31,33 @@ enum manifest_mode {
 	MANIFEST_MISSING, /* what is there stays as it is */
 };
 
-/* How a new text is made of an old one: its pieces that stay, then `added`. */
+/* How the old text is read; `window` bytes at once. */
+struct manifest_reader {
+	json_scan_read read;
+	void *context;
+	size_t window;
+};
+
+/* How a new text is made of an old one: a brace, the ranges of the old one that
+ * stay, with commas between them, then `added`. */
 struct manifest_change {
-	struct manifest_piece {
-		const char *data; /* in the old text, or constant */
-		size_t len;
-	} * pieces;
-	size_t piece_count;
+	struct manifest_range {
+		off_t begin;
+		off_t end;
+	} * kept;
+	size_t kept_count;
 	struct buf added; /* new members and the final brace */
 	size_t added_count;
 };
 
 /*
- * Makes the change that enters `paths` into `text` (NULL: there is no manifest
+ * Makes the change that enters `paths` into a text (NULL: there is no manifest
  * yet) as files of `agent` that anybody outside may have written: taint high,
  * sensitivity low.  `time` is ISO 8601.  MT_BAD_INPUT: the text is no JSON
- * object, such as one that somebody is still writing.  The change lives no
- * longer than the text, and is released by manifest_change_done.
+ * object, such as one that somebody is still writing; MT_RETRY_LATER: it cannot
+ * be read.  The change is released by manifest_change_done.
  */
-enum mt_status manifest_change_make(const char *text, size_t len,
+enum mt_status manifest_change_make(const struct manifest_reader *text,
     struct manifest_paths *paths, enum manifest_mode mode, const char *agent,
     const char *time, struct manifest_change *ret_change,
     struct mt_error *err) MT_MUST_CHECK;

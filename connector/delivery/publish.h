@@ -23,7 +23,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 struct publisher;
 
@@ -142,13 +141,22 @@ enum mt_status publish_replace(struct publisher *publisher,
     const struct publish_folder *folder, const char *name, const void *data,
     size_t len, struct mt_error *err) MT_MUST_CHECK;
 
+/* A piece of a new file: of memory, or, where `data` is NULL, of another file. */
+struct publish_part {
+	const void *data;
+	int fd;
+	off_t begin;
+	size_t len;
+};
+
 /*
  * The same in two steps, for a file in pieces: publish_stage_file writes and
  * syncs it out of sight, publish_put_file gives it its place.  One at a time may
- * do so with this `name`.
+ * do so with this `name`.  MT_RETRY_LATER also when a file that is copied from
+ * has become shorter.
  */
 enum mt_status publish_stage_file(struct publisher *publisher, const char *name,
-    const struct iovec *parts, size_t count, mode_t mode,
+    const struct publish_part *parts, size_t count, mode_t mode,
     struct mt_error *err) MT_MUST_CHECK;
 enum mt_status publish_put_file(struct publisher *publisher,
     const struct publish_folder *folder, const char *name,

@@ -7,28 +7,81 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_LOOK_MS 5
+#define COPY_SIZE 65536
 
-/* writev(2) until all is written. */
+/* Whether the kernel copies nothing between these two files: it is too old, or
+ * they are of different file systems, or of a kind that it knows no way for.
+ * (For some kinds it says that it copied nothing.) */
+static bool
+is_copy_refused(int error)
+{
+	return error == EXDEV || error == EINVAL || error == ENOSYS ||
+	       error == EOPNOTSUPP || error == EPERM;
+}
+
+/* Up to `len` bytes by way of our memory; as copy_file_range(2). */
+static ssize_t
+copy_some(int from, off_t *at, int to, size_t len)
+{
+	char bytes[COPY_SIZE];
+	ssize_t n =
+	    pread(from, bytes, len < sizeof(bytes) ? len : sizeof(bytes), *at);
+
+	if (n <= 0)
+		return n;
+	*at += n;
+	return fs_write_all(to, bytes, (size_t)n) ? -1 : n;
+}
+
 static int
-write_parts(int fd, const struct iovec *parts, size_t count)
+copy_part(int from, off_t at, int to, size_t len)
+{
+	bool refused = false;
+	ssize_t n;
+
+	while (len) {
+		n = refused ? copy_some(from, &at, to, len)
+			    : copy_file_range(from, &at, to, NULL, len, 0);
+		if (n > 0) {
+			len -= (size_t)n;
+		} else if (!refused && (n == 0 || is_copy_refused(errno))) {
+			refused = true;
+		} else if (n == 0) {
+			errno = ESTALE;
+			return -1;
+		} else if (errno != EINTR) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+write_parts(int fd, const struct publish_part *parts, size_t count)
 {
 	int result = 0;
 
-	for (size_t i = 0; i < count && !result; i++)
-		result = fs_write_all(fd, parts[i].iov_base, parts[i].iov_len);
+	for (size_t i = 0; i < count && !result; i++) {
+		const struct publish_part *part = &parts[i];
+
+		if (part->data)
+			result = fs_write_all(fd, part->data, part->len);
+		else
+			result =
+			    copy_part(part->fd, part->begin, fd, part->len);
+	}
 	return result;
 }
 
 static int
 write_staged_file(const struct publisher *p, const char *name,
-    const struct iovec *parts, size_t count, mode_t mode)
+    const struct publish_part *parts, size_t count, mode_t mode)
 {
 	int fd = openat(p->staging_fd, name,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
@@ -48,7 +101,8 @@ write_staged_file(const struct publisher *p, const char *name,
 
 enum mt_status
 publish_stage_file(struct publisher *p, const char *name,
-    const struct iovec *parts, size_t count, mode_t mode, struct mt_error *err)
+    const struct publish_part *parts, size_t count, mode_t mode,
+    struct mt_error *err)
 {
 	if (write_staged_file(p, name, parts, count, mode))
 		return publish_fail(p, "write", name, err);
@@ -76,7 +130,7 @@ enum mt_status
 publish_replace(struct publisher *p, const struct publish_folder *folder,
     const char *name, const void *data, size_t len, struct mt_error *err)
 {
-	const struct iovec part = {(void *)(uintptr_t)data, len};
+	const struct publish_part part = {.data = data, .len = len};
 	char staged[PUBLISH_NAME_MAX];
 	enum mt_status status = MT_OK;
 

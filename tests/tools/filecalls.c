@@ -274,6 +274,31 @@ pwrite64(int fd, const void *bytes, size_t len, off64_t at)
 	return do_pwrite(fd, bytes, len, at);
 }
 
+/* Written down as what it writes. */
+ssize_t
+copy_file_range(
+    int from, off_t *from_at, int to, off_t *to_at, size_t len, unsigned flags)
+{
+	off_t begin_at, at;
+	void *bytes;
+	ssize_t n = -1;
+
+	begin();
+	begin_at = from_at ? *from_at : lseek(from, 0, SEEK_CUR);
+	at = to_at ? *to_at : lseek(to, 0, SEEK_CUR);
+	errno = ENOSPC;
+	if (!full)
+		n = syscall(
+		    SYS_copy_file_range, from, from_at, to, to_at, len, flags);
+	bytes = n > 0 ? malloc((size_t)n) : NULL;
+	if (n > 0 && (!bytes || pread(from, bytes, (size_t)n, begin_at) != n))
+		abort();
+	end(n < 0, bytes, n < 0 ? 0 : (size_t)n, "write|%lu|%ld", inode_of(to),
+	    (long)at);
+	free(bytes);
+	return n;
+}
+
 static int
 do_truncate(int fd, off_t size)
 {

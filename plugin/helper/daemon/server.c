@@ -26,6 +26,7 @@
 #define KEPT_PART 8 /* of all, for root and our own uid */
 #define FILES_KEPT 64
 #define ACCEPTS_AT_ONCE 64
+#define REST_MS 500 /* when there are no descriptors for another connection */
 #define BACKLOG 1024
 #define TEMP_MARK '~' /* behind the path while a socket is being made */
 
@@ -55,6 +56,7 @@ struct server {
 	size_t count;
 	size_t max;
 	struct log_limit refusals;
+	uv_timer_t *rest; /* while it runs, nothing is accepted */
 };
 
 void *
@@ -106,8 +108,14 @@ server_new(uv_loop_t *loop, struct secret_arena *arena,
 {
 	struct server *server = calloc(1, sizeof(*server));
 
-	if (!server)
+	if (server)
+		server->rest = calloc(1, sizeof(*server->rest));
+	if (!server || !server->rest) {
+		free(server);
 		return mt_fail(err, MT_NO_MEMORY, "no memory");
+	}
+	uv_timer_init(loop, server->rest);
+	server->rest->data = server;
 	server->loop = loop;
 	server->arena = arena;
 	server->max = most_connections();
@@ -122,6 +130,12 @@ server_new(uv_loop_t *loop, struct secret_arena *arena,
 	return MT_OK;
 }
 
+static void
+free_timer(uv_handle_t *handle)
+{
+	free(handle);
+}
+
 void
 server_free(struct server **server)
 {
@@ -132,6 +146,7 @@ server_free(struct server **server)
 	server_close_listeners(s, NULL);
 	while (!LIST_EMPTY(&s->entries))
 		connection_close(LIST_FIRST(&s->entries)->connection);
+	uv_close((uv_handle_t *)s->rest, free_timer);
 	free(s);
 	*server = NULL;
 }
@@ -234,6 +249,40 @@ take_connection(
 	}
 }
 
+static void on_connect(uv_poll_t *poll, int status, int events);
+
+static void
+on_rested(uv_timer_t *timer)
+{
+	struct server *server = timer->data;
+	struct listener *listener;
+
+	LIST_FOREACH(listener, &server->listeners, link)
+	uv_poll_start(&listener->poll, UV_READABLE, on_connect);
+}
+
+/* Whoever waits to be accepted would be told of again at once, and without
+ * end. */
+static void
+rest(struct server *server, int error)
+{
+	char tail[LOG_LIMIT_TAIL_SIZE];
+	struct listener *listener;
+	struct mt_error err;
+	unsigned long held;
+
+	LIST_FOREACH(listener, &server->listeners, link)
+	uv_poll_stop(&listener->poll);
+	uv_timer_start(server->rest, on_rested, REST_MS, 0);
+	(void)mt_fail_errno(
+	    &err, MT_RETRY_LATER, error, "new connections have to wait");
+	if (log_limit_takes(
+		&server->refusals, geteuid(), "accept", clock_boot_ms(), &held))
+		log_warning("%s; raise the limit of open files "
+			    "(LimitNOFILE=)%s",
+		    err.text, log_limit_tail(held, tail));
+}
+
 static void
 on_connect(uv_poll_t *poll, int status, int events)
 {
@@ -246,6 +295,9 @@ on_connect(uv_poll_t *poll, int status, int events)
 		int fd = accept4(
 		    listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE ||
+				  errno == ENOBUFS || errno == ENOMEM))
+			rest(listener->server, errno);
 		if (fd < 0)
 			return;
 		take_connection(listener->server, listener->handler, fd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "delivery/manifest.h"
 
+#include "base/buf.h"
 #include "delivery/publish.h"
 #include "unit/cmocka_headers.h"
 #include "unit/connector/scratch.h"
@@ -14,9 +15,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MANIFEST ".tri-onyx/risk-manifest.json"
+
+/* What somebody does while the new manifest is put together. */
+static void (*meanwhile)(void);
+static const char *workspace;
+
+ssize_t
+copy_file_range(
+    int from, off_t *from_at, int to, off_t *to_at, size_t len, unsigned flags)
+{
+	void (*act)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (act)
+		act();
+	return syscall(
+	    SYS_copy_file_range, from, from_at, to, to_at, len, flags);
+}
 
 static struct publisher *
 open_publisher(const char *dir)
@@ -130,6 +149,120 @@ link_in_its_place_is_not_followed(void **scratch)
 	assert_int_equal(
 	    symlink("../elsewhere", scratch_path(*scratch, MANIFEST)), 0);
 	assert_int_equal(enter(p, NULL, "1", &why), MT_BAD_CONFIG);
+	publish_close(&p);
+}
+
+/* A manifest with members of all sizes beside that of the window in which it is
+ * read, and one of our files at the end of each. */
+static void
+members_of_any_size_are_kept(void **scratch)
+{
+	static const size_t sizes[] = {1, 262100, 262144, 262150, 600000, 3};
+	const size_t count = sizeof(sizes) / sizeof(*sizes);
+	struct publisher *p = open_publisher(*scratch);
+	struct buf text = BUF_INIT(8 * 1024 * 1024);
+	struct json_object *root, *value;
+	char path[64];
+
+	for (size_t i = 0; i < count; i++) {
+		buf_add_format(&text, "%c\"theirs%zu\":\"", i ? ',' : '{', i);
+		for (size_t n = 0; n < sizes[i]; n++)
+			buf_add_char(&text, (char)('a' + n % 19));
+		buf_add_format(
+		    &text, "\",\n\"agents/email/inbox/%zu/message.json\":0", i);
+	}
+	buf_add_text(&text, "}");
+	scratch_write(*scratch, MANIFEST, buf_text(&text));
+	OK(enter(p, NULL, "0", &err));
+	OK(enter(p, NULL, "4", &err));
+	root = read_manifest(*scratch);
+	assert_int_equal(json_object_object_length(root), 2 * count);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "theirs%zu", i);
+		assert_true(json_object_object_get_ex(root, path, &value));
+		assert_int_equal(json_object_get_string_len(value), sizes[i]);
+		snprintf(path, sizeof(path),
+		    "agents/email/inbox/%zu/message.json", i);
+		assert_true(json_object_object_get_ex(root, path, &value));
+		assert_int_equal(json_object_is_type(value, json_type_object),
+		    i == 0 || i == 4);
+	}
+	json_object_put(root);
+	buf_done(&text);
+	publish_close(&p);
+}
+
+/* Other entries of the same length: only when it was written tells of it. */
+static void
+write_the_same_size(void)
+{
+	scratch_write(workspace, MANIFEST, "{\"bb\": 1, \"a\": 2}");
+}
+
+static void
+write_half(void)
+{
+	scratch_write(workspace, MANIFEST, "{\"bb\": 1, ");
+}
+
+static void *
+finish(void *unused)
+{
+	(void)unused;
+	poll(NULL, 0, 100);
+	write_the_same_size();
+	return NULL;
+}
+
+static void
+write_half_now_and_the_rest_soon(void)
+{
+	pthread_t writer;
+
+	write_half();
+	assert_int_equal(pthread_create(&writer, NULL, finish, NULL), 0);
+	pthread_detach(writer);
+}
+
+static void
+what_is_written_while_the_new_one_is_put_together_is_kept(void **scratch)
+{
+	static void (*const acts[])(void) = {
+	    write_the_same_size, write_half_now_and_the_rest_soon};
+	struct publisher *p = open_publisher(*scratch);
+
+	workspace = *scratch;
+	for (size_t i = 0; i < 2; i++) {
+		struct json_object *root;
+
+		scratch_write(*scratch, MANIFEST, "{\"a\": 1, \"bb\": 2}");
+		meanwhile = acts[i];
+		OK(enter(p, NULL, "1", &err));
+		assert_null(meanwhile);
+		root = read_manifest(*scratch);
+		assert_int_equal(json_object_object_length(root), 3);
+		assert_int_equal(
+		    json_object_get_int(json_object_object_get(root, "bb")), 1);
+		json_object_put(root);
+	}
+	publish_close(&p);
+}
+
+/* Nobody ever sees one that is no JSON in the place of one that is. */
+static void
+half_written_one_is_never_put_together(void **scratch)
+{
+	struct publisher *p = open_publisher(*scratch);
+	struct mt_error why;
+	char *text;
+
+	workspace = *scratch;
+	scratch_write(*scratch, MANIFEST, "{\"a\": 1, \"bb\": 2}");
+	meanwhile = write_half;
+	assert_int_equal(enter(p, NULL, "1", &why), MT_RETRY_LATER);
+	text = scratch_read(*scratch, MANIFEST);
+	assert_string_equal(text, "{\"bb\": 1, ");
+	free(text);
 	publish_close(&p);
 }
 
@@ -291,6 +424,9 @@ main(void)
 	    TEST(entry_is_made_as_the_contract_says),
 	    TEST(manifest_that_does_not_parse_is_left_alone),
 	    TEST(link_in_its_place_is_not_followed),
+	    TEST(members_of_any_size_are_kept),
+	    TEST(what_is_written_while_the_new_one_is_put_together_is_kept),
+	    TEST(half_written_one_is_never_put_together),
 	    TEST(writer_who_is_at_it_is_waited_for),
 	    TEST(entries_survive_a_writer_without_manners),
 	    TEST(writers_with_manners_take_turns),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -494,6 +495,61 @@ small_file_on_its_way_meets_no_other_of_its_name(void **ws)
 	publish_close(&p);
 }
 
+/* What a file of `source` and memory in turn becomes; *ret_text is free()d. */
+static enum mt_status
+stage_parts(const char *ws, int source, off_t begin, char **ret_text)
+{
+	const struct publish_part parts[] = {
+	    {.data = "<", .len = 1},
+	    {.fd = source, .begin = begin, .len = 300000},
+	    {.data = ">", .len = 1},
+	    {.fd = source, .begin = 3, .len = 2},
+	};
+	struct publisher *p = open_publisher(ws);
+	struct publish_folder folder = open_inbox(p);
+	struct mt_error why;
+	enum mt_status status =
+	    publish_stage_file(p, "parts", parts, 4, 0640, &why);
+
+	if (status == MT_OK) {
+		OK(publish_put_file(p, &folder, "parts", &err));
+		*ret_text = scratch_read(ws, INBOX "/parts");
+	}
+	publish_folder_close(&folder);
+	publish_close(&p);
+	return status;
+}
+
+/* Also of a file system from which the kernel copies nothing to that of the
+ * workspace, where it goes by way of our memory. */
+static void
+file_is_put_together_of_memory_and_ranges_of_another(void **ws)
+{
+	enum { SIZE = 300010 };
+	char *source = calloc(1, SIZE + 1), *text;
+	int fds[2] = {-1, memfd_create("source", MFD_CLOEXEC)};
+
+	assert_non_null(source);
+	for (size_t i = 0; i < SIZE; i++)
+		source[i] = (char)('a' + i % 23);
+	scratch_write(*ws, "source", source);
+	fds[0] = open(scratch_path(*ws, "source"), O_RDONLY);
+	assert_int_equal(write(fds[1], source, SIZE), SIZE);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(stage_parts(*ws, fds[i], 10, &text), MT_OK);
+		assert_int_equal(strlen(text), 300004);
+		assert_int_equal(text[0], '<');
+		assert_memory_equal(text + 1, source + 10, 300000);
+		assert_string_equal(text + 300001, ">de");
+		free(text);
+		/* it has become shorter */
+		assert_int_equal(
+		    stage_parts(*ws, fds[i], 11, &text), MT_RETRY_LATER);
+		close(fds[i]);
+	}
+	free(source);
+}
+
 static void
 missing_workspace_is_named(void **ws)
 {
@@ -641,6 +697,7 @@ main(void)
 	    CASE(what_is_no_directory_is_not_taken),
 	    CASE(small_file_is_replaced_and_read_without_following_links),
 	    CASE(small_file_on_its_way_meets_no_other_of_its_name),
+	    CASE(file_is_put_together_of_memory_and_ranges_of_another),
 	    CASE(missing_workspace_is_named),
 	    CASE(workspace_that_cannot_be_written_is_named),
 	    CASE(full_disk_is_a_matter_of_time),
