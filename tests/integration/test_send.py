@@ -226,7 +226,8 @@ class RealServerTest(SendTestCase):
                 reply = self.send(deadline_ms=2000)
                 self.sink.fail(None, at=at)
                 self.assertEqual(reply["state"], "queued", reply)
-                self.assertIn("4.3.0", reply["detail"])
+                self.assertEqual(reply["detail"], "queued")
+                self.assertIn("4.3.0", reply["reason"])
                 self.assertEqual(self.states(), ["queued"])
                 before = len(self.sink.messages())
                 self.hasten()
@@ -262,7 +263,7 @@ class RealServerTest(SendTestCase):
         wrong = {"SENDPROBE_PASSWORD": "wrong"}
         reply = self.send(env=wrong, deadline_ms=60000)
         self.assertEqual(reply["state"], "queued")
-        self.assertRegex(reply["detail"], "535 5.7.8")
+        self.assertRegex(reply["reason"], "535 5.7.8")
         # neither waited for a better password nor counted as an attempt
         (_, state, attempts, _), = self.entries()
         self.assertEqual((state, attempts), ("queued", 0))
@@ -385,7 +386,7 @@ class FailingServerTest(SendTestCase):
                     self.server.at = {place: how}
                     reply = self.send(deadline_ms=2000)
                     self.assertEqual(reply["state"], "queued", reply)
-                    self.assertTrue(reply["detail"])
+                    self.assertTrue(reply["reason"])
                     self.assertEqual(self.states(), ["queued"])
                     self.server.at = {}
                     self.hasten()
@@ -457,7 +458,7 @@ class FailingServerTest(SendTestCase):
     def test_server_that_is_away_costs_no_attempt(self):
         reply = self.send(port=self.bed.port(), deadline_ms=2000)
         self.assertEqual(reply["state"], "queued")
-        self.assertRegex(reply["detail"], "cannot connect|refused")
+        self.assertRegex(reply["reason"], "cannot connect|refused")
         self.assertEqual([entry[1:3] for entry in self.entries()],
                          [("queued", 0)])
 
@@ -696,7 +697,7 @@ class ProgramTest(BedTestCase):
         before = len(self.sink.messages())
         reply, log = self.send("-", TRI_ONYX_IMAP_PASSWORD="wrong")
         self.assertEqual(reply["state"], "queued")
-        self.assertIn("535", reply["detail"])
+        self.assertIn("535", reply["reason"])
         self.assertRegex(log, f"{reply['message_id']} stays queued.*535")
         result = self.connector("poll", "--once").check()
         self.assertIn("Email sent to bob@example.test", result.err)

@@ -161,14 +161,15 @@ what_a_person_must_mend_is_told_at_once(void **state)
 	OK(sender_watch(w->senders[0], id, 10 * MINUTE, on_told, w, &err));
 	run_until_told(w);
 	assert_int_equal(w->report.state, SEND_QUEUED);
-	assert_string_equal(w->report.detail, "queued (on purpose)");
+	assert_string_equal(w->report.detail, "queued");
+	assert_string_equal(w->report.reason, "on purpose");
 	assert_int_equal(
 	    sender_trouble(w->senders[0], &trouble), MT_NEEDS_LOGIN);
 	/* the next one is told the same, and costs no login */
 	OK(sender_watch(
 	    w->senders[0], queue(w, "<2@x>"), 10 * MINUTE, on_told, w, &err));
 	run_until_told(w);
-	assert_string_equal(w->report.detail, "queued (on purpose)");
+	assert_string_equal(w->report.reason, "on purpose");
 	assert_int_equal(w->connected, 1);
 	/* until it is mended */
 	w->outcome = MT_NEEDS_ADMIN;
