@@ -187,7 +187,7 @@ enum mt_status outbox_plan(struct state *state,
  * the first of the calls below until after the last; several threads of the
  * holder may do so at once.  It works between processes and within one, and
  * ends with its holder.  MT_RETRY_LATER when somebody else holds it until the
- * deadline.
+ * deadline; anything else: it cannot be had at all.
  */
 enum mt_status outbox_lock(struct state *state, const char *account,
     int *ret_lock, struct deadline deadline,

@@ -277,6 +277,21 @@ a_long_reply_is_cut(void **dir)
 }
 
 static void
+lock_that_cannot_be_had_is_nobody_elses(void **dir)
+{
+	struct state *state = open_state(*dir);
+	struct mt_error why;
+	int lock = -1;
+
+	scratch_mkdir(*dir, "sender.lock");
+	assert_int_equal(
+	    outbox_lock(state, ACCOUNT, &lock, deadline_in_ms(0), &why),
+	    MT_BAD_CONFIG);
+	assert_non_null(strstr(why.text, "sender.lock"));
+	state_close(&state);
+}
+
+static void
 one_sender_at_a_time_holds_the_lock(void **dir)
 {
 	struct state *state = open_state(*dir), *other = open_state(*dir);
@@ -396,6 +411,7 @@ main(void)
 	    TEST(a_clock_that_was_set_back_delays_nothing),
 	    TEST(what_is_not_accepted_for_five_days_is_given_up),
 	    TEST(finished_entries_are_kept_for_a_week),
+	    TEST(lock_that_cannot_be_had_is_nobody_elses),
 	    TEST(a_long_reply_is_cut),
 	    TEST(one_sender_at_a_time_holds_the_lock),
 	    TEST(a_sender_killed_after_any_step_leaves_the_truth),
