@@ -15,6 +15,7 @@ struct work {
 	struct deadline deadline;
 	struct smtp_conn *conn;     /* NULL: to be opened */
 	struct outbox_entry *entry; /* the one that is being attempted */
+	bool used;                  /* the connection has had a message */
 };
 
 static void
@@ -33,6 +34,7 @@ ensure_connected(struct work *w, struct mt_error *err)
 
 	if (w->conn)
 		return MT_OK;
+	w->used = false;
 	return w->settings->open_smtp(
 	    w->settings->context, &w->conn, deadline, err);
 }
@@ -59,7 +61,7 @@ is_login_lost(const struct smtp_outcome *outcome)
 
 /* One try on the connection that is open; `why` on failure. */
 static enum mt_status
-hand_over(struct work *w, struct smtp_outcome *outcome, struct mt_error *why)
+try_once(struct work *w, struct smtp_outcome *outcome, struct mt_error *why)
 {
 	const struct outbox_entry *entry = w->entry;
 	const struct smtp_envelope envelope = {
@@ -75,11 +77,27 @@ hand_over(struct work *w, struct smtp_outcome *outcome, struct mt_error *why)
 	enum mt_status status = smtp_conn_send(
 	    w->conn, &envelope, on_data, w, outcome, w->deadline, why);
 
+	w->used = true;
 	/* without a reply, or with 421, the connection is of no more use */
 	if ((outcome->code == 0 && outcome->result != SMTP_REFUSED) ||
 	    outcome->code == 421 || is_login_lost(outcome))
 		smtp_conn_close(&w->conn);
 	return status;
+}
+
+/* Some servers end the connection after a message, or after a while: that says
+ * as little about the next one as a login that is over. */
+static enum mt_status
+hand_over(struct work *w, struct smtp_outcome *outcome, struct mt_error *why)
+{
+	bool used = w->used;
+	enum mt_status status = try_once(w, outcome, why);
+
+	if (status == MT_OK || w->entry->state == OUTBOX_ATTEMPTING ||
+	    w->conn || !(used || is_login_lost(outcome)) ||
+	    ensure_connected(w, why) != MT_OK)
+		return status;
+	return try_once(w, outcome, why);
 }
 
 static enum outbox_verdict
@@ -130,10 +148,6 @@ attempt(struct work *w, struct outbox_entry *entry, struct mt_error *err)
 
 	w->entry = entry;
 	status = hand_over(w, &outcome, &why);
-	if (status != MT_OK && is_login_lost(&outcome) &&
-	    entry->state != OUTBOX_ATTEMPTING &&
-	    ensure_connected(w, &why) == MT_OK)
-		status = hand_over(w, &outcome, &why);
 	if (status == MT_OK)
 		find_server_id(outcome.reply, server_id);
 	result = (struct outbox_result){

@@ -308,7 +308,7 @@ class Submission:
                 conn.starttls()
             elif verb == "AUTH":
                 self._answer(conn, "auth", "235 2.7.0 ok")
-            elif verb in ("MAIL", "RCPT"):
+            elif verb in ("MAIL", "RCPT", "RSET"):
                 self._answer(conn, verb.lower(), "250 2.1.0 ok")
             elif verb == "DATA":
                 if self._answer(conn, "data", "354 go on"):
@@ -468,6 +468,35 @@ class FailingServerTest(SendTestCase):
         self.work()
         self.assertEqual(len(self.server.accepted), 3)
         self.assertEqual(self.server.count(), 1)
+
+    def test_server_that_ends_after_each_message_delays_none(self):
+        for how in (cut, reset):
+            with self.subTest(how=how):
+                self.setUp()
+                for _ in range(3):
+                    self.send(deadline_ms=0)
+                self.server.at = {"answered": how}
+                self.work()
+                self.assertEqual([entry[1:3] for entry in self.entries()],
+                                 3 * [("sent", 1)])
+                self.assertEqual(len(self.server.received), 3)
+                self.assertEqual(self.server.count(), 3)
+
+    def test_refused_reset_refuses_no_message(self):
+        for reply in ("503 5.5.1 bad sequence", "421 4.4.2 idle too long",
+                      "554 5.7.0 too many errors"):
+            with self.subTest(reply=reply):
+                self.setUp()
+                for _ in range(2):
+                    self.send(deadline_ms=0)
+                replies = ["451 4.2.2 mailbox full"]
+                self.server.at = {
+                    "rcpt": lambda conn: replies.pop() if replies else None,
+                    "rset": lambda conn: reply}
+                self.work()
+                self.assertEqual([entry[1:3] for entry in self.entries()],
+                                 [("queued", 1), ("sent", 1)])
+                self.assertEqual(self.server.count(), 2)
 
     def test_one_bad_recipient_holds_nobody_else_up(self):
         self.send(deadline_ms=0)
