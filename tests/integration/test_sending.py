@@ -268,6 +268,22 @@ class SenderTest(SendingTestCase):
         self.assertEqual(self.column("state"), ["queued"])
         self.assertIn("5.7.0", self.column("reply")[0])
 
+    def test_mail_of_an_account_that_is_gone_is_said(self):
+        sender = self.start("send", "-", draft=DRAFT,
+                            TRI_ONYX_SMTP_PORT=self.bed.port())
+        sender.wait_output("SMTP send failed")
+        sender.kill()
+        service = self.run_connector(TRI_ONYX_IMAP_USERNAME="bob")
+        service.wait_output("1 message in the outbox of account " + ALICE)
+        self.assertEqual(self.column("state"), ["queued"])
+        service.signal(15)
+        service.wait()
+        again = self.run_connector()
+        self.wait_states("sent")
+        again.signal(15)
+        self.assertEqual(again.wait(), 0)
+        self.assertNotIn("does not exist", again.stderr_text())
+
     def test_killed_sender_is_followed_by_the_next(self):
         held = Hold(then=cut)
         self.server.at = {"rcpt": held}
