@@ -33,6 +33,7 @@ struct sender_work {
 	struct pool_job job;
 	struct sender *sender;
 	bool running;
+	bool stranded; /* it could not write down what it did */
 	struct mt_error error;
 };
 

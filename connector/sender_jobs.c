@@ -63,7 +63,7 @@ run_smtp(struct pool_job *job)
 	struct sender_work *w = sender_work_of(job);
 
 	job->status = submit_work(w->sender->settings.state, &w->sender->submit,
-	    deadline_in_ms(JOB_MS), &w->error);
+	    deadline_in_ms(JOB_MS), &w->stranded, &w->error);
 }
 
 static void

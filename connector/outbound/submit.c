@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 #include "submit.h"
 
+#include "base/log.h"
 #include "mail/smtp_conn.h"
 
+#include <poll.h>
 #include <string.h>
 
 #define ANSWER_MS 600000  /* to the final dot, RFC 5321 4.5.3.2.6 */
 #define OPEN_MAX_MS 60000 /* to connect and log in, of a longer deadline */
 #define SERVER_ID_MAX 256
+#define KEEP_MS 60000 /* to write down what came of an attempt */
+#define KEEP_POLL_MS 500
 
 struct work {
 	struct state *state;
@@ -16,6 +20,7 @@ struct work {
 	struct smtp_conn *conn;     /* NULL: to be opened */
 	struct outbox_entry *entry; /* the one that is being attempted */
 	bool used;                  /* the connection has had a message */
+	bool stranded; /* what came of that one is not written down */
 };
 
 static void
@@ -136,6 +141,30 @@ find_server_id(const char *reply, char ret_id[SERVER_ID_MAX])
 	}
 }
 
+/* To forget what the server has said would be to send it again: so this is not
+ * given up because the state is locked, or its disk full, just now. */
+static enum mt_status
+keep(struct work *w, struct outbox_entry *entry,
+    const struct outbox_result *result, struct mt_error *err)
+{
+	struct deadline deadline = deadline_in_ms(KEEP_MS);
+	bool said = false;
+
+	for (;;) {
+		enum mt_status status = outbox_record(w->state,
+		    &w->settings->rules, entry, result, time(NULL), err);
+
+		if (status == MT_OK || deadline_passed(deadline))
+			return status;
+		if (!said)
+			log_error("what became of %s is not written down yet: "
+				  "%s",
+			    entry->message_id, err->text);
+		said = true;
+		poll(NULL, 0, KEEP_POLL_MS);
+	}
+}
+
 /* One attempt with one entry.  Fails only if its result cannot be kept. */
 static enum mt_status
 attempt(struct work *w, struct outbox_entry *entry, struct mt_error *err)
@@ -155,9 +184,10 @@ attempt(struct work *w, struct outbox_entry *entry, struct mt_error *err)
 	    .reply = status == MT_OK ? outcome.reply : why.text,
 	    .server_id = server_id,
 	};
-	status = outbox_record(
-	    w->state, &w->settings->rules, entry, &result, time(NULL), err);
-	report(w->settings, entry);
+	status = keep(w, entry, &result, err);
+	w->stranded = status != MT_OK;
+	if (status == MT_OK)
+		report(w->settings, entry);
 	return status;
 }
 
@@ -198,7 +228,7 @@ work_one(struct work *w, bool *ret_worked, struct mt_error *err)
 
 enum mt_status
 submit_work(struct state *state, const struct submit_settings *settings,
-    struct deadline deadline, struct mt_error *err)
+    struct deadline deadline, bool *ret_stranded, struct mt_error *err)
 {
 	struct work w = {
 	    .state = state, .settings = settings, .deadline = deadline};
@@ -208,6 +238,7 @@ submit_work(struct state *state, const struct submit_settings *settings,
 	while (status == MT_OK && worked)
 		status = work_one(&w, &worked, err);
 	smtp_conn_close(&w.conn);
+	*ret_stranded = w.stranded;
 	return status;
 }
 

@@ -498,6 +498,27 @@ class FailingServerTest(SendTestCase):
                                  [("queued", 1), ("sent", 1)])
                 self.assertEqual(self.server.count(), 2)
 
+    def execute(self, sql):
+        with closing(sqlite3.connect(self.state / "state.db")) as db:
+            db.execute(sql)
+            db.commit()
+
+    def test_answer_that_cannot_be_written_down_is_not_forgotten(self):
+        self.server.at = {"dot": lambda conn: self.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON outbox"
+            " WHEN new.state = 'sent' AND old.state = 'attempting'"
+            " BEGIN SELECT RAISE(ABORT, 'no room'); END")}
+        sender = self.start_send()
+        sender.wait_output("is not written down yet")
+        self.assertEqual(self.states(), ["attempting"])
+        self.server.at = {}
+        self.execute("DROP TRIGGER full")
+        self.assertEqual(sender.wait(), 0)
+        reply = json.loads(sender.stdout_text())
+        self.assertEqual(reply["state"], "sent")
+        self.check_sent_once(reply["message_id"])
+        self.assertEqual(len(self.server.received), 1)
+
     def test_one_bad_recipient_holds_nobody_else_up(self):
         self.send(deadline_ms=0)
         self.send(deadline_ms=0)
