@@ -159,6 +159,7 @@ sender_open_desk(struct sender *s)
 	d->only_looks = s->stopping;
 	d->recover = !s->settled && !sender_works(s);
 	d->tidy = !s->tidied || uv_now(s->loop) - s->tidied >= TIDY_MS;
+	d->away = s->smtp_pause.failures > 0;
 	d->blocked = pause_is_a_persons(&s->smtp_pause) &&
 		     !pause_is_over(&s->smtp_pause, uv_now(s->loop));
 	snprintf(d->why, sizeof(d->why), "%s",

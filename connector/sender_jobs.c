@@ -110,7 +110,7 @@ plan(struct sender *s)
 	if (d->recover)
 		status = submit_recover(state, &s->submit, &d->error);
 	if (status == MT_OK && d->tidy)
-		status = submit_tidy(state, &s->submit, &d->error);
+		status = submit_tidy(state, &s->submit, d->away, &d->error);
 	if (status == MT_OK)
 		status = outbox_plan(
 		    state, &s->submit.rules, time(NULL), &d->plan, &d->error);

@@ -278,9 +278,10 @@ submit_recover(struct state *state, const struct submit_settings *settings,
 
 enum mt_status
 submit_tidy(struct state *state, const struct submit_settings *settings,
-    struct mt_error *err)
+    bool away, struct mt_error *err)
 {
-	enum mt_status status = settle(state, settings, outbox_give_up, err);
+	enum mt_status status = settle(
+	    state, settings, away ? outbox_give_up : outbox_give_up_tried, err);
 
 	if (status == MT_OK)
 		status = outbox_tidy(state, &settings->rules, time(NULL), err);

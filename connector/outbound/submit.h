@@ -62,9 +62,11 @@ enum mt_status submit_work(struct state *state,
     const struct submit_settings *settings, struct deadline deadline,
     bool *ret_stranded, struct mt_error *err) MT_MUST_CHECK;
 
-/* Gives up what was not accepted for days, and removes what is long over. */
+/* Gives up what was not accepted for days, and removes what is long over.  What
+ * is due is attempted first, unless the server is away. */
 enum mt_status submit_tidy(struct state *state,
-    const struct submit_settings *settings, struct mt_error *err) MT_MUST_CHECK;
+    const struct submit_settings *settings, bool away,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /*
  * Appends the sentence that an operator reads about the entry, such as "Email

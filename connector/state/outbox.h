@@ -251,6 +251,13 @@ enum mt_status outbox_give_up(struct state *state,
     struct outbox_entry *ret_entry, bool *ret_found,
     struct mt_error *err) MT_MUST_CHECK;
 
+/* Likewise, but not one that is due: nobody may have been there to attempt it
+ * for all that time. */
+enum mt_status outbox_give_up_tried(struct state *state,
+    const struct outbox_rules *rules, time_t now,
+    struct outbox_entry *ret_entry, bool *ret_found,
+    struct mt_error *err) MT_MUST_CHECK;
+
 /* Removes entries that were sent or failed OUTBOX_KEEP_S ago. */
 enum mt_status outbox_tidy(struct state *state,
     const struct outbox_rules *rules, time_t now,
