@@ -409,6 +409,18 @@ class FailingServerTest(SendTestCase):
                                  2 * [reply["message_id"]])
                 self.check_sent_once(reply["message_id"])
 
+    def test_lost_answer_on_a_used_connection_is_uncertain_too(self):
+        for how in (cut, reset):
+            with self.subTest(how=how):
+                self.setUp()
+                for _ in range(2):
+                    self.send(deadline_ms=0)
+                answers = [how, lambda conn: None]
+                self.server.at = {"dot": lambda conn: answers.pop()(conn)}
+                self.work(hold=True)
+                self.assertEqual(self.states(), ["sent", "uncertain"])
+                self.assertEqual(len(self.server.received), 2)
+
     def test_uncertain_message_is_held_if_so_ordered(self):
         self.server.at = {"dot": cut}
         reply = self.send(hold=True, deadline_ms=20000)
