@@ -196,6 +196,34 @@ class UncertainTest(SendingTestCase):
         self.assertEqual(self.server.received, [message_id])
 
 
+    def test_look_without_an_answer_is_no_look(self):
+        message_id = self.lose_answer()
+        asked = []
+
+        def answers_nothing(conn):
+            """An IMAP server that lets in, and knows nothing just now."""
+            conn.send("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi\r\n")
+            while True:
+                tag, command, *_ = conn.readline().split(" ")
+                if command == "AUTHENTICATE":
+                    conn.send(f"{tag} OK [CAPABILITY IMAP4rev1] in\r\n")
+                    continue
+                asked.append(command)
+                conn.send(f"{tag} NO [UNAVAILABLE] not now\r\n")
+
+        server = self.bed.scripted_server(
+            answers_nothing, self.bed.tls.cert(), True)
+        for name in ("next_look", "next_attempt"):
+            self.hasten(name)
+        log = self.connector("poll", "--once",
+                             TRI_ONYX_IMAP_PORT=server.port).err
+        self.assertIn("LIST", asked)
+        self.assertIn("Looking in Sent failed", log)
+        self.assertEqual(self.column("state"), ["uncertain"])
+        self.assertEqual(self.column("looks"), [0])
+        self.assertEqual(self.server.received, [message_id])
+
+
 class SenderTest(SendingTestCase):
     """The sender of a running connector, and of several processes."""
 
