@@ -211,7 +211,7 @@ operations_send(struct operations *o, const struct send_request *request,
 		if (report.state == SEND_QUEUED)
 			log_warning("Email %s stays queued for `run` or the "
 				    "next `send`: %s",
-			    report.message_id, report.detail);
+			    report.message_id, report.reason);
 	}
 	*ret_report = to_json(&report);
 	return status == MT_OK ? send_outcome(&report, err) : status;

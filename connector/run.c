@@ -6,7 +6,9 @@
 #include "provider_quirks.h"
 #include "request_call.h"
 #include "requests.h"
+#include "resources.h"
 #include "service.h"
+#include "state/outbox_queue.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -171,6 +173,35 @@ end_unwanted(struct run *run)
 	}
 }
 
+/* Mail of an account that is gone, or has another name now, is sent by nobody,
+ * and whoever queued it was told that it would be. */
+static void
+warn_of_left(void *context, const char *name, size_t count)
+{
+	const struct run *run = context;
+	struct account *account = NULL;
+
+	while ((account = accounts_next(run->settings->accounts, account)))
+		if (account_is_wanted(account) &&
+		    strcmp(operations_config(account_operations(account))->name,
+			name) == 0)
+			return;
+	log_warning("%zu message%s in the outbox of account %s, which does not "
+		    "exist (any more): not sent unless there is an account of "
+		    "this name again",
+	    count, count == 1 ? "" : "s", *name ? name : "''");
+}
+
+static void
+check_outbox(struct run *run)
+{
+	struct mt_error err;
+
+	if (outbox_count_waiting(run->settings->resources->state, warn_of_left,
+		run, &err) != MT_OK)
+		log_error("%s", err.text);
+}
+
 static void
 load(void *context, struct service *service)
 {
@@ -182,6 +213,7 @@ load(void *context, struct service *service)
 	run->loaded = true;
 	start_ready(run);
 	end_unwanted(run);
+	check_outbox(run);
 }
 
 static void

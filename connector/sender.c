@@ -98,7 +98,8 @@ start_smtp(struct sender *s)
 	size_t due = s->plan.due, free = 0;
 	size_t claimed = s->plan.claimed;
 
-	if (!pause_is_over(&s->smtp_pause, uv_now(s->loop)))
+	/* to recover, all have to end */
+	if (!s->settled || !pause_is_over(&s->smtp_pause, uv_now(s->loop)))
 		return;
 	for (unsigned i = 0; i < s->settings.connections; i++)
 		free += s->smtp[i].running;
@@ -158,6 +159,7 @@ sender_open_desk(struct sender *s)
 	d->only_looks = s->stopping;
 	d->recover = !s->settled && !sender_works(s);
 	d->tidy = !s->tidied || uv_now(s->loop) - s->tidied >= TIDY_MS;
+	d->away = s->smtp_pause.failures > 0;
 	d->blocked = pause_is_a_persons(&s->smtp_pause) &&
 		     !pause_is_over(&s->smtp_pause, uv_now(s->loop));
 	snprintf(d->why, sizeof(d->why), "%s",
@@ -213,9 +215,10 @@ on_work_done(struct pool_job *job)
 	bool smtp = w != &s->imap;
 
 	w->running = false;
-	/* what it could not write down is as if it had died */
-	if (smtp && job->status != MT_OK)
+	/* as if it had died */
+	if (w->stranded)
 		s->settled = false;
+	w->stranded = false;
 	if (!s->stopping)
 		pause_note(smtp ? &s->smtp_pause : &s->imap_pause,
 		    uv_now(s->loop), job->status, &w->error);

@@ -33,6 +33,7 @@ struct sender_work {
 	struct pool_job job;
 	struct sender *sender;
 	bool running;
+	bool stranded; /* it could not write down what it did */
 	struct mt_error error;
 };
 
@@ -49,6 +50,7 @@ struct sender_desk {
 	bool only_looks;
 	bool recover; /* nobody works with an entry, and somebody may have */
 	bool tidy;
+	bool away;    /* the server, when it was tried last */
 	bool blocked; /* nothing is sent before a person acts */
 	char why[MT_ERROR_TEXT_MAX];
 	size_t count;

@@ -63,7 +63,7 @@ run_smtp(struct pool_job *job)
 	struct sender_work *w = sender_work_of(job);
 
 	job->status = submit_work(w->sender->settings.state, &w->sender->submit,
-	    deadline_in_ms(JOB_MS), &w->error);
+	    deadline_in_ms(JOB_MS), &w->stranded, &w->error);
 }
 
 static void
@@ -110,7 +110,7 @@ plan(struct sender *s)
 	if (d->recover)
 		status = submit_recover(state, &s->submit, &d->error);
 	if (status == MT_OK && d->tidy)
-		status = submit_tidy(state, &s->submit, &d->error);
+		status = submit_tidy(state, &s->submit, d->away, &d->error);
 	if (status == MT_OK)
 		status = outbox_plan(
 		    state, &s->submit.rules, time(NULL), &d->plan, &d->error);

@@ -168,15 +168,36 @@ say_rcpt(struct sending *s, const char *address)
 	return status;
 }
 
+/* Ends a transaction that is open.  Whatever the server says to this, it says
+ * of the last message; libetpan takes any reply for success. */
+static enum mt_status
+begin_anew(struct sending *s)
+{
+	static const char what[] = "cannot begin another message";
+	const mailsmtp *smtp = s->conn->smtp;
+	enum mt_status status;
+
+	if (!s->conn->transaction)
+		return MT_OK;
+	status = result(s, mailsmtp_reset(next_command(s)), what);
+	if (status == MT_OK && smtp->response_code / 100 == 2)
+		return MT_OK;
+	if (status == MT_OK)
+		(void)!denied(s, smtp->response_code,
+		    smtp->response ? smtp->response : "", what);
+	s->conn->broken = true;
+	note(s, SMTP_DEFERRED, 0, "");
+	if (s->err)
+		s->err->status = MT_RETRY_LATER;
+	return MT_RETRY_LATER;
+}
+
 static enum mt_status
 send_envelope(struct sending *s)
 {
 	const struct smtp_envelope *e = s->envelope;
-	enum mt_status status = MT_OK;
+	enum mt_status status = begin_anew(s);
 
-	if (s->conn->transaction)
-		status = result(s, mailsmtp_reset(next_command(s)),
-		    "cannot begin another message");
 	if (status != MT_OK)
 		return status;
 	s->conn->transaction = true;

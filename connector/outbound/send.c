@@ -133,13 +133,19 @@ state_of(const struct outbox_entry *entry)
 		return SEND_SENT;
 	case OUTBOX_FAILED:
 		return SEND_REFUSED;
-	case OUTBOX_ATTEMPTING:
 	case OUTBOX_UNCERTAIN:
 		return SEND_UNCERTAIN;
+	case OUTBOX_ATTEMPTING: /* its answer is not lost yet */
 	case OUTBOX_QUEUED:
 		break;
 	}
-	return SEND_QUEUED;
+	return entry->doubtful ? SEND_UNCERTAIN : SEND_QUEUED;
+}
+
+static void
+say_why(struct send_report *report, const char *why)
+{
+	snprintf(report->reason, sizeof(report->reason), "%s", why);
 }
 
 static void
@@ -147,8 +153,8 @@ fill_report(struct send_report *report, const struct outbox_entry *entry,
     const struct outbox_rules *rules, const char *why)
 {
 	/* what keeps all messages back is news, the last reply is not */
-	const char *reason = why && *why ? why : entry->reply;
-	const char *before = "", *after = "";
+	const char *waits_for = why && *why ? why : entry->reply;
+	const char *before = "", *detail = "queued";
 
 	report->state = state_of(entry);
 	report->decided = !entry->claimed &&
@@ -156,21 +162,22 @@ fill_report(struct send_report *report, const struct outbox_entry *entry,
 			  !outbox_is_open(entry, rules);
 	report->unfiled =
 	    entry->copy == OUTBOX_COPY_PENDING && !entry->copy_attempts;
+	if (entry->state == OUTBOX_ATTEMPTING)
+		waits_for = "the server has not answered yet";
 	if (report->state == SEND_SENT) {
-		reason = "sent";
+		detail = "sent";
 	} else if (report->state == SEND_REFUSED) {
 		before = "SMTP send failed: ";
-		reason = entry->reply;
-	} else if (report->state == SEND_QUEUED) {
-		before = *reason ? "queued (" : "queued";
-		after = *reason ? ")" : "";
-	} else if (entry->state == OUTBOX_ATTEMPTING) {
-		reason = "the server has not answered yet";
+		detail = entry->reply;
+	} else if (report->state == SEND_UNCERTAIN) {
+		detail = waits_for;
+	} else {
+		say_why(report, waits_for);
 	}
 	snprintf(report->message_id, sizeof(report->message_id), "%s",
 	    entry->message_id);
-	snprintf(report->detail, sizeof(report->detail), "%s%s%s", before,
-	    reason, after);
+	snprintf(
+	    report->detail, sizeof(report->detail), "%s%s", before, detail);
 }
 
 enum mt_status
@@ -196,9 +203,9 @@ send_look(const struct send_settings *settings, int64_t id, const char *why,
 void
 send_unknown(struct send_report *ret_report, const struct mt_error *why)
 {
-	*ret_report = (struct send_report){.state = SEND_QUEUED};
-	snprintf(ret_report->detail, sizeof(ret_report->detail), "queued (%s)",
-	    why->text);
+	*ret_report =
+	    (struct send_report){.state = SEND_QUEUED, .detail = "queued"};
+	say_why(ret_report, why->text);
 }
 
 enum mt_status
@@ -261,6 +268,8 @@ send_add_json(struct buf *out, const struct send_report *report)
 	if (*report->message_id)
 		add_text(json, "message_id", report->message_id);
 	add_text(json, "detail", report->detail);
+	if (*report->reason)
+		add_text(json, "reason", report->reason);
 	buf_add_text(
 	    out, json_object_to_json_string_ext(json,
 		     JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));

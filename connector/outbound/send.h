@@ -42,7 +42,8 @@ struct send_report {
 	bool decided;
 	bool unfiled; /* our copy in Sent has not been tried yet */
 	char message_id[COMPOSE_MESSAGE_ID_MAX]; /* "" if nothing was queued */
-	char detail[MT_ERROR_TEXT_MAX + 200];
+	char detail[MT_ERROR_TEXT_MAX + 200]; /* "queued" of what is queued */
+	char reason[MT_ERROR_TEXT_MAX + 200]; /* why that waits; "": no news */
 };
 
 #define SEND_REPORT_INIT                                                       \

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 #include "submit.h"
 
+#include "base/log.h"
 #include "mail/smtp_conn.h"
 
+#include <poll.h>
 #include <string.h>
 
 #define ANSWER_MS 600000  /* to the final dot, RFC 5321 4.5.3.2.6 */
 #define OPEN_MAX_MS 60000 /* to connect and log in, of a longer deadline */
 #define SERVER_ID_MAX 256
+#define KEEP_MS 60000 /* to write down what came of an attempt */
+#define KEEP_POLL_MS 500
 
 struct work {
 	struct state *state;
@@ -15,6 +19,8 @@ struct work {
 	struct deadline deadline;
 	struct smtp_conn *conn;     /* NULL: to be opened */
 	struct outbox_entry *entry; /* the one that is being attempted */
+	bool used;                  /* the connection has had a message */
+	bool stranded; /* what came of that one is not written down */
 };
 
 static void
@@ -33,6 +39,7 @@ ensure_connected(struct work *w, struct mt_error *err)
 
 	if (w->conn)
 		return MT_OK;
+	w->used = false;
 	return w->settings->open_smtp(
 	    w->settings->context, &w->conn, deadline, err);
 }
@@ -59,7 +66,7 @@ is_login_lost(const struct smtp_outcome *outcome)
 
 /* One try on the connection that is open; `why` on failure. */
 static enum mt_status
-hand_over(struct work *w, struct smtp_outcome *outcome, struct mt_error *why)
+try_once(struct work *w, struct smtp_outcome *outcome, struct mt_error *why)
 {
 	const struct outbox_entry *entry = w->entry;
 	const struct smtp_envelope envelope = {
@@ -75,11 +82,27 @@ hand_over(struct work *w, struct smtp_outcome *outcome, struct mt_error *why)
 	enum mt_status status = smtp_conn_send(
 	    w->conn, &envelope, on_data, w, outcome, w->deadline, why);
 
+	w->used = true;
 	/* without a reply, or with 421, the connection is of no more use */
 	if ((outcome->code == 0 && outcome->result != SMTP_REFUSED) ||
 	    outcome->code == 421 || is_login_lost(outcome))
 		smtp_conn_close(&w->conn);
 	return status;
+}
+
+/* Some servers end the connection after a message, or after a while: that says
+ * as little about the next one as a login that is over. */
+static enum mt_status
+hand_over(struct work *w, struct smtp_outcome *outcome, struct mt_error *why)
+{
+	bool used = w->used;
+	enum mt_status status = try_once(w, outcome, why);
+
+	if (status == MT_OK || w->entry->state == OUTBOX_ATTEMPTING ||
+	    w->conn || !(used || is_login_lost(outcome)) ||
+	    ensure_connected(w, why) != MT_OK)
+		return status;
+	return try_once(w, outcome, why);
 }
 
 static enum outbox_verdict
@@ -118,6 +141,30 @@ find_server_id(const char *reply, char ret_id[SERVER_ID_MAX])
 	}
 }
 
+/* To forget what the server has said would be to send it again: so this is not
+ * given up because the state is locked, or its disk full, just now. */
+static enum mt_status
+keep(struct work *w, struct outbox_entry *entry,
+    const struct outbox_result *result, struct mt_error *err)
+{
+	struct deadline deadline = deadline_in_ms(KEEP_MS);
+	bool said = false;
+
+	for (;;) {
+		enum mt_status status = outbox_record(w->state,
+		    &w->settings->rules, entry, result, time(NULL), err);
+
+		if (status == MT_OK || deadline_passed(deadline))
+			return status;
+		if (!said)
+			log_error("what became of %s is not written down yet: "
+				  "%s",
+			    entry->message_id, err->text);
+		said = true;
+		poll(NULL, 0, KEEP_POLL_MS);
+	}
+}
+
 /* One attempt with one entry.  Fails only if its result cannot be kept. */
 static enum mt_status
 attempt(struct work *w, struct outbox_entry *entry, struct mt_error *err)
@@ -130,10 +177,6 @@ attempt(struct work *w, struct outbox_entry *entry, struct mt_error *err)
 
 	w->entry = entry;
 	status = hand_over(w, &outcome, &why);
-	if (status != MT_OK && is_login_lost(&outcome) &&
-	    entry->state != OUTBOX_ATTEMPTING &&
-	    ensure_connected(w, &why) == MT_OK)
-		status = hand_over(w, &outcome, &why);
 	if (status == MT_OK)
 		find_server_id(outcome.reply, server_id);
 	result = (struct outbox_result){
@@ -141,9 +184,10 @@ attempt(struct work *w, struct outbox_entry *entry, struct mt_error *err)
 	    .reply = status == MT_OK ? outcome.reply : why.text,
 	    .server_id = server_id,
 	};
-	status = outbox_record(
-	    w->state, &w->settings->rules, entry, &result, time(NULL), err);
-	report(w->settings, entry);
+	status = keep(w, entry, &result, err);
+	w->stranded = status != MT_OK;
+	if (status == MT_OK)
+		report(w->settings, entry);
 	return status;
 }
 
@@ -184,7 +228,7 @@ work_one(struct work *w, bool *ret_worked, struct mt_error *err)
 
 enum mt_status
 submit_work(struct state *state, const struct submit_settings *settings,
-    struct deadline deadline, struct mt_error *err)
+    struct deadline deadline, bool *ret_stranded, struct mt_error *err)
 {
 	struct work w = {
 	    .state = state, .settings = settings, .deadline = deadline};
@@ -194,6 +238,7 @@ submit_work(struct state *state, const struct submit_settings *settings,
 	while (status == MT_OK && worked)
 		status = work_one(&w, &worked, err);
 	smtp_conn_close(&w.conn);
+	*ret_stranded = w.stranded;
 	return status;
 }
 
@@ -233,9 +278,10 @@ submit_recover(struct state *state, const struct submit_settings *settings,
 
 enum mt_status
 submit_tidy(struct state *state, const struct submit_settings *settings,
-    struct mt_error *err)
+    bool away, struct mt_error *err)
 {
-	enum mt_status status = settle(state, settings, outbox_give_up, err);
+	enum mt_status status = settle(
+	    state, settings, away ? outbox_give_up : outbox_give_up_tried, err);
 
 	if (status == MT_OK)
 		status = outbox_tidy(state, &settings->rules, time(NULL), err);

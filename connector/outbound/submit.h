@@ -51,18 +51,22 @@ enum mt_status submit_recover(struct state *state,
  * several threads may, and share them.  MT_OK: each was attempted and its result
  * is written down, whatever it is; or the deadline has passed, or it was to
  * stop.  Otherwise the rest is as due as before, and the caller decides when to
- * try again: the failure of `open_smtp`, or of the state.
+ * try again: the failure of `open_smtp`, or of the state.  *ret_stranded: what
+ * became of an entry could not be written down, for a minute; it waits for
+ * submit_recover.
  *
  * Blocks until the deadline, and beyond it only while a server that has a
  * whole message owes the answer, for ten minutes at most.
  */
 enum mt_status submit_work(struct state *state,
     const struct submit_settings *settings, struct deadline deadline,
-    struct mt_error *err) MT_MUST_CHECK;
+    bool *ret_stranded, struct mt_error *err) MT_MUST_CHECK;
 
-/* Gives up what was not accepted for days, and removes what is long over. */
+/* Gives up what was not accepted for days, and removes what is long over.  What
+ * is due is attempted first, unless the server is away. */
 enum mt_status submit_tidy(struct state *state,
-    const struct submit_settings *settings, struct mt_error *err) MT_MUST_CHECK;
+    const struct submit_settings *settings, bool away,
+    struct mt_error *err) MT_MUST_CHECK;
 
 /*
  * Appends the sentence that an operator reads about the entry, such as "Email

@@ -187,7 +187,7 @@ enum mt_status outbox_plan(struct state *state,
  * the first of the calls below until after the last; several threads of the
  * holder may do so at once.  It works between processes and within one, and
  * ends with its holder.  MT_RETRY_LATER when somebody else holds it until the
- * deadline.
+ * deadline; anything else: it cannot be had at all.
  */
 enum mt_status outbox_lock(struct state *state, const char *account,
     int *ret_lock, struct deadline deadline,
@@ -247,6 +247,13 @@ enum mt_status outbox_record(struct state *state,
  * or uncertain for ever if it is doubtful) and returns it.
  */
 enum mt_status outbox_give_up(struct state *state,
+    const struct outbox_rules *rules, time_t now,
+    struct outbox_entry *ret_entry, bool *ret_found,
+    struct mt_error *err) MT_MUST_CHECK;
+
+/* Likewise, but not one that is due: nobody may have been there to attempt it
+ * for all that time. */
+enum mt_status outbox_give_up_tried(struct state *state,
     const struct outbox_rules *rules, time_t now,
     struct outbox_entry *ret_entry, bool *ret_found,
     struct mt_error *err) MT_MUST_CHECK;

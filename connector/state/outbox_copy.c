@@ -74,10 +74,11 @@ outbox_take_copy(struct state *state, const struct outbox_rules *rules,
 struct answer {
 	bool yes;
 	const char *reply;
+	time_t asked; /* next_look of the question */
 };
 
-/* Somebody may have done something to it meanwhile: then the answer is about
- * what is no more. */
+/* Somebody may have done something to it meanwhile.  That it is there is true
+ * all the same; that it is not, is about what is no more. */
 static enum mt_status
 take_look_answer(struct outbox_entry *entry, const void *context, time_t now,
     struct mt_error *err)
@@ -85,7 +86,7 @@ take_look_answer(struct outbox_entry *entry, const void *context, time_t now,
 	const struct answer *answer = context;
 
 	(void)err;
-	if (entry->state != OUTBOX_UNCERTAIN || !entry->next_look)
+	if (entry->state != OUTBOX_UNCERTAIN || entry->claimed)
 		return MT_OK;
 	if (answer->yes) {
 		entry->state = OUTBOX_SENT;
@@ -93,6 +94,8 @@ take_look_answer(struct outbox_entry *entry, const void *context, time_t now,
 		outbox_say(entry->reply, "found in Sent");
 		return MT_OK;
 	}
+	if (!entry->next_look || entry->next_look != answer->asked)
+		return MT_OK;
 	entry->looks++;
 	if (entry->looks < LOOKS) {
 		entry->next_look = now + look_delays_s[entry->looks - 1];
@@ -154,7 +157,7 @@ enum mt_status
 outbox_record_look(struct state *state, struct outbox_entry *entry, bool found,
     time_t now, struct mt_error *err)
 {
-	const struct answer answer = {found, ""};
+	const struct answer answer = {found, "", entry->next_look};
 
 	return record(state, &answer, take_look_answer, entry, now, err);
 }
@@ -163,7 +166,7 @@ enum mt_status
 outbox_record_copy(struct state *state, struct outbox_entry *entry, bool there,
     const char *reply, time_t now, struct mt_error *err)
 {
-	const struct answer answer = {there, reply};
+	const struct answer answer = {there, reply, 0};
 
 	return record(state, &answer, take_copy_answer, entry, now, err);
 }

@@ -43,7 +43,7 @@ take(struct state *state, int fd, const char *account, const char *path,
 	while (fcntl(fd, F_OFD_SETLK, &byte)) {
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return mt_fail_errno(
-			    err, MT_RETRY_LATER, errno, "cannot lock %s", path);
+			    err, MT_BAD_CONFIG, errno, "cannot lock %s", path);
 		if (deadline_passed(deadline))
 			return mt_fail(err, MT_RETRY_LATER,
 			    "another process is sending from %s", state->dir);
@@ -64,7 +64,7 @@ outbox_lock(struct state *state, const char *account, int *ret_lock,
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return mt_fail_errno(
-		    err, MT_RETRY_LATER, errno, "cannot open %s", path);
+		    err, MT_BAD_CONFIG, errno, "cannot open %s", path);
 	status = take(state, fd, account, path, deadline, err);
 	if (status == MT_OK)
 		*ret_lock = fd;

@@ -32,6 +32,31 @@ outbox_list(struct state *state, const char *account,
 	return state_db_end(state, status, err);
 }
 
+enum mt_status
+outbox_count_waiting(struct state *state,
+    void (*each)(void *context, const char *account, size_t count),
+    void *context, struct mt_error *err)
+{
+	struct state_statement s;
+	bool row = true;
+	enum mt_status status = state_db_begin(state, err);
+
+	if (status != MT_OK)
+		return status;
+	state_db_prepare(&s, state,
+	    "SELECT account, count(*) FROM outbox"
+	    " WHERE state IN ('queued', 'attempting', 'uncertain')"
+	    " GROUP BY account ORDER BY account");
+	while (status == MT_OK && row) {
+		status = state_db_step(&s, &row, err);
+		if (status == MT_OK && row)
+			each(context, state_db_text(&s, 0),
+			    (size_t)state_db_number(&s, 1));
+	}
+	state_db_finish(&s);
+	return state_db_end(state, status, err);
+}
+
 static enum mt_status
 check_free(const struct outbox_entry *entry, struct mt_error *err)
 {

@@ -14,6 +14,12 @@ enum mt_status outbox_list(struct state *state, const char *account,
     void (*each)(void *context, const struct outbox_entry *entry),
     void *context, struct mt_error *err) MT_MUST_CHECK;
 
+/* Calls `each`, as above, for every account that has messages which are not
+ * sent yet, with their number. */
+enum mt_status outbox_count_waiting(struct state *state,
+    void (*each)(void *context, const char *account, size_t count),
+    void *context, struct mt_error *err) MT_MUST_CHECK;
+
 /*
  * Makes an entry due that waits, is held, has failed or was given up, or, if it
  * was sent, its copy that was given up.  An uncertain one is sent again, once,

@@ -293,23 +293,52 @@ give_up(struct outbox_entry *entry, const void *context, time_t now,
 	return MT_OK;
 }
 
-enum mt_status
-outbox_give_up(struct state *state, const struct outbox_rules *rules,
-    time_t now, struct outbox_entry *ret_entry, bool *ret_found,
-    struct mt_error *err)
+#define TEXT_OF(number) #number
+#define IS_OLD(seconds)                                                        \
+	" account = ?1 AND next_attempt IS NOT NULL AND claimed = 0"           \
+	" AND state IN ('queued', 'uncertain')"                                \
+	" AND tried_since + " TEXT_OF(seconds) " <= ?2"
+
+static enum mt_status
+give_up_one(struct state *state, const char *query,
+    const struct outbox_rules *rules, time_t now,
+    struct outbox_entry *ret_entry, bool *ret_found, struct mt_error *err)
 {
 	struct state_statement s;
 	enum mt_status status = state_db_begin(state, err);
 
 	if (status != MT_OK)
 		return status;
-	state_db_prepare(&s, state,
-	    "SELECT " OUTBOX_COLUMNS " FROM outbox"
-	    " WHERE account = ? AND next_attempt IS NOT NULL AND claimed = 0"
-	    " AND state IN ('queued', 'uncertain') AND tried_since <= ?"
-	    " ORDER BY id LIMIT 1");
-	state_db_bind_text(&s, rules->account);
-	state_db_bind_number(&s, now - OUTBOX_GIVE_UP_S);
+	state_db_prepare(&s, state, query);
+	outbox_bind_rules(&s, rules, now);
 	return outbox_step_one(
 	    &s, give_up, NULL, now, false, ret_entry, ret_found, err);
+}
+
+enum mt_status
+outbox_give_up(struct state *state, const struct outbox_rules *rules,
+    time_t now, struct outbox_entry *ret_entry, bool *ret_found,
+    struct mt_error *err)
+{
+	static const char query[] =
+	    "SELECT " OUTBOX_COLUMNS " FROM outbox"
+	    " WHERE" IS_OLD(OUTBOX_GIVE_UP_S) " ORDER BY id LIMIT 1";
+
+	return give_up_one(state, query, rules, now, ret_entry, ret_found, err);
+}
+
+enum mt_status
+outbox_give_up_tried(struct state *state, const struct outbox_rules *rules,
+    time_t now, struct outbox_entry *ret_entry, bool *ret_found,
+    struct mt_error *err)
+{
+	static const char query[] =
+	    "SELECT " OUTBOX_COLUMNS " FROM outbox"
+	    " WHERE" IS_OLD(
+		OUTBOX_GIVE_UP_S) " AND NOT (" OUTBOX_IS_OPEN
+				  " AND " OUTBOX_DUE(
+				      "next_attempt") " <= ?2)"
+						      " ORDER BY id LIMIT 1";
+
+	return give_up_one(state, query, rules, now, ret_entry, ret_found, err);
 }

@@ -226,7 +226,8 @@ class RealServerTest(SendTestCase):
                 reply = self.send(deadline_ms=2000)
                 self.sink.fail(None, at=at)
                 self.assertEqual(reply["state"], "queued", reply)
-                self.assertIn("4.3.0", reply["detail"])
+                self.assertEqual(reply["detail"], "queued")
+                self.assertIn("4.3.0", reply["reason"])
                 self.assertEqual(self.states(), ["queued"])
                 before = len(self.sink.messages())
                 self.hasten()
@@ -262,7 +263,7 @@ class RealServerTest(SendTestCase):
         wrong = {"SENDPROBE_PASSWORD": "wrong"}
         reply = self.send(env=wrong, deadline_ms=60000)
         self.assertEqual(reply["state"], "queued")
-        self.assertRegex(reply["detail"], "535 5.7.8")
+        self.assertRegex(reply["reason"], "535 5.7.8")
         # neither waited for a better password nor counted as an attempt
         (_, state, attempts, _), = self.entries()
         self.assertEqual((state, attempts), ("queued", 0))
@@ -307,7 +308,7 @@ class Submission:
                 conn.starttls()
             elif verb == "AUTH":
                 self._answer(conn, "auth", "235 2.7.0 ok")
-            elif verb in ("MAIL", "RCPT"):
+            elif verb in ("MAIL", "RCPT", "RSET"):
                 self._answer(conn, verb.lower(), "250 2.1.0 ok")
             elif verb == "DATA":
                 if self._answer(conn, "data", "354 go on"):
@@ -385,7 +386,7 @@ class FailingServerTest(SendTestCase):
                     self.server.at = {place: how}
                     reply = self.send(deadline_ms=2000)
                     self.assertEqual(reply["state"], "queued", reply)
-                    self.assertTrue(reply["detail"])
+                    self.assertTrue(reply["reason"])
                     self.assertEqual(self.states(), ["queued"])
                     self.server.at = {}
                     self.hasten()
@@ -407,6 +408,18 @@ class FailingServerTest(SendTestCase):
                 self.assertEqual(self.server.received,
                                  2 * [reply["message_id"]])
                 self.check_sent_once(reply["message_id"])
+
+    def test_lost_answer_on_a_used_connection_is_uncertain_too(self):
+        for how in (cut, reset):
+            with self.subTest(how=how):
+                self.setUp()
+                for _ in range(2):
+                    self.send(deadline_ms=0)
+                answers = [how, lambda conn: None]
+                self.server.at = {"dot": lambda conn: answers.pop()(conn)}
+                self.work(hold=True)
+                self.assertEqual(self.states(), ["sent", "uncertain"])
+                self.assertEqual(len(self.server.received), 2)
 
     def test_uncertain_message_is_held_if_so_ordered(self):
         self.server.at = {"dot": cut}
@@ -457,7 +470,7 @@ class FailingServerTest(SendTestCase):
     def test_server_that_is_away_costs_no_attempt(self):
         reply = self.send(port=self.bed.port(), deadline_ms=2000)
         self.assertEqual(reply["state"], "queued")
-        self.assertRegex(reply["detail"], "cannot connect|refused")
+        self.assertRegex(reply["reason"], "cannot connect|refused")
         self.assertEqual([entry[1:3] for entry in self.entries()],
                          [("queued", 0)])
 
@@ -467,6 +480,56 @@ class FailingServerTest(SendTestCase):
         self.work()
         self.assertEqual(len(self.server.accepted), 3)
         self.assertEqual(self.server.count(), 1)
+
+    def test_server_that_ends_after_each_message_delays_none(self):
+        for how in (cut, reset):
+            with self.subTest(how=how):
+                self.setUp()
+                for _ in range(3):
+                    self.send(deadline_ms=0)
+                self.server.at = {"answered": how}
+                self.work()
+                self.assertEqual([entry[1:3] for entry in self.entries()],
+                                 3 * [("sent", 1)])
+                self.assertEqual(len(self.server.received), 3)
+                self.assertEqual(self.server.count(), 3)
+
+    def test_refused_reset_refuses_no_message(self):
+        for reply in ("503 5.5.1 bad sequence", "421 4.4.2 idle too long",
+                      "554 5.7.0 too many errors"):
+            with self.subTest(reply=reply):
+                self.setUp()
+                for _ in range(2):
+                    self.send(deadline_ms=0)
+                replies = ["451 4.2.2 mailbox full"]
+                self.server.at = {
+                    "rcpt": lambda conn: replies.pop() if replies else None,
+                    "rset": lambda conn: reply}
+                self.work()
+                self.assertEqual([entry[1:3] for entry in self.entries()],
+                                 [("queued", 1), ("sent", 1)])
+                self.assertEqual(self.server.count(), 2)
+
+    def execute(self, sql):
+        with closing(sqlite3.connect(self.state / "state.db")) as db:
+            db.execute(sql)
+            db.commit()
+
+    def test_answer_that_cannot_be_written_down_is_not_forgotten(self):
+        self.server.at = {"dot": lambda conn: self.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON outbox"
+            " WHEN new.state = 'sent' AND old.state = 'attempting'"
+            " BEGIN SELECT RAISE(ABORT, 'no room'); END")}
+        sender = self.start_send()
+        sender.wait_output("is not written down yet")
+        self.assertEqual(self.states(), ["attempting"])
+        self.server.at = {}
+        self.execute("DROP TRIGGER full")
+        self.assertEqual(sender.wait(), 0)
+        reply = json.loads(sender.stdout_text())
+        self.assertEqual(reply["state"], "sent")
+        self.check_sent_once(reply["message_id"])
+        self.assertEqual(len(self.server.received), 1)
 
     def test_one_bad_recipient_holds_nobody_else_up(self):
         self.send(deadline_ms=0)
@@ -696,7 +759,7 @@ class ProgramTest(BedTestCase):
         before = len(self.sink.messages())
         reply, log = self.send("-", TRI_ONYX_IMAP_PASSWORD="wrong")
         self.assertEqual(reply["state"], "queued")
-        self.assertIn("535", reply["detail"])
+        self.assertIn("535", reply["reason"])
         self.assertRegex(log, f"{reply['message_id']} stays queued.*535")
         result = self.connector("poll", "--once").check()
         self.assertIn("Email sent to bob@example.test", result.err)

@@ -196,6 +196,34 @@ class UncertainTest(SendingTestCase):
         self.assertEqual(self.server.received, [message_id])
 
 
+    def test_look_without_an_answer_is_no_look(self):
+        message_id = self.lose_answer()
+        asked = []
+
+        def answers_nothing(conn):
+            """An IMAP server that lets in, and knows nothing just now."""
+            conn.send("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi\r\n")
+            while True:
+                tag, command, *_ = conn.readline().split(" ")
+                if command == "AUTHENTICATE":
+                    conn.send(f"{tag} OK [CAPABILITY IMAP4rev1] in\r\n")
+                    continue
+                asked.append(command)
+                conn.send(f"{tag} NO [UNAVAILABLE] not now\r\n")
+
+        server = self.bed.scripted_server(
+            answers_nothing, self.bed.tls.cert(), True)
+        for name in ("next_look", "next_attempt"):
+            self.hasten(name)
+        log = self.connector("poll", "--once",
+                             TRI_ONYX_IMAP_PORT=server.port).err
+        self.assertIn("LIST", asked)
+        self.assertIn("Looking in Sent failed", log)
+        self.assertEqual(self.column("state"), ["uncertain"])
+        self.assertEqual(self.column("looks"), [0])
+        self.assertEqual(self.server.received, [message_id])
+
+
 class SenderTest(SendingTestCase):
     """The sender of a running connector, and of several processes."""
 
@@ -267,6 +295,22 @@ class SenderTest(SendingTestCase):
         process.kill()
         self.assertEqual(self.column("state"), ["queued"])
         self.assertIn("5.7.0", self.column("reply")[0])
+
+    def test_mail_of_an_account_that_is_gone_is_said(self):
+        sender = self.start("send", "-", draft=DRAFT,
+                            TRI_ONYX_SMTP_PORT=self.bed.port())
+        sender.wait_output("SMTP send failed")
+        sender.kill()
+        service = self.run_connector(TRI_ONYX_IMAP_USERNAME="bob")
+        service.wait_output("1 message in the outbox of account " + ALICE)
+        self.assertEqual(self.column("state"), ["queued"])
+        service.signal(15)
+        service.wait()
+        again = self.run_connector()
+        self.wait_states("sent")
+        again.signal(15)
+        self.assertEqual(again.wait(), 0)
+        self.assertNotIn("does not exist", again.stderr_text())
 
     def test_killed_sender_is_followed_by_the_next(self):
         held = Hold(then=cut)

@@ -42,7 +42,7 @@ open_smtp(void *context, struct smtp_conn **ret_conn, struct deadline deadline,
 }
 
 static int64_t
-queue(struct world *w, const char *message_id)
+queue_at(struct world *w, const char *message_id, time_t when)
 {
 	static const char *const rcpt_to[] = {"b@example.org", NULL};
 	const struct outbox_message message = {
@@ -55,8 +55,14 @@ queue(struct world *w, const char *message_id)
 	};
 	int64_t id = 0;
 
-	OK(outbox_add(w->state, &message, time(NULL), &id, &err));
+	OK(outbox_add(w->state, &message, when, &id, &err));
 	return id;
+}
+
+static int64_t
+queue(struct world *w, const char *message_id)
+{
+	return queue_at(w, message_id, time(NULL));
 }
 
 static struct sender *
@@ -161,14 +167,15 @@ what_a_person_must_mend_is_told_at_once(void **state)
 	OK(sender_watch(w->senders[0], id, 10 * MINUTE, on_told, w, &err));
 	run_until_told(w);
 	assert_int_equal(w->report.state, SEND_QUEUED);
-	assert_string_equal(w->report.detail, "queued (on purpose)");
+	assert_string_equal(w->report.detail, "queued");
+	assert_string_equal(w->report.reason, "on purpose");
 	assert_int_equal(
 	    sender_trouble(w->senders[0], &trouble), MT_NEEDS_LOGIN);
 	/* the next one is told the same, and costs no login */
 	OK(sender_watch(
 	    w->senders[0], queue(w, "<2@x>"), 10 * MINUTE, on_told, w, &err));
 	run_until_told(w);
-	assert_string_equal(w->report.detail, "queued (on purpose)");
+	assert_string_equal(w->report.reason, "on purpose");
 	assert_int_equal(w->connected, 1);
 	/* until it is mended */
 	w->outcome = MT_NEEDS_ADMIN;
@@ -176,6 +183,21 @@ what_a_person_must_mend_is_told_at_once(void **state)
 	OK(sender_watch(w->senders[0], id, 10 * MINUTE, on_told, w, &err));
 	run_until_told(w);
 	assert_in_range(w->connected, 2, 3);
+}
+
+/* As when the machine was off meanwhile. */
+static void
+what_waited_for_days_is_attempted_before_it_is_given_up(void **state)
+{
+	struct world *w = *state;
+	int64_t id = queue_at(w, "<1@x>", time(NULL) - OUTBOX_GIVE_UP_S);
+
+	w->outcome = MT_NEEDS_LOGIN;
+	begin(w, 0);
+	OK(sender_watch(w->senders[0], id, 10 * MINUTE, on_told, w, &err));
+	run_until_told(w);
+	assert_int_equal(w->report.state, SEND_QUEUED);
+	assert_int_equal(w->connected, 1);
 }
 
 static void
@@ -296,6 +318,7 @@ main(void)
 	cmocka_unit_test_setup_teardown(test, make_world, end_world)
 	const struct CMUnitTest tests[] = {
 	    IN_WORLD(what_a_person_must_mend_is_told_at_once),
+	    IN_WORLD(what_waited_for_days_is_attempted_before_it_is_given_up),
 	    IN_WORLD(what_is_temporary_is_told_when_patience_is_over),
 	    IN_WORLD(connection_that_hangs_delays_no_answer),
 	    IN_WORLD(one_message_takes_one_connection),

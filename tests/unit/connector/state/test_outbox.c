@@ -231,6 +231,34 @@ what_is_not_accepted_for_five_days_is_given_up(void **dir)
 	state_close(&state);
 }
 
+/* As after a week in which the machine was off. */
+static void
+what_nobody_could_attempt_is_attempted_before_it_is_given_up(void **dir)
+{
+	struct state *state = open_state(*dir);
+	struct outbox_entry entry = OUTBOX_ENTRY_INIT;
+	int64_t waiting = add(state, "<1@x>"), lost = add(state, "<2@x>");
+	time_t now = NOW + 6 * DAY;
+	bool found = true;
+
+	attempt(state, waiting, OUTBOX_DEFERRED, NOW);
+	attempt(state, lost, OUTBOX_LOST, NOW);
+	OK(outbox_give_up_tried(state, &retry, now, &entry, &found, &err));
+	assert_false(found);
+	attempt(state, waiting, OUTBOX_DEFERRED, now);
+	OK(outbox_give_up_tried(state, &retry, now, &entry, &found, &err));
+	assert_true(found);
+	assert_int_equal(entry.id, waiting);
+	outbox_entry_done(&entry);
+	assert_entry(state, waiting, OUTBOX_FAILED, 2, 0);
+	/* held, it is not due at all */
+	OK(outbox_give_up_tried(state, &hold, now, &entry, &found, &err));
+	assert_true(found);
+	assert_int_equal(entry.id, lost);
+	outbox_entry_done(&entry);
+	state_close(&state);
+}
+
 static void
 finished_entries_are_kept_for_a_week(void **dir)
 {
@@ -273,6 +301,21 @@ a_long_reply_is_cut(void **dir)
 	assert_true(found);
 	assert_memory_equal(entry.reply, "given up after 5 days: rr", 25);
 	outbox_entry_done(&entry);
+	state_close(&state);
+}
+
+static void
+lock_that_cannot_be_had_is_nobody_elses(void **dir)
+{
+	struct state *state = open_state(*dir);
+	struct mt_error why;
+	int lock = -1;
+
+	scratch_mkdir(*dir, "sender.lock");
+	assert_int_equal(
+	    outbox_lock(state, ACCOUNT, &lock, deadline_in_ms(0), &why),
+	    MT_BAD_CONFIG);
+	assert_non_null(strstr(why.text, "sender.lock"));
 	state_close(&state);
 }
 
@@ -395,7 +438,9 @@ main(void)
 	    TEST(hold_keeps_uncertain_entries_and_sends_the_others),
 	    TEST(a_clock_that_was_set_back_delays_nothing),
 	    TEST(what_is_not_accepted_for_five_days_is_given_up),
+	    TEST(what_nobody_could_attempt_is_attempted_before_it_is_given_up),
 	    TEST(finished_entries_are_kept_for_a_week),
+	    TEST(lock_that_cannot_be_had_is_nobody_elses),
 	    TEST(a_long_reply_is_cut),
 	    TEST(one_sender_at_a_time_holds_the_lock),
 	    TEST(a_sender_killed_after_any_step_leaves_the_truth),

@@ -262,6 +262,52 @@ answer_about_what_was_dropped_changes_nothing(void **dir)
 	state_close(&state);
 }
 
+/* Takes a look, after which a person orders the message to be sent again. */
+static struct outbox_entry
+look_and_order(struct state *state, int64_t id)
+{
+	struct outbox_entry looked = OUTBOX_ENTRY_INIT, entry;
+	bool due = false;
+
+	attempt_by(state, &filed_by_server, id, OUTBOX_LOST, NOW);
+	OK(outbox_take_look(
+	    state, &filed_by_server, NOW + 30, &looked, &due, &err));
+	assert_true(due);
+	OK(outbox_retry(state, ACCOUNT, id, NOW + 31, &entry, &err));
+	outbox_entry_done(&entry);
+	return looked;
+}
+
+static void
+message_that_is_found_is_not_sent_again_on_order(void **dir)
+{
+	struct state *state = open_state(*dir);
+	int64_t id = add(state, "<1@x>");
+	struct outbox_entry looked = look_and_order(state, id);
+
+	OK(outbox_record_look(state, &looked, true, NOW + 32, &err));
+	outbox_entry_done(&looked);
+	assert_entry(state, id, OUTBOX_SENT, 0, 0);
+	state_close(&state);
+}
+
+static void
+answer_from_before_the_last_attempt_is_no_look(void **dir)
+{
+	struct state *state = open_state(*dir);
+	int64_t id = add(state, "<1@x>");
+	struct outbox_entry looked = look_and_order(state, id), entry;
+
+	attempt_by(state, &filed_by_server, id, OUTBOX_LOST, NOW + 31);
+	OK(outbox_record_look(state, &looked, false, NOW + 50, &err));
+	outbox_entry_done(&looked);
+	entry = get(state, id);
+	assert_int_equal(entry.looks, 0);
+	assert_int_equal(entry.next_look, NOW + 61);
+	outbox_entry_done(&entry);
+	state_close(&state);
+}
+
 int
 main(void)
 {
@@ -278,6 +324,8 @@ main(void)
 	    TEST(copy_is_given_up_after_days_and_not_forgotten_before),
 	    TEST(copy_that_is_not_wanted_any_more_is_forgotten),
 	    TEST(answer_about_what_was_dropped_changes_nothing),
+	    TEST(message_that_is_found_is_not_sent_again_on_order),
+	    TEST(answer_from_before_the_last_attempt_is_no_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
