@@ -16,9 +16,12 @@
 
 #define KEPT_MAX 64
 
-/* A server whose handler answers "echo" at once, keeps "hold" until the next
- * "release", says how many it keeps for "count", and answers "share" and what it
- * keeps with one object. */
+#define LONG_BYTES                                                             \
+	7000000 /* eight are less than CONTROL_UNSENT_ALL, ten more */
+
+/* A server whose handler answers "echo" at once, and at length for "long", keeps
+ * "hold" until the next "release", says how many it keeps for "count", and
+ * answers "share" and what it keeps with one object. */
 struct server {
 	uv_loop_t loop;
 	uv_async_t stop;
@@ -39,6 +42,18 @@ answer(const char *type)
 
 	json_object_object_add(reply, "type", json_object_new_string(type));
 	return reply;
+}
+
+static void
+add_long_text(struct json_object *reply)
+{
+	char *text = calloc(1, LONG_BYTES + 1);
+
+	assert_non_null(text);
+	memset(text, 'x', LONG_BYTES);
+	json_object_object_add(
+	    reply, "text", json_object_new_string_len(text, LONG_BYTES));
+	free(text);
 }
 
 static void
@@ -77,6 +92,8 @@ handle(void *context, struct control_peer *peer, const char *type,
 		return;
 	}
 	reply = answer("echo");
+	if (strcmp(type, "long") == 0)
+		add_long_text(reply);
 	if (strcmp(type, "count") == 0)
 		json_object_object_add(
 		    reply, "count", json_object_new_int(server->count));
@@ -485,6 +502,30 @@ who_does_not_read_is_not_heard_and_delays_nobody(void **state)
 	close(fd);
 }
 
+/* Connections that read nothing leave no room; whoever reads has its answers. */
+static void
+who_does_not_read_makes_room_for_who_does(void **state)
+{
+	static const char request[] = "{\"type\":\"long\"}\n";
+	struct buf reply = BUF_INIT(CONTROL_REPLY_MAX);
+	int silent[16];
+
+	for (size_t i = 0; i < sizeof(silent) / sizeof(*silent); i++) {
+		silent[i] = connect_raw(*state);
+		send_all(silent[i], request, strlen(request));
+		expect(*state, "{\"type\":\"x\"}", "{\"type\":\"echo\"}");
+		/* an answer that is as long as those that are not read */
+		assert_int_equal(control_ask(((struct server *)*state)->path,
+				     "{\"type\":\"long\"}", &reply,
+				     deadline_in_ms(10000), NULL),
+		    MT_OK);
+		assert_true(reply.len > LONG_BYTES);
+	}
+	for (size_t i = 0; i < sizeof(silent) / sizeof(*silent); i++)
+		close(silent[i]);
+	buf_done(&reply);
+}
+
 static void
 connections_of_a_user_have_a_maximum(void **state)
 {
@@ -650,6 +691,7 @@ main(void)
 	    ON_SERVER(who_has_said_all_still_gets_its_answer),
 	    ON_SERVER(who_waits_for_many_answers_is_not_heard),
 	    ON_SERVER(who_does_not_read_is_not_heard_and_delays_nobody),
+	    ON_SERVER(who_does_not_read_makes_room_for_who_does),
 	    ON_SERVER(connections_of_a_user_have_a_maximum),
 	    ON_SERVER(socket_is_for_its_owner_alone),
 	    ON_SHARED(shared_socket_is_for_the_group_of_its_directory),
