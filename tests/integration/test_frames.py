@@ -181,6 +181,34 @@ class FramesTest(FramesTestCase):
             "^request_id was used for another message$")
         self.assertEqual(self.sent(message_id), 1)
 
+    def test_same_request_is_answered_though_its_files_are_gone(self):
+        """An agent tidies up while the answer is still on its way."""
+        def ask(request_id, **draft):
+            return self.gateway.ask(
+                "send_email_request", request_id=request_id, **draft)
+        file = self.one.agent / "drafts/report.txt"
+        file.write_text("content")
+        attached = {"path": "drafts/report.txt",
+                    "sha256": hashlib.sha256(b"content").hexdigest()}
+        inline = {"draft": DRAFT | {"attachments": [attached]}}
+        path = {"draft_path": "drafts/gone.json",
+                "draft_sha256": self.write_draft("gone.json", body="gone")}
+        first = {"gone1": inline, "gone2": path}
+        first = {name: (draft, ask(name, **draft))
+                 for name, draft in first.items()}
+        file.write_text("another")
+        (self.one.agent / "drafts/gone.json").unlink()
+        for request_id, (draft, answer) in first.items():
+            self.assertEqual(answer["state"], "sent", answer)
+            self.assertEqual(ask(request_id, **draft), answer)
+            self.assertEqual(self.sent(answer["message_id"]), 1)
+        # nothing but the same request is
+        self.assertRefused(ask("gone3", **path), "^cannot read draft: :enoent")
+        self.assertRefused(ask("gone1", **path), "^cannot read draft: :enoent")
+        self.assertRefused(
+            ask("gone2", **path | {"draft_sha256": "0" * 64}),
+            "^cannot read draft: :enoent")
+
     def test_what_is_wrong_with_a_draft_is_said_as_the_gateway_did(self):
         cases = [
             ({"draft": {}}, "missing required field: to"),
