@@ -147,6 +147,27 @@ class FramesTest(FramesTestCase):
             "sha256|SHA-256")
         self.assertEqual(len(self.sink.messages()), before)
 
+    def test_attached_file_must_be_the_one_that_was_approved(self):
+        file = self.one.agent / "drafts/figures.csv"
+        attached = {"path": "drafts/figures.csv"}
+        pinned = attached | {"sha256": hashlib.sha256(b"1,2").hexdigest()}
+        file.write_text("1,2")
+        before = len(self.sink.messages())
+
+        def ask(attachment):
+            return self.gateway.ask("send_email_request", draft=DRAFT | {
+                "attachments": [attachment]})
+        self.assertRefused(ask(attached), "^attachment 1 .* no sha256")
+        digest = self.write_draft("with.json", attachments=[attached])
+        self.assertRefused(self.gateway.ask(
+            "send_email_request", draft_path="drafts/with.json",
+            draft_sha256=digest), "^attachment 1 .* no sha256")
+        file.write_text("3,4")
+        self.assertRefused(ask(pinned), "^attachment 1 is not what its sha256")
+        self.assertEqual(len(self.sink.messages()), before)
+        file.write_text("1,2")
+        self.assertEqual(ask(pinned)["state"], "sent")
+
     def test_path_alone_is_refused_as_the_runtime_would_send_it(self):
         self.write_draft()
         before = len(self.sink.messages())

@@ -20,8 +20,9 @@
 	7000000 /* eight are less than CONTROL_UNSENT_ALL, ten more */
 
 /* A server whose handler answers "echo" at once, and at length for "long", keeps
- * "hold" until the next "release", says how many it keeps for "count", and
- * answers "share" and what it keeps with one object. */
+ * "hold" until the next "release", or "first" for the first of them, says how
+ * many it keeps for "count", and answers "share" and what it keeps with one
+ * object. */
 struct server {
 	uv_loop_t loop;
 	uv_async_t stop;
@@ -71,6 +72,17 @@ answer_kept(struct server *server, struct json_object *reply)
 }
 
 static void
+answer_first(struct server *server, struct json_object *reply)
+{
+	struct control_peer *peer = server->kept[0];
+
+	server->count--;
+	memmove(server->kept, server->kept + 1,
+	    (size_t)server->count * sizeof(*server->kept));
+	control_reply(peer, reply);
+}
+
+static void
 handle(void *context, struct control_peer *peer, const char *type,
     struct json_object *request)
 {
@@ -99,6 +111,8 @@ handle(void *context, struct control_peer *peer, const char *type,
 		    reply, "count", json_object_new_int(server->count));
 	if (strcmp(type, "release") == 0)
 		answer_kept(server, answer("held"));
+	if (strcmp(type, "first") == 0)
+		answer_first(server, answer("held"));
 	control_reply(peer, reply);
 }
 
@@ -376,6 +390,29 @@ expect_line(int fd, const char *expected)
 	    recv(fd, line, strlen(expected), MSG_WAITALL), strlen(expected));
 	line[strlen(expected)] = '\0';
 	assert_string_equal(line, expected);
+}
+
+/* The first answer finds that it has left; the others come after the end of the
+ * connection. */
+static void
+peer_that_left_has_asked_several_times(void **state)
+{
+	static const char hold[] = "{\"type\":\"hold\"}\n";
+	int fd = connect_raw(*state);
+
+	for (int i = 0; i < 3; i++)
+		send_all(fd, hold, strlen(hold));
+	expect(
+	    *state, "{\"type\":\"count\"}", "{\"type\":\"echo\",\"count\":3}");
+	close(fd);
+	for (int i = 2; i >= 0; i--) {
+		char count[64];
+
+		expect(*state, "{\"type\":\"first\"}", "{\"type\":\"echo\"}");
+		snprintf(count, sizeof(count),
+		    "{\"type\":\"echo\",\"count\":%d}", i);
+		expect(*state, "{\"type\":\"count\"}", count);
+	}
 }
 
 static void
@@ -682,6 +719,7 @@ main(void)
 	    ON_SERVER(several_requests_follow_on_a_connection),
 	    ON_SERVER(answer_for_several_shows_each_its_own_request_id),
 	    ON_SERVER(peer_that_left_is_answered_without_harm),
+	    ON_SERVER(peer_that_left_has_asked_several_times),
 	    ON_SERVER(refusal_carries_the_request_id),
 	    ON_SERVER(request_id_has_a_maximum),
 	    ON_SERVER(what_is_odd_but_harmless_is_taken),
