@@ -4,6 +4,7 @@ workspace, or in neither."""
 import json
 import os
 import re
+import sqlite3
 import unittest
 
 from bed import BedTestCase
@@ -320,6 +321,22 @@ class Refusals(FoldersTest):
         (self.agent / "inbox/77").mkdir()
         self.assertIn("not delivered by this program", self.move(
             "77", "inbox", "archive", rc=65)["detail"])
+
+    def test_message_that_is_not_published_yet(self):
+        """It is waited for, as its directory is seen a moment before; here
+        in vain."""
+        state = sqlite3.connect(self.connector.state / "state.db")
+        state.execute("UPDATE message SET staged = 'x' WHERE uid = 1")
+        state.commit()
+        answer = self.move("1", "inbox", "archive", rc=75)
+        self.assertEqual(answer["detail"],
+                         "email 1 in inbox is only just being delivered")
+        self.check_nothing_happened()
+        state.execute("UPDATE message SET staged = NULL")
+        state.commit()
+        state.close()
+        self.check_moved(self.move("1", "inbox", "archive"), "archive",
+                         "archive", 1)
 
     def test_symbolic_link_in_place_of_anything(self):
         outside = self.bed.subdir("outside")
