@@ -146,6 +146,21 @@ class Moving(FoldersTest):
         self.assertEqual(self.handles("inbox"), ["1", "2"])
         self.assertEqual(self.handles("archive"), [])
 
+    def test_uid_that_is_another_message_now(self):
+        """A server that gives a UID a second time has nobody's mail moved in
+        the place of what had it; here the state is mistaken."""
+        self.receive(2)
+        with sqlite3.connect(self.connector.state / "state.db") as state:
+            for old, new in (1, 9), (2, 1), (9, 2):
+                state.execute("UPDATE message SET uid = ? WHERE uid = ?",
+                              (new, old))
+        state.close()
+        answer = self.move("1", "inbox", "archive", rc=1)
+        self.assertIn("the message is not in INBOX any more",
+                      answer["detail"])
+        self.assertEqual(len(self.subjects("INBOX")), 2)
+        self.assertEqual(self.handles("inbox"), ["1", "2"])
+
     def test_mailbox_that_was_numbered_anew(self):
         self.receive(3)
         self.mail.doveadm("expunge", "-u", USER, "mailbox", "INBOX", "uid",
