@@ -24,10 +24,10 @@
 #define CONTROL_LINE_MAX 262144     /* of a request */
 #define CONTROL_REPLY_MAX 16777216  /* it may name all messages of a mailbox */
 #define CONTROL_CONNECTIONS_MAX 512 /* at one socket */
-#define CONTROL_CONNECTIONS_OF_ONE 64 /* of them of one user */
+#define CONTROL_CONNECTIONS_OF_ONE 256 /* of them of one user */
 #define CONTROL_PENDING_MAX 16 /* requests of a connection without an answer */
 #define CONTROL_UNSENT_MAX 1048576  /* before its next request is taken */
-#define CONTROL_UNSENT_ALL 67108864 /* of all connections */
+#define CONTROL_UNSENT_ALL 67108864 /* of all connections; then one ends */
 
 struct control;
 struct control_peer; /* who asked; answered once */

@@ -82,14 +82,54 @@ on_written(uv_write_t *request, int status)
 		resume(c);
 }
 
+static size_t
+unsent_of(const struct control *control, uid_t uid)
+{
+	size_t unsent = 0;
+
+	for (const struct connection *c = control->first; c; c = c->next)
+		if (c->uid == uid)
+			unsent += c->unsent;
+	return unsent;
+}
+
+/* What waits most to be read, of the user who leaves most unread. */
+static struct connection *
+find_silent(const struct control *control)
+{
+	struct connection *found = NULL;
+	size_t most = 0;
+
+	for (struct connection *c = control->first; c; c = c->next) {
+		size_t of_user = unsent_of(control, c->uid);
+		if (found &&
+		    (of_user < most ||
+			(of_user == most && c->unsent <= found->unsent)))
+			continue;
+		found = c;
+		most = of_user;
+	}
+	return found;
+}
+
+/* Whoever does not read makes room for whoever does.  False: that was `c`. */
+static bool
+make_room(const struct connection *c, size_t cost)
+{
+	struct control *control = c->control;
+
+	while (c->control && control->unsent + cost > CONTROL_UNSENT_ALL)
+		connection_close(find_silent(control));
+	return c->control;
+}
+
 static bool
 write_line(struct connection *c, struct outgoing *out)
 {
 	uv_buf_t data = uv_buf_init(out->line.data, (unsigned)out->line.len);
 
 	out->cost = sizeof(*out) + out->line.cap;
-	if (!buf_ok(&out->line) ||
-	    c->control->unsent + out->cost > CONTROL_UNSENT_ALL)
+	if (!buf_ok(&out->line) || !make_room(c, out->cost))
 		return false;
 	out->request.data = out;
 	out->connection = c;

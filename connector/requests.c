@@ -11,6 +11,11 @@
 #include <string.h>
 #include <sys/queue.h>
 
+/* A gateway is one user with a connection for each request: those that wait for
+ * one account's server leave it some for the others. */
+_Static_assert(CONTROL_CONNECTIONS_OF_ONE >= 4 * REQUEST_JOBS_MAX,
+    "one account takes all connections");
+
 struct request_account {
 	TAILQ_ENTRY(request_account) link;
 	struct requests *requests;

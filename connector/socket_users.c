@@ -9,8 +9,8 @@
 
 #define VARIABLE "TRI_ONYX_EMAIL_SOCKET_ALLOW"
 #define SEPARATORS ", \t"
-/* (uid_t)-1 is nobody, and who cannot be mapped is 65534 in a container */
-#define UID_MAX_ALLOWED 4294967294
+#define UID_MAX_ALLOWED 4294967294 /* (uid_t)-1 is nobody */
+#define UID_UNMAPPED 65534 /* what a container calls all it cannot map */
 
 static enum mt_status
 find_user(const char *name, uid_t *ret_uid, struct mt_error *err)
@@ -35,10 +35,22 @@ find_user(const char *name, uid_t *ret_uid, struct mt_error *err)
 static enum mt_status
 add_user(struct socket_users *users, const char *name, struct mt_error *err)
 {
+	enum mt_status status;
+	uid_t user;
+
 	if (users->count == SOCKET_USERS_MAX)
 		return mt_fail(err, MT_BAD_CONFIG,
 		    VARIABLE " names more than %d users", SOCKET_USERS_MAX);
-	return find_user(name, &users->list[users->count++], err);
+	status = find_user(name, &user, err);
+	if (status == MT_OK && user == UID_UNMAPPED)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    VARIABLE " names %.64s, the user %d, which in a container "
+			     "may be anybody from outside; give the gateway a "
+			     "user of its own",
+		    name, UID_UNMAPPED);
+	if (status == MT_OK)
+		users->list[users->count++] = user;
+	return status;
 }
 
 enum mt_status

@@ -10,8 +10,12 @@
 #include "state/move_state.h"
 #include "state/place_state.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+
+#define PUBLISHING_MS 3000
+#define LOOK_MS 20
 
 /* An earlier move of the same message that was cut short decides where it is;
  * it is not waited for any more. */
@@ -49,14 +53,34 @@ fail_unknown(const struct folders *f, const char *handle,
 	    handle, from->name);
 }
 
+/* A directory is seen a moment before the state calls it published. */
+static enum mt_status
+find_published(const struct folders *f, const char *handle,
+    const struct folder *from, enum place_found *ret_found,
+    struct place *ret_place, struct mt_error *err)
+{
+	struct deadline patience =
+	    deadline_min(f->deadline, deadline_in_ms(PUBLISHING_MS));
+	enum mt_status status;
+
+	do {
+		status = place_state_find(f->state, f->account, from->path,
+		    handle, ret_found, ret_place, err);
+		if (status != MT_OK || *ret_found != PLACE_STAGED)
+			return status;
+		poll(NULL, 0, LOOK_MS);
+	} while (!deadline_passed(patience));
+	return MT_OK;
+}
+
 static enum mt_status
 look_up_once(const struct folders *f, const char *handle,
     const struct folder *from, struct place *ret_place, bool *ret_moved_on,
     struct mt_error *err)
 {
 	enum place_found found = PLACE_UNKNOWN;
-	enum mt_status status = place_state_find(
-	    f->state, f->account, from->path, handle, &found, ret_place, err);
+	enum mt_status status =
+	    find_published(f, handle, from, &found, ret_place, err);
 
 	if (status != MT_OK)
 		return status;

@@ -15,8 +15,8 @@
 struct walk {
 	const char *folder;
 	struct manifest_paths *paths; /* NULL: they are only counted */
-	size_t files;
-	char path[PATH_MAX]; /* the handle, and directories below it */
+	size_t entries;               /* directories, too: they cost as much */
+	char path[PATH_MAX];          /* the handle, and directories below it */
 };
 
 static enum mt_status
@@ -36,9 +36,6 @@ open_dir(int parent, const char *name)
 static enum mt_status
 add_file(struct walk *w, const char *name, struct mt_error *err)
 {
-	if (++w->files > TREE_FILES_MAX)
-		return mt_fail(err, MT_BAD_INPUT, "%s holds more than %d files",
-		    w->path, TREE_FILES_MAX);
 	if (!w->paths || utf8_valid_len(name, strlen(name)) != strlen(name))
 		return MT_OK;
 	return manifest_paths_add(w->paths, w->folder, w->path, name, err);
@@ -53,9 +50,13 @@ add_entry(struct walk *w, DIR *entries, const char *name, unsigned depth,
     struct mt_error *err)
 {
 	size_t len = strlen(w->path);
-	int dir = open_dir(dirfd(entries), name);
 	enum mt_status status;
+	int dir;
 
+	if (++w->entries > TREE_FILES_MAX)
+		return mt_fail(err, MT_BAD_INPUT, "%s holds more than %d files",
+		    w->path, TREE_FILES_MAX);
+	dir = open_dir(dirfd(entries), name);
 	if (dir < 0)
 		return add_file(w, name, err);
 	if (depth == TREE_DEPTH_MAX ||

@@ -10,7 +10,7 @@
 #include "delivery/manifest_text.h"
 
 #define TREE_DEPTH_MAX 8
-#define TREE_FILES_MAX 10000
+#define TREE_FILES_MAX 10000 /* and directories, together */
 
 /* Adds all files in `dir`, which is or will be folder/handle, but those whose
  * names are no UTF-8: the manifest cannot say them.  MT_BAD_INPUT: there are

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,21 +168,44 @@ read_attachment(const struct draft_source *source, struct attachment_list *list,
 	return status;
 }
 
+static bool
+read_hex(const char *hex, unsigned char ret[DRAFT_DIGEST_BYTES])
+{
+	const gnutls_datum_t text = {
+	    (unsigned char *)(uintptr_t)hex, 2 * DRAFT_DIGEST_BYTES};
+	size_t size = DRAFT_DIGEST_BYTES;
+
+	return strlen(hex) == text.size &&
+	       gnutls_hex_decode(&text, ret, &size) == 0;
+}
+
+/* Of a file: what it must have, or what was read. */
+static enum mt_status
+file_digest(const struct attachment *a, unsigned char ret[DRAFT_DIGEST_BYTES],
+    struct mt_error *err)
+{
+	if (a->sha256 && read_hex(a->sha256, ret))
+		return MT_OK;
+	return a->bytes ? sha256(a->bytes, a->len, ret, err)
+			: mt_fail(err, MT_BAD_INPUT, "a file was not read");
+}
+
 /* The digest of the draft's digest and of those of the files, in order. */
 static enum mt_status
-digest_all(const struct draft *draft, const void *text, size_t len,
+digest_all(const struct draft *draft,
+    const unsigned char text_digest[DRAFT_DIGEST_BYTES],
     unsigned char ret_digest[DRAFT_DIGEST_BYTES], struct mt_error *err)
 {
 	struct buf all = BUF_INIT((ATTACHMENTS_MAX + 1) * DRAFT_DIGEST_BYTES);
 	unsigned char one[DRAFT_DIGEST_BYTES];
-	enum mt_status status = sha256(text, len, one, err);
+	enum mt_status status = MT_OK;
 
-	buf_add(&all, one, sizeof(one));
+	buf_add(&all, text_digest, DRAFT_DIGEST_BYTES);
 	for (size_t i = 0; i < draft->attachments.count; i++) {
 		const struct attachment *a = &draft->attachments.items[i];
 
 		if (status == MT_OK && a->path) {
-			status = sha256(a->bytes, a->len, one, err);
+			status = file_digest(a, one, err);
 			buf_add(&all, one, sizeof(one));
 		}
 	}
@@ -198,6 +222,7 @@ read_all(struct draft *draft, const struct draft_source *source,
     const char *text, size_t len, unsigned char ret_digest[DRAFT_DIGEST_BYTES],
     struct mt_error *err)
 {
+	unsigned char text_digest[DRAFT_DIGEST_BYTES];
 	enum mt_status status = draft_parse(draft, text, len, err);
 
 	for (size_t i = 0; status == MT_OK && i < draft->attachments.count; i++)
@@ -205,7 +230,9 @@ read_all(struct draft *draft, const struct draft_source *source,
 			status = read_attachment(
 			    source, &draft->attachments, i, err);
 	if (status == MT_OK)
-		status = digest_all(draft, text, len, ret_digest, err);
+		status = sha256(text, len, text_digest, err);
+	if (status == MT_OK)
+		status = digest_all(draft, text_digest, ret_digest, err);
 	return status;
 }
 
@@ -231,4 +258,43 @@ draft_source_read(struct draft *ret_draft, const struct draft_source *source,
 	else
 		draft_done(&draft);
 	return status;
+}
+
+/* Its files are not read: each is taken to be what the draft says it is. */
+static bool
+text_digest(
+    const char *text, size_t len, unsigned char ret_digest[DRAFT_DIGEST_BYTES])
+{
+	unsigned char digest[DRAFT_DIGEST_BYTES];
+	struct draft draft = {0};
+	bool named = draft_parse(&draft, text, len, NULL) == MT_OK &&
+		     sha256(text, len, digest, NULL) == MT_OK &&
+		     digest_all(&draft, digest, ret_digest, NULL) == MT_OK;
+
+	draft_done(&draft);
+	return named;
+}
+
+bool
+draft_source_named_digest(const struct draft_source *source,
+    unsigned char ret_digest[DRAFT_DIGEST_BYTES])
+{
+	static const struct draft without_files = {0};
+	unsigned char digest[DRAFT_DIGEST_BYTES];
+	struct buf text = BUF_INIT(DRAFT_MAX);
+	bool named;
+
+	if (source->json)
+		return text_digest(source->json, source->len, ret_digest);
+	/* what a caller at the command line names may be read only once */
+	if (source->agent_dir < 0 || !source->sha256)
+		return false;
+	if (read_draft(source, &text, NULL) == MT_OK)
+		named = text_digest(buf_text(&text), text.len, ret_digest);
+	else
+		named = read_hex(source->sha256, digest) &&
+			digest_all(&without_files, digest, ret_digest, NULL) ==
+			    MT_OK;
+	buf_done(&text);
+	return named;
 }

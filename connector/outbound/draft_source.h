@@ -60,4 +60,12 @@ enum mt_status draft_source_read(struct draft *ret_draft,
     unsigned char ret_digest[DRAFT_DIGEST_BYTES],
     struct mt_error *err) MT_MUST_CHECK;
 
+/*
+ * The digest that draft_source_read had for a source, as far as the source names
+ * it: for when it is asked for again and its files are gone, or others.  False:
+ * it does not name enough of it.  Blocks as reading regular files does.
+ */
+bool draft_source_named_digest(const struct draft_source *source,
+    unsigned char ret_digest[DRAFT_DIGEST_BYTES]);
+
 #endif

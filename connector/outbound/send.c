@@ -93,6 +93,22 @@ find_or_queue(const struct send_settings *settings, const struct draft *draft,
 	return status;
 }
 
+/* Whether a draft that cannot be read any more is that of a request which was
+ * heard before: whoever asks again may have removed it meanwhile. */
+static bool
+is_heard(const struct send_settings *settings, const char *request_id,
+    const struct draft_source *source, int64_t *ret_id)
+{
+	unsigned char digest[DRAFT_DIGEST_BYTES];
+	bool found = false;
+
+	return request_id && settings->state &&
+	       draft_source_named_digest(source, digest) &&
+	       outbox_find_request(settings->state, settings->rules->account,
+		   request_id, digest, ret_id, &found, NULL) == MT_OK &&
+	       found;
+}
+
 /* Everything up to the point where the message is durable. */
 static enum mt_status
 accept_request(const struct send_settings *settings,
@@ -112,7 +128,9 @@ accept_request(const struct send_settings *settings,
 		    OUTBOX_REQUEST_ID_MAX);
 	status = draft_source_read(&draft, &request->draft, digest, err);
 	if (status != MT_OK)
-		return status;
+		return is_heard(settings, request_id, &request->draft, ret_id)
+			   ? MT_OK
+			   : status;
 	if (!settings->state)
 		status = mt_fail(err, MT_BAD_CONFIG,
 		    "email not configured (TRI_ONYX_IMAP_HOST not set)");

@@ -4,6 +4,7 @@ workspace, or in neither."""
 import json
 import os
 import re
+import sqlite3
 import unittest
 
 from bed import BedTestCase
@@ -144,6 +145,21 @@ class Moving(FoldersTest):
             "INBOX any more")
         self.assertEqual(self.handles("inbox"), ["1", "2"])
         self.assertEqual(self.handles("archive"), [])
+
+    def test_uid_that_is_another_message_now(self):
+        """A server that gives a UID a second time has nobody's mail moved in
+        the place of what had it; here the state is mistaken."""
+        self.receive(2)
+        with sqlite3.connect(self.connector.state / "state.db") as state:
+            for old, new in (1, 9), (2, 1), (9, 2):
+                state.execute("UPDATE message SET uid = ? WHERE uid = ?",
+                              (new, old))
+        state.close()
+        answer = self.move("1", "inbox", "archive", rc=1)
+        self.assertIn("the message is not in INBOX any more",
+                      answer["detail"])
+        self.assertEqual(len(self.subjects("INBOX")), 2)
+        self.assertEqual(self.handles("inbox"), ["1", "2"])
 
     def test_mailbox_that_was_numbered_anew(self):
         self.receive(3)
@@ -320,6 +336,22 @@ class Refusals(FoldersTest):
         (self.agent / "inbox/77").mkdir()
         self.assertIn("not delivered by this program", self.move(
             "77", "inbox", "archive", rc=65)["detail"])
+
+    def test_message_that_is_not_published_yet(self):
+        """It is waited for, as its directory is seen a moment before; here
+        in vain."""
+        state = sqlite3.connect(self.connector.state / "state.db")
+        state.execute("UPDATE message SET staged = 'x' WHERE uid = 1")
+        state.commit()
+        answer = self.move("1", "inbox", "archive", rc=75)
+        self.assertEqual(answer["detail"],
+                         "email 1 in inbox is only just being delivered")
+        self.check_nothing_happened()
+        state.execute("UPDATE message SET staged = NULL")
+        state.commit()
+        state.close()
+        self.check_moved(self.move("1", "inbox", "archive"), "archive",
+                         "archive", 1)
 
     def test_symbolic_link_in_place_of_anything(self):
         outside = self.bed.subdir("outside")

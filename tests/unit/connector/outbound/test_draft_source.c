@@ -223,6 +223,43 @@ the_digest_is_that_of_the_message(void **state)
 }
 
 static void
+the_digest_is_known_without_the_files(void **state)
+{
+	struct draft_source source = source_of(*state);
+	unsigned char one[DRAFT_DIGEST_BYTES], two[DRAFT_DIGEST_BYTES];
+	char json[400], draft_hex[65], hex[65];
+
+	sha256_of(DRAFT, draft_hex);
+	sha256_of("content", hex);
+	source.path = "drafts/a.json";
+	assert_false(draft_source_named_digest(&source, two));
+	source.sha256 = draft_hex;
+	digest_of(&source, one);
+	assert_true(draft_source_named_digest(&source, two));
+	assert_memory_equal(one, two, sizeof(one));
+	scratch_write(*state, "email/drafts/a.json", WITH_FILE);
+	memset(two, 0, sizeof(two));
+	assert_true(draft_source_named_digest(&source, two));
+	assert_memory_equal(one, two, sizeof(one));
+	source.sha256 = "no hexadecimal digits";
+	assert_false(draft_source_named_digest(&source, two));
+
+	source.json = json;
+	source.len = (size_t)snprintf(json, sizeof(json),
+	    "{" FIELDS ",\"attachments\":[{\"path\":\"inbox/a.bin\","
+	    "\"sha256\":\"%s\"}]}",
+	    hex);
+	digest_of(&source, one);
+	scratch_write(*state, "email/inbox/a.bin", "other");
+	assert_true(draft_source_named_digest(&source, two));
+	assert_memory_equal(one, two, sizeof(one));
+	source.json = WITH_FILE;
+	source.len = strlen(WITH_FILE);
+	assert_false(draft_source_named_digest(&source, two));
+	close(source.agent_dir);
+}
+
+static void
 sizes_are_limited(void **state)
 {
 	struct draft_source source = source_of(*state);
@@ -312,6 +349,7 @@ main(void)
 	    TEST(an_attached_file_arrives_whole),
 	    TEST(pinned_drafts_pin_their_files),
 	    TEST(the_digest_is_that_of_the_message),
+	    TEST(the_digest_is_known_without_the_files),
 	    TEST(sizes_are_limited),
 	    TEST(files_are_read_and_their_errors_named),
 	    TEST(at_the_command_line_files_lie_beneath_the_current_directory),

@@ -16,9 +16,13 @@
 
 #define KEPT_MAX 64
 
-/* A server whose handler answers "echo" at once, keeps "hold" until the next
- * "release", says how many it keeps for "count", and answers "share" and what it
- * keeps with one object. */
+#define LONG_BYTES                                                             \
+	7000000 /* eight are less than CONTROL_UNSENT_ALL, ten more */
+
+/* A server whose handler answers "echo" at once, and at length for "long", keeps
+ * "hold" until the next "release", or "first" for the first of them, says how
+ * many it keeps for "count", and answers "share" and what it keeps with one
+ * object. */
 struct server {
 	uv_loop_t loop;
 	uv_async_t stop;
@@ -42,6 +46,18 @@ answer(const char *type)
 }
 
 static void
+add_long_text(struct json_object *reply)
+{
+	char *text = calloc(1, LONG_BYTES + 1);
+
+	assert_non_null(text);
+	memset(text, 'x', LONG_BYTES);
+	json_object_object_add(
+	    reply, "text", json_object_new_string_len(text, LONG_BYTES));
+	free(text);
+}
+
+static void
 answer_kept(struct server *server, struct json_object *reply)
 {
 	int count = server->count;
@@ -53,6 +69,17 @@ answer_kept(struct server *server, struct json_object *reply)
 		control_reply(peer, json_object_get(reply));
 	}
 	json_object_put(reply);
+}
+
+static void
+answer_first(struct server *server, struct json_object *reply)
+{
+	struct control_peer *peer = server->kept[0];
+
+	server->count--;
+	memmove(server->kept, server->kept + 1,
+	    (size_t)server->count * sizeof(*server->kept));
+	control_reply(peer, reply);
 }
 
 static void
@@ -77,11 +104,15 @@ handle(void *context, struct control_peer *peer, const char *type,
 		return;
 	}
 	reply = answer("echo");
+	if (strcmp(type, "long") == 0)
+		add_long_text(reply);
 	if (strcmp(type, "count") == 0)
 		json_object_object_add(
 		    reply, "count", json_object_new_int(server->count));
 	if (strcmp(type, "release") == 0)
 		answer_kept(server, answer("held"));
+	if (strcmp(type, "first") == 0)
+		answer_first(server, answer("held"));
 	control_reply(peer, reply);
 }
 
@@ -361,6 +392,29 @@ expect_line(int fd, const char *expected)
 	assert_string_equal(line, expected);
 }
 
+/* The first answer finds that it has left; the others come after the end of the
+ * connection. */
+static void
+peer_that_left_has_asked_several_times(void **state)
+{
+	static const char hold[] = "{\"type\":\"hold\"}\n";
+	int fd = connect_raw(*state);
+
+	for (int i = 0; i < 3; i++)
+		send_all(fd, hold, strlen(hold));
+	expect(
+	    *state, "{\"type\":\"count\"}", "{\"type\":\"echo\",\"count\":3}");
+	close(fd);
+	for (int i = 2; i >= 0; i--) {
+		char count[64];
+
+		expect(*state, "{\"type\":\"first\"}", "{\"type\":\"echo\"}");
+		snprintf(count, sizeof(count),
+		    "{\"type\":\"echo\",\"count\":%d}", i);
+		expect(*state, "{\"type\":\"count\"}", count);
+	}
+}
+
 static void
 nul_is_refused_and_the_next_line_is_taken(void **state)
 {
@@ -483,6 +537,30 @@ who_does_not_read_is_not_heard_and_delays_nobody(void **state)
 		received += (size_t)n;
 	assert_int_equal(received, sent / strlen(request) * strlen(reply));
 	close(fd);
+}
+
+/* Connections that read nothing leave no room; whoever reads has its answers. */
+static void
+who_does_not_read_makes_room_for_who_does(void **state)
+{
+	static const char request[] = "{\"type\":\"long\"}\n";
+	struct buf reply = BUF_INIT(CONTROL_REPLY_MAX);
+	int silent[16];
+
+	for (size_t i = 0; i < sizeof(silent) / sizeof(*silent); i++) {
+		silent[i] = connect_raw(*state);
+		send_all(silent[i], request, strlen(request));
+		expect(*state, "{\"type\":\"x\"}", "{\"type\":\"echo\"}");
+		/* an answer that is as long as those that are not read */
+		assert_int_equal(control_ask(((struct server *)*state)->path,
+				     "{\"type\":\"long\"}", &reply,
+				     deadline_in_ms(10000), NULL),
+		    MT_OK);
+		assert_true(reply.len > LONG_BYTES);
+	}
+	for (size_t i = 0; i < sizeof(silent) / sizeof(*silent); i++)
+		close(silent[i]);
+	buf_done(&reply);
 }
 
 static void
@@ -641,6 +719,7 @@ main(void)
 	    ON_SERVER(several_requests_follow_on_a_connection),
 	    ON_SERVER(answer_for_several_shows_each_its_own_request_id),
 	    ON_SERVER(peer_that_left_is_answered_without_harm),
+	    ON_SERVER(peer_that_left_has_asked_several_times),
 	    ON_SERVER(refusal_carries_the_request_id),
 	    ON_SERVER(request_id_has_a_maximum),
 	    ON_SERVER(what_is_odd_but_harmless_is_taken),
@@ -650,6 +729,7 @@ main(void)
 	    ON_SERVER(who_has_said_all_still_gets_its_answer),
 	    ON_SERVER(who_waits_for_many_answers_is_not_heard),
 	    ON_SERVER(who_does_not_read_is_not_heard_and_delays_nobody),
+	    ON_SERVER(who_does_not_read_makes_room_for_who_does),
 	    ON_SERVER(connections_of_a_user_have_a_maximum),
 	    ON_SERVER(socket_is_for_its_owner_alone),
 	    ON_SHARED(shared_socket_is_for_the_group_of_its_directory),

@@ -38,7 +38,9 @@ static void
 what_is_no_user_is_named(void **state)
 {
 	static const char *const texts[] = {"nobody-has-this-name", "-1",
-	    "4294967295", "4294967296", "1000;1001", "*", "root,all"};
+	    "4294967295", "4294967296", "1000;1001", "*", "root,all",
+	    /* whom a container cannot map */
+	    "65534", "nobody"};
 	struct socket_users users;
 	struct mt_error err;
 
