@@ -36,6 +36,8 @@ command_fail(const struct invocation *in, const struct mt_error *err)
 	log_error("%s", err->text);
 	report_add_text(report, "type", in->command->type);
 	report_add_outcome(report, err->status, err, "");
+	if (in->command->run == command_send)
+		report_add_text(report, "state", "not_queued");
 	command_print(report);
 	return mt_exit_code(err->status);
 }

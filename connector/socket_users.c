@@ -36,7 +36,7 @@ static enum mt_status
 add_user(struct socket_users *users, const char *name, struct mt_error *err)
 {
 	enum mt_status status;
-	uid_t user;
+	uid_t user = 0;
 
 	if (users->count == SOCKET_USERS_MAX)
 		return mt_fail(err, MT_BAD_CONFIG,
