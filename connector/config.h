@@ -29,7 +29,7 @@ enum config_uncertain {
 
 /* What is done about the copy in Sent. */
 enum config_sent_copy {
-	CONFIG_SENT_COPY_AUTO, /* as is known of the provider */
+	CONFIG_SENT_COPY_AUTO,   /* as is known of the provider */
 	CONFIG_SENT_COPY_SERVER, /* the server files it: that decides, too */
 	CONFIG_SENT_COPY_APPEND, /* we do */
 	CONFIG_SENT_COPY_NONE,
@@ -85,7 +85,7 @@ struct config {
 	char *drafts_mailbox; /* likewise */
 	bool keep_raw;
 	bool allow_draft_path; /* a draft that nobody vouches for is sent */
-	bool insecure; /* the explicit opt-in to clear text */
+	bool insecure;         /* the explicit opt-in to clear text */
 };
 
 /* An empty config whose secrets lie in `arena`. */

@@ -6,7 +6,7 @@
 
 #include "mail/imap_command.h"
 
-#define LOGIN_BYTES 131072   /* that the server may send until it is done */
+#define LOGIN_BYTES 131072 /* that the server may send until it is done */
 #define LOGOUT_BYTES 8192
 #define LOGOUT_MS 2000
 
