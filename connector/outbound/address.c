@@ -356,3 +356,20 @@ address_list_add(
 		return invalid((struct span){text, strlen(text)}, err);
 	return MT_OK;
 }
+
+enum mt_status
+address_read_author(
+    struct address_list *author, const char *from, struct mt_error *err)
+{
+	struct mt_error why;
+
+	if (address_list_add(author, from, &why) != MT_OK)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "cannot send from TRI_ONYX_EMAIL_FROM, or else the SMTP "
+		    "login name: %s",
+		    why.text);
+	if (author->count != 1)
+		return mt_fail(err, MT_BAD_CONFIG,
+		    "TRI_ONYX_EMAIL_FROM must be one address");
+	return MT_OK;
+}

@@ -47,4 +47,9 @@ const char *address_domain(const struct address *address);
  * part is not ASCII. */
 bool address_needs_smtputf8(const struct address *address);
 
+/* Adds the one address that messages are from, as the settings have it.
+ * MT_BAD_CONFIG: it is none, or more than one. */
+enum mt_status address_read_author(struct address_list *author,
+    const char *from, struct mt_error *err) MT_MUST_CHECK;
+
 #endif

@@ -155,22 +155,6 @@ file(struct filing *f, bool fresh, struct mt_error *err)
 
 /* ---- the request ------------------------------------------------------------ */
 
-static enum mt_status
-read_author(struct address_list *author, const char *from, struct mt_error *err)
-{
-	struct mt_error why;
-
-	if (address_list_add(author, from, &why) != MT_OK)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "cannot write from TRI_ONYX_EMAIL_FROM, or else the SMTP "
-		    "login name: %s",
-		    why.text);
-	if (author->count != 1)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "TRI_ONYX_EMAIL_FROM must be one address");
-	return MT_OK;
-}
-
 /* The record of the request, which is ours to work on or finished.  If another
  * one works on it, it ends soon, one way or the other. */
 static enum mt_status
@@ -277,7 +261,7 @@ save_as(const struct save_draft_settings *s, const char *request_id,
 	    .message_id = message_id,
 	    .now = time(NULL),
 	};
-	enum mt_status status = read_author(&author, s->from, err);
+	enum mt_status status = address_read_author(&author, s->from, err);
 
 	if (status == MT_OK)
 		status = compose_message_id(message_id, author.items, err);

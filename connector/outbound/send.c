@@ -14,22 +14,6 @@ static const char *const state_words[] = {
     [SEND_NOT_QUEUED] = "not_queued",
 };
 
-static enum mt_status
-read_author(struct address_list *author, const char *from, struct mt_error *err)
-{
-	struct mt_error why;
-
-	if (address_list_add(author, from, &why) != MT_OK)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "cannot send from TRI_ONYX_EMAIL_FROM, or else the SMTP "
-		    "login name: %s",
-		    why.text);
-	if (author->count != 1)
-		return mt_fail(err, MT_BAD_CONFIG,
-		    "TRI_ONYX_EMAIL_FROM must be one address");
-	return MT_OK;
-}
-
 /* Fixes the message and queues it. */
 static enum mt_status
 queue_message(const struct send_settings *settings, const struct draft *draft,
@@ -80,7 +64,8 @@ find_or_queue(const struct send_settings *settings, const struct draft *draft,
 {
 	struct address_list author = ADDRESS_LIST_INIT;
 	bool found = false;
-	enum mt_status status = read_author(&author, settings->from, err);
+	enum mt_status status =
+	    address_read_author(&author, settings->from, err);
 
 	if (status == MT_OK && request_id)
 		status = outbox_find_request(settings->state,
